@@ -1,0 +1,44 @@
+"""adapter: low-rank weights that change a checkpoint, in peft's folder layout.
+
+Files: ``adapter_config.json``, ``adapter_model.safetensors``. The checkpoint it belongs to is its
+input ``checkpoint``.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from typing import Any
+
+from aictl.artifacts.checkpoint import Checkpoint
+from aictl.artifacts.safetensors import read_header
+from aictl.core.artifact import Artifact
+from aictl.core.errors import Damaged
+
+
+class Adapter(Artifact):
+    """A LoRA adapter; :attr:`base` is the checkpoint that it was trained on."""
+
+    kind = "adapter"
+    about = "fine-tuned low-rank weights on top of a checkpoint"
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """peft's configuration, as in ``adapter_config.json``."""
+        path = self.folder / "adapter_config.json"
+        try:
+            return json.loads(path.read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise Damaged(f"{path}: {error}") from error
+
+    @property
+    def base(self) -> Checkpoint:
+        """The checkpoint under this adapter. Raises ``NotFound`` if it was removed."""
+        parent = self.made_from("checkpoint")
+        assert isinstance(parent, Checkpoint)
+        return parent
+
+    def check(self) -> None:
+        if self.config.get("peft_type") != "LORA":
+            raise Damaged(f"{self.folder}: peft_type is {self.config.get('peft_type')!r}, and LORA is expected")
+        read_header(self.folder / "adapter_model.safetensors")

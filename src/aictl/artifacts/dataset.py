@@ -1,0 +1,126 @@
+"""dataset: documents or conversations, in order, in named splits.
+
+Files: ``dataset.json`` (format and counts), ``SPLIT-NNNNN.jsonl`` (one document a line), and
+``rejected.jsonl`` for input that was set aside with its reason. A text document is
+``{"text": ..., "source": ...}``, a conversation
+``{"messages": [{"role": ..., "content": ...}], "source": ...}``; ``source`` says where in the raw
+input it came from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import IO, Any, Literal
+
+from aictl.core.artifact import Artifact
+from aictl.core.errors import Damaged, WrongKind
+
+Format = Literal["text", "chat"]
+SHARD_BYTES = 64 * 2**20  # a shard is closed once it has grown past this
+
+
+class Dataset(Artifact):
+    """Documents (``text``) or conversations (``chat``) with a train and a validation split."""
+
+    kind = "dataset"
+    about = "documents or conversations, split for training"
+
+    @cached_property
+    def _facts(self) -> dict[str, Any]:
+        path = self.folder / "dataset.json"
+        try:
+            facts = json.loads(path.read_text("utf-8"))
+            facts["format"], facts["splits"]
+        except (OSError, ValueError, KeyError) as error:
+            raise Damaged(f"{path}: {error}") from error
+        return facts
+
+    @property
+    def format(self) -> Format:
+        return self._facts["format"]
+
+    @property
+    def splits(self) -> Mapping[str, int]:
+        """Number of documents in each split."""
+        return self._facts["splits"]
+
+    def shards(self, split: str) -> list[Path]:
+        return sorted(self.folder.glob(f"{split}-*.jsonl"))
+
+    def documents(self, split: str = "train") -> Iterator[dict[str, Any]]:
+        """The documents of a split in order. Raises :class:`Damaged` at a line that is no JSON."""
+        for path in self.shards(split):
+            with path.open(encoding="utf-8") as lines:
+                for number, line in enumerate(lines, 1):
+                    try:
+                        yield json.loads(line)
+                    except ValueError as error:
+                        raise Damaged(f"{path}, line {number}: {error}") from error
+
+    def require_format(self, wanted: Format, cure: str) -> None:
+        """Raise :class:`WrongKind` unless the dataset is of the wanted format."""
+        if self.format != wanted:
+            raise WrongKind(f"dataset '{self.label}' is of format {self.format}, and {wanted} is needed", cure=cure)
+
+    def check(self) -> None:
+        for split, count in self.splits.items():
+            if count and not self.shards(split):
+                raise Damaged(f"{self.folder}: split '{split}' should hold {count} documents and has no file")
+
+    def content(self, files: Mapping[str, Mapping[str, Any]]) -> str:
+        """Hash of the format and of each split's documents in order, whatever the shards."""
+        digest = hashlib.sha256(self.format.encode())
+        for split in sorted(self.splits):
+            digest.update(f"\n{split}\n".encode())
+            for document in self.documents(split):
+                line = json.dumps(document, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+                digest.update(line.encode("utf-8", "surrogatepass") + b"\n")
+        return digest.hexdigest()
+
+
+class DatasetWriter:
+    """Writes a dataset's files, shard by shard::
+
+        with DatasetWriter(folder, "text") as writer:
+            writer.add("train", {"text": ..., "source": ...})
+    """
+
+    def __init__(self, folder: Path, format: Format) -> None:
+        self.folder = folder
+        self.format = format
+        self.counts: dict[str, int] = {}
+        self.rejected = 0
+        self._open: dict[str, IO[str]] = {}
+        self._shards: dict[str, int] = {}
+
+    def __enter__(self) -> DatasetWriter:
+        return self
+
+    def add(self, split: str, document: Mapping[str, Any]) -> None:
+        file = self._open.get(split)
+        if file is None or file.tell() > SHARD_BYTES:
+            if file:
+                file.close()
+            number = self._shards[split] = self._shards.get(split, -1) + 1
+            file = self._open[split] = (self.folder / f"{split}-{number:05d}.jsonl").open("w", encoding="utf-8")
+        file.write(json.dumps(document, ensure_ascii=False) + "\n")
+        self.counts[split] = self.counts.get(split, 0) + 1
+
+    def reject(self, source: str, reason: str) -> None:
+        """Set one piece of input aside with its reason."""
+        file = self._open.get("rejected.jsonl")
+        if file is None:
+            file = self._open["rejected.jsonl"] = (self.folder / "rejected.jsonl").open("w", encoding="utf-8")
+        file.write(json.dumps({"source": source, "reason": reason}, ensure_ascii=False) + "\n")
+        self.rejected += 1
+
+    def __exit__(self, failed: object, *_: object) -> None:
+        for file in self._open.values():
+            file.close()
+        if not failed:
+            facts = {"format": self.format, "splits": self.counts, "rejected": self.rejected}
+            (self.folder / "dataset.json").write_text(json.dumps(facts, indent=1) + "\n", "utf-8")

@@ -1,0 +1,1 @@
+"""The words every room uses; imports nothing else of aictl, nor any heavy library."""

@@ -1,0 +1,48 @@
+"""What a command that answers gives back; the command line decides how it looks.
+
+A :class:`Table` is a table on a terminal, tab-separated values when piped, and a list of objects
+with ``--json``. A :class:`Document` is shown as aligned keys and values. A :class:`Stream` passes
+text on as it comes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of plain values under named columns. ``styles`` colours words of a column on a
+    terminal, such as ``{"state": {"stale": "yellow"}}``."""
+
+    columns: Sequence[str]
+    rows: Iterable[Sequence[Any]]
+    title: str | None = None
+    styles: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Document:
+    """A JSON object. ``text`` replaces the aligned keys and values where a better picture of
+    the same facts exists, such as a lineage drawn as a tree."""
+
+    value: Any
+    text: str | None = None
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Text that arrives in pieces. The generator's return value is the exit status.
+
+    With ``--json`` the whole text becomes ``{key: text}``; where ``live`` is set the first piece
+    alone does, at once, because the command goes on running (a server that says where it is).
+    """
+
+    pieces: Generator[str, None, int]
+    key: str = "text"
+    live: bool = False
+
+
+Answer = Table | Document | Stream

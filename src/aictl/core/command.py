@@ -1,0 +1,82 @@
+"""Command: the one shape in which ours, a plugin's and a stranger's commands come.
+
+A command module's docstring is its help; its first line is the one-line help, read without
+importing the module. The module exports one :class:`Command`, and the entry point's dotted name
+is the command's path::
+
+    [project.entry-points."aictl.commands"]
+    "finetune.lora" = "aictl.commands.finetune.lora:command"
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, Literal, TypeVar
+
+from aictl.core.answer import Answer
+from aictl.core.artifact import Artifact, Source
+from aictl.core.events import Events
+from aictl.core.spec import Spec
+
+S = TypeVar("S", bound=Spec)
+
+
+class NoOptions(Spec):
+    """The settings of a command that has none."""
+
+
+@dataclass(frozen=True)
+class Takes:
+    """One input: the role it plays, the kinds it may be, and how it stands on the command line.
+
+    ``kinds`` are artifact classes, and :class:`Source` where raw files, ``pkg:`` and ``hf:`` may
+    be given. It is an argument in the order of the list, or ``--role`` with ``option``.
+    """
+
+    role: str
+    kinds: tuple[type[Artifact] | type[Source], ...]
+    help: str
+    many: bool = False
+    option: bool = False
+    required: bool = True
+
+
+@dataclass(frozen=True)
+class Work(Generic[S]):
+    """Everything a command's ``run`` is handed.
+
+    ``inputs`` holds one Artifact or Source per role, a tuple for roles that take many, None for
+    one that was not given. A command that makes writes into ``folder``, which starts empty;
+    ``scratch`` outlives a kill and is there again when the same command is run again, until the
+    artifact is made. ``workspace`` is the root of the workspace, if there is one.
+    """
+
+    spec: S
+    inputs: Mapping[str, Any]
+    folder: Path
+    scratch: Path
+    events: Events
+    workspace: Path | None
+
+
+@dataclass(frozen=True)
+class Command:
+    """A verb at the door: what it takes, what it makes, and the function that does it.
+
+    ``makes`` is empty for a command that answers; its ``run`` then returns an ``Answer`` or None.
+    ``extra`` names the optional dependencies that are checked before ``run`` is called.
+    ``revision`` is raised when the same inputs and options would give another result. ``observes``
+    marks a command that looks at the world and so always runs. ``workspace`` says whether one is
+    needed, used if there, or never looked for.
+    """
+
+    run: Callable[[Work[Any]], Artifact | Answer | None]
+    spec: type[Spec] = NoOptions
+    takes: Sequence[Takes] = ()
+    makes: tuple[type[Artifact], ...] = ()
+    extra: str | None = None
+    revision: int = 1
+    observes: bool = False
+    workspace: Literal["required", "optional", "none"] = "required"

@@ -1,0 +1,81 @@
+"""What a running verb tells the world, without knowing whether anyone looks at a screen.
+
+A verb is handed an :class:`Events` and calls its five methods. Whoever started the verb decides
+what becomes of them: a progress bar, plain lines, JSON lines, the journal, or nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Union
+
+
+@dataclass(frozen=True)
+class Started:
+    """A task began; ``total`` is in ``unit``, or None when nobody can know."""
+
+    task: str
+    total: float | None = None
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class Advanced:
+    """A task has come to ``done`` of its total."""
+
+    task: str
+    done: float
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A quantity was measured: a loss at a step, a rate, a worst difference."""
+
+    name: str
+    value: float
+    step: int | None = None
+
+
+@dataclass(frozen=True)
+class Noted:
+    """Something a person should read. ``detail`` is for the curious: the journal keeps it,
+    the screen does not show it."""
+
+    message: str
+    level: Literal["detail", "info", "warning"] = "info"
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A task ended well; a task that fails ends with an exception instead."""
+
+    task: str
+
+
+Event = Union[Started, Advanced, Measured, Noted, Finished]
+
+
+class Events:
+    """The five things a verb may tell, each passed on to one sink at once."""
+
+    def __init__(self, sink: Callable[[Event], None]) -> None:
+        self._sink = sink
+
+    def started(self, task: str, total: float | None = None, unit: str = "") -> None:
+        self._sink(Started(task, total, unit))
+
+    def advanced(self, task: str, done: float) -> None:
+        self._sink(Advanced(task, done))
+
+    def measured(self, name: str, value: float, step: int | None = None) -> None:
+        self._sink(Measured(name, float(value), step))
+
+    def noted(self, message: str, level: Literal["detail", "info", "warning"] = "info") -> None:
+        self._sink(Noted(message, level))
+
+    def finished(self, task: str) -> None:
+        self._sink(Finished(task))
+
+
+silent = Events(lambda event: None)

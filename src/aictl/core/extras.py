@@ -1,0 +1,41 @@
+"""Optional dependencies: checked before the work starts, named in the error that says they lack."""
+
+from __future__ import annotations
+
+import importlib.util
+
+from aictl.core.errors import ExtraMissing
+
+# What must be importable for an extra to count as installed. The names of the extras are
+# those of pyproject.toml; a test holds the two together.
+EXTRAS: dict[str, tuple[str, ...]] = {
+    "data": ("yaml",),
+    "train": ("torch", "transformers", "tokenizers", "safetensors"),
+    "finetune": ("torch", "transformers", "peft"),
+    "gguf": ("torch", "transformers", "gguf"),
+    "hub": ("huggingface_hub",),
+    "export": ("torch", "transformers", "onnx", "onnxscript", "onnxruntime"),
+    "optimize": ("torch", "transformers", "onnx", "onnx_ir", "onnxruntime", "onnxruntime_genai"),
+    "serve": ("starlette", "uvicorn", "tokenizers"),
+    "app": ("copier",),
+    "hw": ("psutil",),
+}
+
+
+def install_line(extra: str) -> str:
+    """The exact command that installs an extra."""
+    return f"pip install 'aictl[{extra}]'"
+
+
+def missing(extra: str) -> list[str]:
+    """The modules of an extra that cannot be found; nothing is imported."""
+    return [name for name in EXTRAS[extra] if importlib.util.find_spec(name) is None]
+
+
+def require(extra: str) -> None:
+    """Raise :class:`ExtraMissing` with the install line unless the extra is installed."""
+    if lacking := missing(extra):
+        raise ExtraMissing(
+            f"this needs the extra '{extra}', and {', '.join(lacking)} is not installed",
+            cure=install_line(extra),
+        )

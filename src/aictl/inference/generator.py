@@ -1,0 +1,80 @@
+"""TextGenerator: the one interface in which every runtime gives out text.
+
+``load`` picks the runtime by the artifact's kind, importing it only then: transformers for a
+checkpoint or an adapter, onnxruntime-genai for an onnx artifact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from aictl.core.artifact import Artifact
+
+Message = dict[str, str]  # {"role": "user", "content": "..."}
+FinishReason = Literal["stop", "length"]
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How to choose tokens. ``temperature`` 0 is greedy. Generation ends at the model's end token,
+    at one of the ``stop`` texts (left out of the output), or after ``max_tokens`` tokens."""
+
+    max_tokens: int = 256
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Text that came out, and after how many generated tokens in all. The last piece alone has a
+    ``finish_reason``; its text may be empty."""
+
+    text: str
+    tokens: int
+    finish_reason: FinishReason | None = None
+
+
+class TextGenerator(Protocol):
+    """A loaded language model. One instance generates one text at a time per call of
+    ``generate``; calls from several threads are safe and are run as the runtime allows."""
+
+    context_length: int
+
+    def encode(self, text: str) -> list[int]: ...
+
+    def decode(self, ids: Sequence[int]) -> str: ...
+
+    def render_chat(self, messages: Sequence[Message]) -> str:
+        """The prompt for a conversation, by the model's own chat template.
+
+        Raises ``BadRequest`` if the model has none.
+        """
+        ...
+
+    def generate(
+        self, prompt: Sequence[int], sampling: Sampling, cancelled: Callable[[], bool] = lambda: False
+    ) -> Iterator[Piece]:
+        """Generate from a prompt of token ids.
+
+        Raises ``BadRequest`` if the prompt leaves no room in the context.
+        """
+        ...
+
+    def logits(self, ids: Sequence[int]) -> Any:
+        """Next-token logits at every position: float32 array of shape (len(ids), vocabulary)."""
+        ...
+
+    def close(self) -> None: ...
+
+
+def load(artifact: Artifact, *, threads: int | None = None, device: str = "auto") -> TextGenerator:
+    """Load a checkpoint, adapter or onnx artifact.
+
+    ``threads`` bounds the CPU threads of one generation; ``device`` is ``auto``, ``cpu`` or
+    ``cuda``. Raises ``MachineLacks`` if the device was asked for and is not there.
+    """
+    raise NotImplementedError
