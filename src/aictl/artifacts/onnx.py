@@ -39,7 +39,27 @@ class OnnxModel(Artifact):
         except (OSError, ValueError) as error:
             raise Damaged(f"{path}: {error}") from error
 
+    @cached_property
+    def _genai_config(self) -> dict[str, Any]:
+        path = self.folder / "genai_config.json"
+        try:
+            config = json.loads(path.read_text("utf-8"))
+            config["model"]["decoder"]["head_size"], config["model"]["context_length"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise Damaged(f"{path}: {error!r}") from error
+        return config
+
+    @property
+    def driving(self) -> dict[str, Any]:
+        """How the graph is driven: names of inputs and outputs, layers, heads and ``head_size``."""
+        return self._genai_config["model"]["decoder"]
+
+    @property
+    def context_length(self) -> int:
+        """Longest sequence in tokens that the model was made for."""
+        return int(self._genai_config["model"]["context_length"])
+
     def check(self) -> None:
-        self.facts  # noqa: B018  (reading it is the check)
+        self.facts, self.driving  # noqa: B018  (reading them is the check)
         if not self.model_path.is_file() or self.model_path.stat().st_size == 0:
             raise Damaged(f"{self.model_path} is missing or empty")

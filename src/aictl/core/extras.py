@@ -16,6 +16,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "hub": ("huggingface_hub",),
     "export": ("torch", "transformers", "onnx", "onnxscript", "onnxruntime"),
     "optimize": ("torch", "transformers", "onnx", "onnx_ir", "onnxruntime", "onnxruntime_genai"),
+    "cpu": ("onnxruntime",),
     "serve": ("starlette", "uvicorn", "tokenizers"),
     "app": ("copier",),
     "hw": ("psutil",),

@@ -1,0 +1,115 @@
+"""onnxruntime as an engine: keys and values stay in the runtime's own buffers between steps.
+
+Two layouts of graph are driven. ``fused`` has GroupQueryAttention nodes, which write new keys and
+values into the buffer they read the old ones from: one buffer per layer, bound once. ``standard``
+returns past and new together: what came out of one step is bound as the past of the next.
+
+onnxruntime lets go of Python's global lock while it computes, so that generations from several
+threads run side by side and a server stays responsive; onnxruntime-genai holds the lock
+throughout, at the same cost per token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import onnxruntime
+
+from aictl.artifacts.onnx import OnnxModel
+from aictl.core.errors import Damaged, MachineLacks
+
+_TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
+_ERRORS_ONLY = 3
+
+
+class OnnxEngine:
+    """An ONNX language model on the CPU or on an NVIDIA GPU.
+
+    Sequences share the session: with one thread each runs on the thread that calls it; with more,
+    all share one pool of ``threads``.
+    """
+
+    def __init__(self, model: OnnxModel, threads: int | None = None, device: str = "auto") -> None:
+        """Raises :class:`Damaged` if the file is no model, :class:`MachineLacks` for a device that
+        is not there."""
+        self.session = _session(model, threads, device)
+        self.device = "cuda" if "CUDAExecutionProvider" in self.session.get_providers() else "cpu"
+        if device == "cuda" and self.device != "cuda":
+            raise MachineLacks("onnxruntime could not use an NVIDIA GPU", cure="pass --device cpu")
+        inputs = {node.name: node for node in self.session.get_inputs()}
+        self.shared = model.facts.get("layout") == "fused"
+        self.takes_positions = "position_ids" in inputs
+        self.head_width = int(model.driving["head_size"])
+        self.past = [node for name, node in inputs.items() if name.startswith("past_key_values.")]
+        wanted = {"input_ids", "attention_mask"}
+        if not wanted <= inputs.keys() or not self.past:
+            raise Damaged(f"{model.model_path} is no language model with a cache: its inputs are {sorted(inputs)}")
+
+    def open(self, capacity: int) -> OnnxSequence:
+        return OnnxSequence(self, capacity)
+
+    def close(self) -> None:
+        del self.session
+
+
+class OnnxSequence:
+    """One sequence's keys and values, and the binding that runs the graph over them."""
+
+    def __init__(self, engine: OnnxEngine, capacity: int) -> None:
+        self._engine = engine
+        self._length = 0
+        self._binding = engine.session.io_binding()
+        for node in engine.past:
+            # (batch, key/value heads, tokens, width of a head), as GroupQueryAttention has it
+            shape = (1, int(node.shape[1]), capacity if engine.shared else 0, engine.head_width)
+            empty = onnxruntime.OrtValue.ortvalue_from_numpy(np.zeros(shape, _TYPES[node.type]), engine.device, 0)
+            self._binding.bind_ortvalue_input(node.name, empty)
+            if engine.shared:
+                self._binding.bind_ortvalue_output(_present(node.name), empty)
+
+    def append(self, ids: Sequence[int], *, every: bool = False) -> np.ndarray:
+        engine, binding, start = self._engine, self._binding, self._length
+        self._length += len(ids)
+        binding.bind_cpu_input("input_ids", np.array([ids], np.int64))
+        binding.bind_cpu_input("attention_mask", np.ones((1, self._length), np.int64))
+        if engine.takes_positions:
+            binding.bind_cpu_input("position_ids", np.arange(start, self._length, dtype=np.int64)[None])
+        if not engine.shared:
+            for node in engine.past:
+                binding.bind_output(_present(node.name), engine.device)
+        binding.bind_output("logits", "cpu")  # the last to be bound is the last to come out
+        engine.session.run_with_iobinding(binding)
+        *present, logits = binding.get_outputs()
+        if not engine.shared:
+            for node, value in zip(engine.past, present, strict=True):
+                binding.bind_ortvalue_input(node.name, value)
+        values = logits.numpy()[0].astype(np.float32, copy=False)
+        return values if every else values[-1]
+
+
+def _present(past: str) -> str:
+    return past.replace("past_key_values.", "present.", 1)
+
+
+def _session(model: OnnxModel, threads: int | None, device: str) -> onnxruntime.InferenceSession:
+    available = onnxruntime.get_available_providers()
+    if device == "cuda" and "CUDAExecutionProvider" not in available:
+        raise MachineLacks(
+            "this onnxruntime was built without CUDA",
+            cure="pip uninstall onnxruntime onnxruntime-genai; pip install 'aictl[gpu]'",
+        )
+    wanted = ["CPUExecutionProvider"] if device == "cpu" else ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = _ERRORS_ONLY
+    options.intra_op_num_threads = threads or 0
+    try:
+        return onnxruntime.InferenceSession(
+            model.model_path, options, providers=[name for name in wanted if name in available]
+        )
+    except Exception as error:  # onnxruntime's errors have no public base class of their own
+        reason = str(error).splitlines()[0]
+        raise Damaged(
+            f"{model.model_path} cannot be loaded: {reason}",
+            cure=f"aictl artifact check {model.label}; then make it again with --force",
+        ) from error
