@@ -1,12 +1,20 @@
-"""engine: a plan compiled for one kind of accelerator.
+"""engine: a plan compiled for one kind of accelerator, with the tokenizer that feeds it.
 
-Files: ``model.engine`` and ``engine.json`` (builder, its version, precision, target).
+Files: ``model.engine``; ``engine.json``; ``tokenizer.json``, ``tokenizer_config.json``,
+``chat_template.jinja``, ``generation_config.json`` and ``genai_config.json`` as far as the model
+had them. ``engine.json`` holds ``builder``, ``distribution`` and ``version`` (what built the engine
+and alone can load it), ``precision``, ``targets`` (compute capabilities, empty for the builder's
+own choice) and ``profiles`` (per input the least, the usual and the largest shape).
 """
 
 from __future__ import annotations
 
+import json
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
+from aictl.core.answer import Answer, Document
 from aictl.core.artifact import Artifact
 from aictl.core.errors import Damaged
 
@@ -21,6 +29,32 @@ class Engine(Artifact):
     def engine_path(self) -> Path:
         return self.folder / "model.engine"
 
+    @cached_property
+    def facts(self) -> dict[str, Any]:
+        """Builder, version, precision, targets and shape profiles, from ``engine.json``."""
+        path = self.folder / "engine.json"
+        try:
+            facts = json.loads(path.read_text("utf-8"))
+            facts["builder"], facts["distribution"], facts["version"], facts["profiles"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise Damaged(f"{path}: {error!r}") from error
+        return facts
+
+    def in_place(self) -> bool:
+        """False if this machine's builder has another version than the one that built the engine:
+        an engine is loaded by the version that made it and by no other. True where there is no
+        builder, for then nothing better can be made."""
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            return version(self.facts["distribution"]) == self.facts["version"]
+        except PackageNotFoundError:
+            return True
+
     def check(self) -> None:
+        self.facts  # noqa: B018  (reading it is the check)
         if not self.engine_path.is_file() or self.engine_path.stat().st_size == 0:
             raise Damaged(f"{self.engine_path} is missing or empty")
+
+    def answer(self) -> Answer:
+        return Document({**self.facts, **self.metrics})

@@ -42,8 +42,12 @@ class Source:
 
 @dataclass(frozen=True)
 class InputRecord:
-    """One input of an artifact: another artifact (``kind``, ``id``, ``object``) or a raw source
-    (``uri``, ``digest``, ``path``)."""
+    """One input of an artifact: another artifact or a raw source.
+
+    Of an artifact, ``kind`` and ``id``, the store's ``object`` it was, and the ``name`` it was asked
+    for by, unless a version was pinned. Of a raw source, its digest as ``id``, the ``uri`` that was
+    asked for, and the local ``path`` where its bytes can be looked at again.
+    """
 
     role: str
     id: str
@@ -70,7 +74,6 @@ class Record:
     files: Mapping[str, Mapping[str, Any]]
     metrics: Mapping[str, Any]
     summary: str
-    name: str | None
     created: str
     seconds: float
     packages: Mapping[str, str] = field(default_factory=dict)
@@ -128,10 +131,12 @@ class Artifact:
         metrics: Mapping[str, Any] | None = None,
         summary: str = "",
         record: Record | None = None,
+        name: str | None = None,
         open_input: Callable[[InputRecord], Artifact] | None = None,
     ) -> None:
         self.folder = folder
         self.record = record
+        self.name = name
         self.metrics: Mapping[str, Any] = record.metrics if record else dict(metrics or {})
         self.summary = record.summary if record else summary
         self._open_input = open_input
@@ -142,9 +147,9 @@ class Artifact:
     @property
     def label(self) -> str:
         """What people call it: its name, or the head of its id."""
-        if self.record is None:
-            return self.folder.name
-        return self.record.name or self.record.id[:12]
+        if self.name:
+            return self.name
+        return self.record.id[:12] if self.record else self.folder.name
 
     def check(self) -> None:
         """Cheap check that the files are what this kind promises, before they are stored and

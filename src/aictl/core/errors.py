@@ -6,7 +6,7 @@
     ├── BadRequest ........  2  asked wrongly: an option, a ref, an input's content
     │   ├── WrongKind .....  2  a ref to an artifact of a kind the command does not take
     │   └── BadInput ......  2  a file that was given cannot be read as what it should be
-    ├── NotFound ..........  3  no such artifact, file, command or workspace
+    ├── NotFound ..........  3  no such artifact, file or workspace
     ├── ExtraMissing ......  4  a dependency or plugin is not installed
     ├── MachineLacks ......  5  this machine cannot: GPU, memory, disk, permission
     ├── Damaged ...........  6  an artifact's bytes are not those that were made

@@ -62,6 +62,10 @@ class Events:
     def __init__(self, sink: Callable[[Event], None]) -> None:
         self._sink = sink
 
+    def emit(self, event: Event) -> None:
+        """Pass on an event as it is, for a sink that stands before another."""
+        self._sink(event)
+
     def started(self, task: str, total: float | None = None, unit: str = "") -> None:
         self._sink(Started(task, total, unit))
 

@@ -32,16 +32,18 @@ def option(
     help: str,
     positional: bool = False,
     affects_result: bool = True,
+    rest: bool = False,
     **bounds: Any,
 ) -> Any:
     """Declare one option of a :class:`Spec`.
 
     ``positional`` makes it an argument that follows the command's inputs. ``affects_result`` is
     False for options that change how the work is done and not what comes out (worker counts,
-    how often to save): they are recorded but do not enter the artifact's key. ``bounds`` are
+    how often to save): they are recorded but do not enter the artifact's key. ``rest`` makes a list
+    take everything that follows its flag: another program's command line. ``bounds`` are
     pydantic's own (``ge``, ``gt``, ``le``, ``lt``, ``min_length``, ``pattern``).
     """
-    extra = {"positional": positional, "affects_result": affects_result}
+    extra: Any = {"positional": positional, "affects_result": affects_result, "rest": rest}
     return Field(default, description=help, json_schema_extra=extra, **bounds)
 
 
@@ -56,6 +58,10 @@ def is_positional(field: FieldInfo) -> bool:
 
 def affects_result(field: FieldInfo) -> bool:
     return _flag(field, "affects_result", True)
+
+
+def takes_rest(field: FieldInfo) -> bool:
+    return _flag(field, "rest", False)
 
 
 def nested(field: FieldInfo) -> type[Spec] | None:
@@ -81,14 +87,19 @@ def flat_fields(spec: type[Spec]) -> Iterator[tuple[tuple[str, ...], FieldInfo]]
             yield path, leaf
 
 
+def flat_values(spec: Spec) -> dict[str, Any]:
+    """Every option's value by flat name, as JSON values."""
+    values = spec.model_dump(mode="json")
+    found = {}
+    for path, _ in flat_fields(type(spec)):
+        value: Any = values
+        for step in path:
+            value = value[step]
+        found[path[-1]] = value
+    return found
+
+
 def result_options(spec: Spec) -> dict[str, Any]:
     """The options that enter the artifact's key, as JSON values by flat name."""
-    values = spec.model_dump(mode="json")
-    chosen = {}
-    for path, field in flat_fields(type(spec)):
-        if affects_result(field):
-            value: Any = values
-            for step in path:
-                value = value[step]
-            chosen[path[-1]] = value
-    return chosen
+    values = flat_values(spec)
+    return {path[-1]: values[path[-1]] for path, field in flat_fields(type(spec)) if affects_result(field)}

@@ -1,0 +1,133 @@
+"""The program: the root of the command tree, and the one place where an error becomes an exit code."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+import traceback
+from types import FrameType
+from typing import Any
+
+import typer
+
+from aictl import __version__
+from aictl.cli.lazy import LazyGroup, tree
+from aictl.core import doors
+from aictl.core.errors import AictlError, Interrupted, MachineLacks
+
+
+class RootGroup(LazyGroup):
+    """The root: maps every way of failing to an exit code, also under a test runner."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            try:
+                return super().invoke(ctx)
+            finally:
+                sys.stdout.flush()
+        except typer.Exit:
+            raise
+        except (Exception, Interrupted) as error:
+            if type(error).__module__.startswith("typer"):
+                raise  # a usage error, which Typer shows itself
+            raise typer.Exit(_failed(error)) from error
+
+
+def root(version: bool = typer.Option(False, "--version", help="Show the version.")) -> None:
+    if version:
+        typer.echo(f"aictl {__version__}")
+        raise typer.Exit()
+
+
+def build() -> LazyGroup:
+    """The command tree of what is installed now."""
+    app = typer.Typer(cls=RootGroup, invoke_without_command=True, no_args_is_help=True, pretty_exceptions_enable=False)
+    app.callback()(root)
+    group = typer.main.get_group(app)
+    assert isinstance(group, RootGroup)
+    group.branches = tree(doors.doors(doors.COMMANDS))
+    return group
+
+
+def main() -> None:
+    """Entry point of the ``aictl`` script."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGINT, _interrupt)
+    try:
+        build()(prog_name="aictl")
+    except Interrupted as error:  # between the parser and a command there is little to interrupt
+        sys.exit(error.exit_code)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise Interrupted(number)
+
+
+def _failed(error: BaseException) -> int:
+    """Say on stderr what failed and what to do, and return the exit code."""
+    from aictl.cli.execute import running
+
+    if isinstance(error, BrokenPipeError):
+        # Whoever read our output has gone; what else is buffered for them must not fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    if isinstance(error, Interrupted):
+        again = "; the same command goes on from where this one stopped" if running.makes else ""
+        _say("interrupted", again, running.events, error.exit_code)
+        return error.exit_code
+    known = error if isinstance(error, AictlError) else _known(error)
+    if running.debug:
+        traceback.print_exception(error)
+    if known is None:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{place.filename}:{place.lineno}"
+        message = f"a bug in aictl: {type(error).__name__}: {error} ({where})"
+        _say(message, "run it again with --debug and report what it shows", running.events, 70)
+        return 70
+    _say(known.message, known.cure, running.events, known.exit_code)
+    return known.exit_code
+
+
+_OUT_OF_DISK = ("No space left on device", "Disk quota exceeded", "os error 28")
+_OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "Unable to allocate", "bad_alloc", "bad allocation")
+
+
+def _known(error: BaseException) -> AictlError | None:
+    """What a library or the system raised, as one of the family, or None for a bug."""
+    text = str(error)
+    if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or any(word in text for word in _OUT_OF_DISK):
+        named = getattr(error, "filename", None)
+        return MachineLacks(
+            f"the disk is full{f' ({named})' if named else ''}",
+            cure="free some space and run it again; `aictl artifact prune` removes what nothing needs",
+        )
+    if isinstance(error, MemoryError) or any(word in text for word in _OUT_OF_MEMORY):
+        return MachineLacks(
+            f"not enough memory: {text or type(error).__name__}", cure="a smaller batch or model needs less"
+        )
+    if isinstance(error, OSError) and error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return MachineLacks(
+            f"{error.filename or 'a file'}: {error.strerror}",
+            cure="it must be readable, and a workspace writable, by this user",
+        )
+    return None
+
+
+def _say(message: str, cure: str | None, events: str, code: int) -> None:
+    if events == "jsonl":
+        import json
+        import time
+
+        row = {"at": round(time.time(), 3), "event": "Failed", "message": message, "cure": cure, "exit_code": code}
+        print(json.dumps(row, ensure_ascii=False), file=sys.stderr)  # noqa: T201
+        return
+    colour = sys.stderr.isatty() and "NO_COLOR" not in os.environ
+    red, faint, end = ("\x1b[1;31m", "\x1b[2m", "\x1b[0m") if colour else ("", "", "")
+    if code in (130, 143):
+        print(f"{red}{message}{end}{cure or ''}", file=sys.stderr)  # noqa: T201
+        return
+    print(f"{red}error:{end} {message}", file=sys.stderr)  # noqa: T201
+    if cure:
+        print(f"  {faint}→{end} {cure}", file=sys.stderr)  # noqa: T201

@@ -1,0 +1,138 @@
+"""One command from parsed words to an exit status: settle the options, run, show what came of it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from aictl.cli.show import show
+from aictl.cli.sinks import Style, choose
+from aictl.core.answer import Document
+from aictl.core.command import Command
+from aictl.core.errors import BadRequest
+from aictl.core.events import Events
+from aictl.core.spec import flat_values
+from aictl.workspace import config, project
+from aictl.workspace.run import Outcome, Plan, Request, Runner
+
+
+@dataclass(frozen=True)
+class Common:
+    """The options that every command has."""
+
+    name: str | None
+    force: bool
+    dry_run: bool
+    rehash: bool
+    as_json: bool
+    events: str
+    debug: bool
+    workspace: Path | None
+
+
+# What a failure is shown by, since it comes up through Typer: set when a command begins.
+@dataclass
+class Running:
+    """How the command that runs now wants its errors shown."""
+
+    events: str = "auto"
+    debug: bool = False
+    makes: bool = False
+
+
+running = Running()
+
+
+def execute(
+    path: str, command: Command, refs: Mapping[str, Sequence[str]], given: dict[str, Any], common: Common
+) -> int:
+    """Run one command as it was typed; returns the exit status or raises the family of errors."""
+    running.events, running.debug, running.makes = common.events, common.debug, bool(command.makes)
+    if common.events not in get_args(Style):
+        running.events = "auto"
+        raise BadRequest(f"--events {common.events}: there are {', '.join(get_args(Style))}")
+    place = _workspace(command, common.workspace)
+    settings = config.settle(path, command.spec, given, toml=place.config_path if place else None)
+    read = {role: tuple(one for text in texts for one in _from_stdin(text)) for role, texts in refs.items()}
+    request = Request(path, command, settings.spec, read, name=common.name, force=common.force)
+    sink = choose(common.events)  # type: ignore[arg-type]
+    runner = Runner(place, Events(sink), rehash=common.rehash)
+    try:
+        if common.dry_run:
+            return show(_plan(runner.plan(request), runner, settings.origin), as_json=common.as_json)
+        outcome = runner.run(request)
+        if outcome.artifact is None:
+            return show(outcome.answer, as_json=common.as_json)
+        return _show_made(outcome, runner.events, as_json=common.as_json)
+    finally:
+        sink.close()
+
+
+def _workspace(command: Command, named: Path | None) -> project.Project | None:
+    if command.workspace == "required":
+        return project.require(named)
+    if named is not None and command.workspace == "optional":
+        return project.at(named, f"--workspace {named}")
+    return project.find()
+
+
+def _from_stdin(text: str) -> list[str]:
+    """What ``-`` stands for: the refs on stdin, a path a line or one JSON record."""
+    if text != "-":
+        return [text]
+    said = sys.stdin.read().strip() if sys.stdin else ""
+    if not said:
+        raise BadRequest("'-' reads a ref from stdin, and nothing came", cure="did the command before it fail?")
+    if said.startswith("{"):
+        try:
+            return [str(json.loads(said)["path"])]
+        except (ValueError, KeyError) as error:
+            raise BadRequest(f"'-' read JSON from stdin that is no record with a path: {error}") from error
+    return said.splitlines()
+
+
+def _show_made(outcome: Outcome, events: Events, *, as_json: bool) -> int:
+    artifact = outcome.artifact
+    assert artifact and artifact.record
+    if as_json:
+        value = {
+            "path": str(outcome.path),
+            "kind": artifact.kind,
+            "name": artifact.name,
+            "id": artifact.record.id,
+            "up_to_date": outcome.up_to_date,
+            "summary": artifact.summary,
+            "metrics": dict(artifact.metrics),
+        }
+        return show(Document(value), as_json=True)
+    if outcome.up_to_date:
+        if sys.stderr.isatty():
+            events.noted(f"{artifact.kind} '{artifact.label}' is up to date")
+    else:
+        events.noted(f"made {artifact.kind} '{artifact.label}': {artifact.summary}")
+    return show(Document(None, text=str(outcome.path)), as_json=False)
+
+
+def _plan(plan: Plan, runner: Runner, origin: Mapping[str, str]) -> Document:
+    values = flat_values(plan.request.spec)
+    fresh = bool(plan.existing) and not plan.request.force
+    return Document(
+        {
+            "command": plan.request.path,
+            "inputs": [
+                {"role": row.role, "is": row.name or row.uri or row.object, "kind": row.kind or "source", "id": row.id}
+                for row in plan.rows
+            ],
+            "options": {name: {"value": values[name], "from": where} for name, where in origin.items()},
+            "makes": [kind.kind for kind in plan.request.command.makes],
+            "name": plan.request.name,
+            "key": plan.key,
+            "up_to_date": fresh,
+            "would": "return what is there" if fresh else "run",
+            "artifact": str(runner.store.path(plan.existing)) if runner.store and plan.existing else None,
+        }
+    )

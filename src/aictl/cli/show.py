@@ -1,0 +1,123 @@
+"""How an answer looks: a table on a terminal, tab-separated values in a pipe, or one JSON document."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from aictl.core.answer import Answer, Document, Stream, Table
+
+
+def show(answer: Answer | None, *, as_json: bool) -> int:
+    """Print an answer to stdout; the exit status is that of a stream, else 0."""
+    if answer is None:
+        return 0
+    if isinstance(answer, Stream):
+        return _stream(answer, as_json)
+    if as_json:
+        _json(_value(answer))
+    elif isinstance(answer, Document):
+        sys.stdout.write(
+            (answer.text if answer.text is not None else "\n".join(_lines(answer.value))).rstrip("\n") + "\n"
+        )
+    elif sys.stdout.isatty():
+        _draw(answer)
+    else:
+        _tabbed(answer)
+    return 0
+
+
+def cell(value: Any) -> str:
+    """One value as text: nothing for None, plain for words and numbers, JSON for the rest."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return str(value) if isinstance(value, str | int) else json.dumps(value, ensure_ascii=False)
+
+
+def _value(answer: Table | Document) -> Any:
+    if isinstance(answer, Document):
+        return answer.value
+    return [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
+
+
+def _json(value: Any) -> None:
+    json.dump(value, sys.stdout, indent=1 if sys.stdout.isatty() else None, ensure_ascii=False)
+    sys.stdout.write("\n")
+    sys.stdout.flush()
+
+
+def _tabbed(table: Table) -> None:
+    sys.stdout.write("\t".join(table.columns) + "\n")
+    for row in table.rows:
+        sys.stdout.write("\t".join(cell(value).replace("\t", " ").replace("\n", " ") for value in row) + "\n")
+
+
+def _draw(table: Table) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    drawn = RichTable(title=table.title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    for name in table.columns:
+        drawn.add_column(name, overflow="fold")
+    for row in table.rows:
+        drawn.add_row(
+            *(
+                Text(cell(value), style=table.styles.get(name, {}).get(cell(value), ""))
+                for name, value in zip(table.columns, row, strict=True)
+            )
+        )
+    Console().print(drawn)
+
+
+def _lines(value: Any, indent: str = "") -> list[str]:
+    """A JSON value as aligned keys and values, nested ones below their key."""
+    if not isinstance(value, Mapping):
+        if isinstance(value, list | tuple):
+            return [line for one in value for line in _item(one, indent)]
+        return [indent + cell(value)]
+    width = max((len(key) for key, inner in value.items() if not _nests(inner)), default=0)
+    lines = []
+    for key, inner in value.items():
+        if _nests(inner):
+            lines += [f"{indent}{key}", *_lines(inner, indent + "  ")]
+        else:
+            shown = ", ".join(map(cell, inner)) if isinstance(inner, list | tuple) else cell(inner)
+            lines.append(f"{indent}{key:<{width}}  {shown}".rstrip())
+    return lines
+
+
+def _item(value: Any, indent: str) -> list[str]:
+    lines = _lines(value, indent + "  ")
+    return [indent + "- " + lines[0].lstrip(), *lines[1:]] if lines else []
+
+
+def _nests(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return bool(value)
+    return isinstance(value, list | tuple) and any(isinstance(one, Mapping | list | tuple) for one in value)
+
+
+def _stream(stream: Stream, as_json: bool) -> int:
+    kept: list[str] = []
+    pieces = stream.pieces
+    while True:
+        try:
+            piece = next(pieces)
+        except StopIteration as ended:
+            if as_json and not stream.live:
+                _json({stream.key: "".join(kept)})
+            return int(ended.value or 0)
+        if not as_json:
+            sys.stdout.write(piece)
+            sys.stdout.flush()
+        elif stream.live and not kept:
+            _json({stream.key: piece.strip()})
+        kept.append(piece)

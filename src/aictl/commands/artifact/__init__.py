@@ -1,0 +1,1 @@
+"""Look at artifacts: list, show, trace, check and remove them."""

@@ -1,0 +1,1 @@
+"""See which settings are in force, and where they come from."""

@@ -1,0 +1,1 @@
+"""See which distributions offer commands and kinds of artifact."""

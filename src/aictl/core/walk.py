@@ -1,0 +1,95 @@
+"""The files below a folder that was given as input: the same ones for whoever hashes and whoever reads.
+
+Left out is what is no content of the user's: hidden files and folders (and with them .git, .hg and
+.svn), CVS, ``__pycache__`` and ``*.dist-info``, the artifacts of a workspace, and whatever is no
+regular file. Links are followed. A folder is entered once, however many links lead to it, so that a
+loop of links ends.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from aictl.core.errors import BadInput
+
+_DERIVED = frozenset({"CVS", "__pycache__"})
+
+
+class Found(NamedTuple):
+    """A regular file: its POSIX path relative to the folder, and where it lies."""
+
+    relative: str
+    path: Path
+
+
+def shown(name: str) -> str:
+    """A file's name as text that can be printed and written as UTF-8, whatever its bytes are."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def regular_files(root: Path, skipped: Callable[[str, str], None]) -> Iterator[Found]:
+    """Every file below ``root``, folder by folder, each in order of name; folders that are reached
+    through a link come last. ``skipped(relative, reason)`` is told what was left out for cause: a
+    broken link, a loop, a socket.
+
+    Raises :class:`BadInput` for a folder that cannot be read.
+    """
+    entered: set[tuple[int, int]] = set()
+    folders = [("", root)]
+    links: list[tuple[str, Path]] = []
+    while folders or links:
+        relative, folder = folders.pop() if folders else links.pop(0)
+        try:
+            status = folder.stat()
+            if (status.st_dev, status.st_ino) in entered:
+                skipped(relative, "a link to a folder that was read already")
+                continue
+            entered.add((status.st_dev, status.st_ino))
+            with os.scandir(folder) as listing:
+                entries = sorted(listing, key=lambda entry: entry.name)
+        except OSError as error:
+            raise BadInput(f"{shown(str(folder))} cannot be read: {error.strerror}") from error
+        deeper = []
+        for entry in entries:
+            name = f"{relative}{entry.name}"
+            if _left_out(entry, folder):
+                continue
+            kind = _kind(entry)
+            if kind == "file":
+                yield Found(name, Path(entry.path))
+            elif kind == "folder":
+                (links if entry.is_symlink() else deeper).append((name + "/", Path(entry.path)))
+            else:
+                skipped(name, kind)
+        folders += reversed(deeper)
+
+
+def _left_out(entry: os.DirEntry[str], folder: Path) -> bool:
+    name = entry.name
+    if name.startswith(".") or name in _DERIVED or name.endswith(".dist-info"):
+        return True
+    return name == "artifacts" and (folder / "aictl.toml").is_file()
+
+
+def _kind(entry: os.DirEntry[str]) -> str:
+    """``file``, ``folder``, or the reason why it is neither."""
+    if entry.is_file():
+        return "file"
+    if entry.is_dir():
+        return "folder"
+    try:
+        mode = entry.stat().st_mode
+    except OSError as error:
+        if not entry.is_symlink():
+            return f"cannot be looked at: {error.strerror}"
+        return (
+            "a broken link" if isinstance(error, FileNotFoundError) else f"a link that leads nowhere: {error.strerror}"
+        )
+    for test, what in ((stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket")):
+        if test(mode):
+            return what
+    return "a device"

@@ -1,0 +1,126 @@
+"""Lineage: what was made from what, and whether that is still so.
+
+An artifact is fresh when making it again would find it up to date: its raw sources have the bytes
+they had, and every input, as its name stands now, is fresh and has the id it had.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aictl.core.artifact import InputRecord
+from aictl.core.errors import AictlError
+from aictl.workspace.store import Store
+
+
+class Freshness:
+    """Answers, once per object, why it is stale. ``digest_now(row)`` gives the digest that a raw
+    source has today, or None if it is gone; one that stands still (a pinned package) has none."""
+
+    def __init__(self, store: Store, digest_now: Callable[[InputRecord], str | None]) -> None:
+        self._store = store
+        self._digest_now = digest_now
+        self._reasons: dict[str, str | None] = {}
+        self._sources: dict[tuple[str | None, str | None], str | None] = {}
+
+    def stale_because(self, object: str) -> str | None:
+        """Why an object is stale, or None if it is fresh."""
+        if object not in self._reasons:
+            self._reasons[object] = None  # records form no cycle; this guards against hand-made ones
+            self._reasons[object] = self._reason(object)
+        return self._reasons[object]
+
+    def _reason(self, object: str) -> str | None:
+        for row in self._store.record(object).inputs:
+            reason = self._artifact(row) if row.kind else self._source(row)
+            if reason:
+                return reason
+        return None
+
+    def _source(self, row: InputRecord) -> str | None:
+        if row.path is None:
+            return None
+        mark = (row.uri, row.path)
+        if mark not in self._sources:
+            self._sources[mark] = self._digest_now(row)
+        now = self._sources[mark]
+        if now is None:
+            return f"{row.uri} is gone"
+        return None if now == row.id else f"{row.uri} has changed"
+
+    def _artifact(self, row: InputRecord) -> str | None:
+        assert row.kind
+        if row.name:
+            current = self._store.names.current(row.kind, row.name)
+            if current is None:
+                return f"{row.kind} '{row.name}' was removed"
+            if self._store.record(current).id != row.id:
+                return f"{row.kind} '{row.name}' has changed"
+            inner = self.stale_because(current)
+            return inner and f"{row.kind} '{row.name}' is stale: {inner}"
+        # Without a name it is the content that counts: fresh if any way of making it is.
+        reasons = [self.stale_because(one) for one in self._store.with_id(row.kind, row.id)]
+        if not reasons:
+            return f"{row.kind} {row.id[:12]} was removed"
+        return None if None in reasons else f"{row.kind} {row.id[:12]} is stale: {reasons[0]}"
+
+
+@dataclass(frozen=True)
+class Node:
+    """One thing in a lineage: an artifact, or a raw source at its end."""
+
+    kind: str
+    label: str
+    id: str
+    command: str
+    summary: str
+    stale: str | None
+    role: str
+    inputs: list[Node] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        value: dict[str, Any] = {"role": self.role} if self.role else {}
+        value |= {"kind": self.kind, "label": self.label, "id": self.id}
+        if self.command:
+            value |= {"command": self.command, "summary": self.summary, "stale": self.stale}
+            value["inputs"] = [node.to_json() for node in self.inputs]
+        return value
+
+
+def trace(store: Store, freshness: Freshness, object: str, role: str = "", name: str | None = None) -> Node:
+    """The tree of everything that an object was made from, down to the raw sources."""
+    record = store.record(object)
+    inputs = []
+    for row in record.inputs:
+        if not row.kind:
+            stale = freshness._source(row)
+            inputs.append(Node("source", row.uri or "", row.id, "", "", stale, row.role))
+            continue
+        try:
+            parent = store.open_input(row)
+        except AictlError:
+            label = row.name or row.id[:12]
+            inputs.append(Node(row.kind, label, row.id, "", "(removed)", "was removed", row.role))
+            continue
+        inner = f"{row.kind}/{Path(parent.folder).name}"
+        inputs.append(trace(store, freshness, inner, row.role, row.name))
+    label = name or store.first_name(object) or record.id[:12]
+    return Node(
+        record.kind, label, record.id, record.command, record.summary, freshness.stale_because(object), role, inputs
+    )
+
+
+def dependents(store: Store, object: str) -> list[str]:
+    """The objects that were made from this one, and would lose their lineage with it."""
+    record = store.record(object)
+    others = [one for one in store.with_id(record.kind, record.id) if one != object]
+    if others:
+        return []
+    return [
+        one
+        for one in store.objects()
+        if any(row.kind == record.kind and row.id == record.id for row in store.record(one).inputs)
+    ]

@@ -1,0 +1,199 @@
+"""Answers about what is in a workspace: the listing, one artifact, its lineage, its health."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from aictl.core import doors
+from aictl.core.answer import Document, Table
+from aictl.core.errors import AictlError, BadRequest, Damaged, NotFound
+from aictl.core.events import Events
+from aictl.workspace import config, refs
+from aictl.workspace.lineage import Freshness, Node, trace
+from aictl.workspace.project import CONFIG_NAME, Project
+from aictl.workspace.run import Runner
+
+_STATES = {"fresh": "green", "stale": "yellow", "older": "dim", "damaged": "red"}
+
+
+def _opened(root: Path, events: Events) -> tuple[Runner, Freshness]:
+    runner = Runner(Project(root), events)
+    assert runner.store
+    return runner, Freshness(runner.store, runner.digest_now)
+
+
+def list_artifacts(root: Path, events: Events, *, kind: str | None, older: bool) -> Table:
+    """Every artifact with its state; a record that cannot be read is listed as damaged."""
+    if kind is not None and kind not in doors.doors(doors.KINDS):
+        doors.kind(kind)
+    runner, freshness = _opened(root, events)
+    store = runner.store
+    assert store
+    rows = []
+    for object in store.objects(kind):
+        of_kind = object.partition("/")[0]
+        labels = store.labels.get(object, [])
+        try:
+            record = store.record(object)
+            because = freshness.stale_because(object)
+        except AictlError as error:
+            rows.append((of_kind, labels[-1] if labels else object, "damaged", "", "", "", error.message))
+            continue
+        for label in labels or [record.id[:12]]:
+            name = label.rpartition("@")[0]
+            current = not labels or store.names.current(of_kind, name) == object
+            if not (current or older):
+                continue
+            state = ("stale" if because else "fresh") if current else "older"
+            created = record.created[:16].replace("T", " ")
+            rows.append(
+                (of_kind, label, state, _size(record.size_bytes), created, record.id[:12], because or record.summary)
+            )
+            if current and labels:
+                break
+    columns = ("kind", "name", "state", "size", "made", "id", "about")
+    return Table(columns, sorted(rows, key=lambda row: (row[0], row[1])), styles={"state": _STATES})
+
+
+def show_artifact(root: Path, ref: str, events: Events, *, get: str | None) -> Document:
+    """An artifact's record, where it lies and whether it is fresh; or one value of all that."""
+    runner, freshness = _opened(root, events)
+    store = runner.store
+    assert store
+    found = refs.resolve(store, ref)
+    artifact = store.open(found.object, found.name)
+    record = store.record(found.object)
+    because = freshness.stale_because(found.object)
+    value: dict[str, Any] = {
+        "name": artifact.name,
+        "kind": record.kind,
+        "state": "stale" if because else "fresh",
+        **({"stale_because": because} if because else {}),
+        "path": str(store.path(found.object)),
+        "summary": record.summary,
+        **{key: inner for key, inner in asdict(record).items() if key not in ("kind", "summary", "schema", "files")},
+    }
+    if edits := artifact.edits():
+        value["edits"] = edits
+    value["files"] = {path: entry["size"] for path, entry in record.files.items()}
+    if get is None:
+        return Document(value)
+    picked = _pick({**value, "files": dict(record.files)}, get, ref)
+    return Document(picked, text=None if isinstance(picked, dict | list) else _plain(picked))
+
+
+def show_lineage(root: Path, ref: str, events: Events) -> Document:
+    """The tree of everything an artifact was made from."""
+    runner, freshness = _opened(root, events)
+    assert runner.store
+    found = refs.resolve(runner.store, ref)
+    node = trace(runner.store, freshness, found.object, name=found.label)
+    return Document(node.to_json(), text="\n".join(_tree(node)))
+
+
+def artifact_path(root: Path, ref: str) -> Document:
+    """The folder of an artifact."""
+    from aictl.workspace.store import Store
+
+    store = Store(Project(root))
+    path = store.path(refs.resolve(store, ref).object)
+    return Document({"path": str(path)}, text=str(path))
+
+
+def check_artifacts(root: Path, named: Sequence[str], events: Events) -> Table:
+    """Re-hash artifacts. Raises :class:`Damaged` naming every file that differs."""
+    runner, _ = _opened(root, events)
+    store = runner.store
+    assert store
+    objects = [refs.resolve(store, ref).object for ref in named] or list(store.objects())
+    rows, damage = [], []
+    events.started("check", total=len(objects), unit="artifacts")
+    for number, object in enumerate(objects, 1):
+        label = f"{object.partition('/')[0]}/{(store.labels.get(object) or [object.partition('/')[2]])[-1]}"
+        try:
+            wrong = store.damage(object)
+            edits = store.open(object).edits() if not wrong else []
+            size = _size(store.record(object).size_bytes)
+        except AictlError as error:
+            wrong, edits, size = [error.message], [], ""
+        damage += [f"{label}: {one}" for one in wrong]
+        state = "damaged" if wrong else ("edited" if edits else "whole")
+        rows.append((label, state, size, "; ".join(wrong or edits)))
+        events.advanced("check", number)
+    events.finished("check")
+    if damage:
+        raise Damaged(
+            "\n  ".join([f"{len(damage)} of the files checked are damaged:", *damage]),
+            cure="make the artifact again with --force, or remove it with `aictl artifact rm`",
+        )
+    return Table(("artifact", "state", "size", "about"), rows, styles={"state": {"whole": "green", "edited": "cyan"}})
+
+
+def show_config(root: Path | None, only: str, *, changed: bool) -> Table:
+    """The options in force of one command or of all. Raises what loading a command raises."""
+    commands = doors.doors(doors.COMMANDS)
+    wanted = [name for name in commands if not only or name == only or name.startswith(only + ".")]
+    if not wanted:
+        raise NotFound(f"no command is called '{only.replace('.', ' ')}'", cure="aictl --help lists the commands")
+    rows = []
+    for name in wanted:
+        try:
+            spec = commands[name].load().spec
+        except AictlError as error:
+            if only:
+                raise
+            rows.append((name, "", "", error.message))
+            continue
+        toml = root / CONFIG_NAME if root else None
+        for row in config.in_force(name, spec, toml=toml):
+            if not changed or row.origin != "default":
+                rows.append((name.replace(".", " "), row.name, row.value, row.origin))
+    return Table(("command", "option", "value", "from"), rows)
+
+
+def _pick(value: Any, path: str, ref: str) -> Any:
+    here = value
+    for step in path.split("."):
+        if isinstance(here, dict) and step in here:
+            here = here[step]
+        elif isinstance(here, list | tuple) and step.isdigit() and int(step) < len(here):
+            here = here[int(step)]
+        else:
+            there = (
+                ", ".join(here)
+                if isinstance(here, dict)
+                else f"{len(here)} items"
+                if isinstance(here, list | tuple)
+                else ""
+            )
+            raise BadRequest(f"'{ref}' has no '{path}'", cure=f"there is {there}" if there else None)
+    return here
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "" if value is None else str(value)
+
+
+def _tree(node: Node, prefix: str = "", branch: str = "") -> list[str]:
+    about = "  ".join(part for part in (node.command and f"[{node.command.replace('.', ' ')}]", node.summary) if part)
+    stale = f"  STALE: {node.stale}" if node.stale else ""
+    head = f"{node.kind} {node.label}" if node.command or node.kind != "source" else node.label
+    lines = [f"{prefix}{branch}{head}  {node.id[:12]}  {about}{stale}".rstrip()]
+    below = prefix + ({"": "", "├─ ": "│  ", "└─ ": "   "}[branch])
+    for number, inner in enumerate(node.inputs, 1):
+        lines += _tree(inner, below, "└─ " if number == len(node.inputs) else "├─ ")
+    return lines
+
+
+def _size(size_bytes: int) -> str:
+    size = float(size_bytes)
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"

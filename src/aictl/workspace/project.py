@@ -1,0 +1,98 @@
+"""The workspace as a folder: finding it, making it, and the names of the places inside it.
+
+    aictl.toml                 settings, and the mark of a workspace
+    artifacts/KIND/NAME.ref    the id of what NAME stands for now: a regular file, for make
+    artifacts/KIND/NAME@N      the artifact itself: a link into the store
+    .aictl/store/KIND/...      every artifact, whole or not there
+    .aictl/work/KEY/           what is being made, and what an interrupted run left to go on from
+    .aictl/locks/  .aictl/journal/  .aictl/digests.db
+
+A workspace is a local POSIX folder: renames are atomic and file locks are real.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from aictl.core.errors import BadRequest, NotFound
+
+CONFIG_NAME = "aictl.toml"
+ENVIRONMENT = "AICTL_WORKSPACE"
+
+_CONFIG = """\
+# Settings of this workspace. A table is a command, a key is one of its options:
+#
+#   [train]
+#   preset = "tiny"
+#
+#   [finetune.lora]
+#   rank = 8
+#
+# Environment variables (AICTL_TRAIN_PRESET) and the command line come before what stands here;
+# `aictl config show` says what is in force, and from where.
+"""
+_IGNORE = "# Made by aictl: large, and made again from what is kept.\n.aictl/\nartifacts/\n"
+
+
+class Project:
+    """The places inside one workspace, whose root is ``root``."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.resolve()
+        self.config_path = self.root / CONFIG_NAME
+        self.names = self.root / "artifacts"
+        self.state = self.root / ".aictl"
+        self.store = self.state / "store"
+        self.work = self.state / "work"
+        self.locks = self.state / "locks"
+        self.journal = self.state / "journal"
+        self.digests = self.state / "digests.db"
+
+
+def find(start: Path | None = None) -> Project | None:
+    """The workspace to use: ``AICTL_WORKSPACE``, or the nearest one from ``start`` upwards.
+
+    Raises :class:`NotFound` if the variable names a folder that is no workspace.
+    """
+    if start is None and (named := os.environ.get(ENVIRONMENT)):
+        return at(Path(named), f"{ENVIRONMENT}={named}")
+    here = (start or Path.cwd()).resolve()
+    return next((Project(place) for place in (here, *here.parents) if (place / CONFIG_NAME).is_file()), None)
+
+
+def at(root: Path, named_by: str) -> Project:
+    """The workspace in exactly this folder. Raises :class:`NotFound` if there is none."""
+    if not (root / CONFIG_NAME).is_file():
+        raise NotFound(f"{named_by}: no workspace there (no {CONFIG_NAME})", cure=f"aictl init {root}")
+    return Project(root)
+
+
+def require(named: Path | None = None) -> Project:
+    """The workspace that was named, or the nearest. Raises :class:`NotFound`, saying how to make one."""
+    if named is not None:
+        return at(named, f"--workspace {named}")
+    if project := find():
+        return project
+    raise NotFound(f"no workspace in {Path.cwd()} or above it", cure="aictl init NAME && cd NAME")
+
+
+def create(folder: Path) -> Project:
+    """Make ``folder`` a workspace, keeping whatever lies in it.
+
+    Raises :class:`BadRequest` if it already is one or is not a folder.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise BadRequest(f"{folder} is a file", cure="name a folder that does not exist or is empty")
+    if (folder / CONFIG_NAME).exists():
+        raise BadRequest(f"{folder} is a workspace already", cure=f"cd {folder}")
+    folder.mkdir(parents=True, exist_ok=True)
+    project = Project(folder)
+    for place in (project.names, project.store):
+        place.mkdir(parents=True, exist_ok=True)
+    ignore = folder / ".gitignore"
+    if not ignore.exists():
+        ignore.write_text(_IGNORE, "utf-8")
+    # The mark of a workspace is written last: a kill before it leaves only empty folders.
+    project.config_path.write_text(_CONFIG, "utf-8")
+    return project

@@ -1,0 +1,129 @@
+"""Refs: what a person types for an artifact, and what it stands for.
+
+NAME            the newest version of a name
+KIND/NAME       the same, where several kinds use the name
+NAME@N          one version of a name; also KIND/NAME@N
+ID              an id, or at least its first eight digits
+PATH            an artifact's folder, or its .ref file
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from aictl.core import doors
+from aictl.core.artifact import RECORD_NAME, Artifact
+from aictl.core.errors import BadRequest, NotFound, WrongKind
+from aictl.workspace.store import Store
+
+_ID = re.compile(r"[0-9a-f]{8,64}")
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """An object of the store, and the name it was asked for by unless a version was pinned."""
+
+    object: str
+    name: str | None
+    label: str
+
+    @property
+    def kind(self) -> str:
+        return self.object.partition("/")[0]
+
+
+def resolve(store: Store, ref: str, kinds: Sequence[type[Artifact]] = ()) -> Resolved:
+    """The object that a ref stands for, among ``kinds`` if any are given.
+
+    Raises :class:`NotFound` with the nearest names, :class:`WrongKind` if the ref is good and its
+    kind is not taken, and :class:`BadRequest` if several kinds use the name.
+    """
+    taken = [kind.kind for kind in kinds]
+    found = _candidates(store, ref)
+    fitting = [one for one in found if not taken or one.kind in taken]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        choices = ", ".join(f"{one.kind}/{one.label}" for one in fitting)
+        raise BadRequest(f"'{ref}' could be any of {choices}", cure="say which, as KIND/NAME")
+    if found:
+        was = " and ".join(sorted({one.kind for one in found}))
+        raise WrongKind(
+            f"'{ref}' is of kind {was}, and this command takes {' or '.join(taken)}", cure=_way_to(taken, found[0].kind)
+        )
+    near = difflib.get_close_matches(ref, store.names.all(), n=3)
+    raise NotFound(
+        f"no artifact is called '{ref}'",
+        cure=f"perhaps {' or '.join(near)}?" if near else "aictl artifact ls shows what there is",
+    )
+
+
+def _candidates(store: Store, ref: str) -> list[Resolved]:
+    head, slash, tail = ref.partition("/")
+    if not slash:
+        named = [
+            one for kind in store.names.kinds_of(ref.rpartition("@")[0] or ref) for one in _named(store, kind, ref)
+        ]
+        named = named or [one for kind in store.names.kinds_of(ref) for one in _named(store, kind, ref)]
+        if named:
+            return named
+        if _ID.fullmatch(ref):
+            return _by_id(store, ref)
+    elif head in doors.doors(doors.KINDS):
+        if named := _named(store, head, tail):
+            return named
+        if _ID.fullmatch(tail):
+            return [one for one in _by_id(store, tail) if one.kind == head]
+    return _at_path(store, Path(ref).expanduser())
+
+
+def _named(store: Store, kind: str, text: str) -> list[Resolved]:
+    if object := store.names.current(kind, text):
+        return [Resolved(object, text, text)]
+    name, at, version = text.rpartition("@")
+    if at and version.isdigit() and (object := store.names.versions(kind, name).get(int(version))):
+        return [Resolved(object, None, text)]
+    return []
+
+
+def _by_id(store: Store, id: str) -> list[Resolved]:
+    found: dict[str, Resolved] = {}
+    for object in store.objects():
+        folder = object.partition("/")[2]
+        if folder.startswith(id[:16]) and store.record(object).id.startswith(id):
+            # Objects with one id have one content: the newest stands for all of them.
+            whole = store.record(object).id
+            if whole not in found or store.record(object).created > store.record(found[whole].object).created:
+                found[whole] = Resolved(object, None, id)
+    return list(found.values())
+
+
+def _at_path(store: Store, path: Path) -> list[Resolved]:
+    if path.suffix == ".ref" and path.is_file() and path.parent.parent.resolve() == store.project.names:
+        return _named(store, path.parent.name, path.stem)
+    if not (path / RECORD_NAME).is_file():
+        return []
+    folder = path.resolve()
+    if folder.parent.parent != store.project.store:
+        raise BadRequest(
+            f"{path} is an artifact of another workspace ({folder})",
+            cure="run the command there with --workspace, or bring it here with `aictl model add` or `aictl data prep`",
+        )
+    return [Resolved(f"{folder.parent.name}/{folder.name}", None, path.name)]
+
+
+def _way_to(taken: Sequence[str], given: str) -> str:
+    """The command that makes a taken kind from the given one, where there is one in the chain."""
+    steps = {
+        ("dataset", "checkpoint"): "train it first: aictl train REF",
+        ("checkpoint", "onnx"): "export it first: aictl export onnx REF",
+        ("adapter", "onnx"): "export it first: aictl export onnx REF",
+    }
+    for kind in taken:
+        if step := steps.get((given, kind)):
+            return step
+    return "aictl artifact ls shows the artifacts of each kind"

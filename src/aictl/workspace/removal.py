@@ -1,0 +1,102 @@
+"""Taking artifacts away: by name, by version, or whatever nothing needs any more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from aictl.core.answer import Table
+from aictl.core.errors import BadRequest
+from aictl.workspace import locks, refs
+from aictl.workspace.lineage import dependents
+from aictl.workspace.project import Project
+from aictl.workspace.run import object_lock
+from aictl.workspace.store import Store
+
+_COLUMNS = ("removed", "kind", "id", "size_bytes")
+
+
+def remove(root: Path, named: Sequence[str], *, force: bool) -> Table:
+    """Remove artifacts and the names that stood for them.
+
+    Raises :class:`BadRequest` naming what was made from them, unless ``force``; ``TryLater`` while
+    a running command reads one. Nothing is removed if any of them may not be.
+    """
+    store = Store(Project(root))
+    doomed: dict[str, list[str]] = {}  # object → the labels to take away
+    for ref in named:
+        found = refs.resolve(store, ref)
+        if found.name:
+            for version, object in store.names.versions(found.kind, found.name).items():
+                doomed.setdefault(object, []).append(f"{found.name}@{version}")
+        elif "@" in found.label:
+            doomed.setdefault(found.object, []).append(found.label)
+        else:
+            doomed.setdefault(found.object, []).extend(store.labels.get(found.object, []))
+    gone = {object for object, labels in doomed.items() if set(store.labels.get(object, [])) <= set(labels)}
+    if not force:
+        for object in sorted(gone):
+            if needing := [one for one in dependents(store, object) if one not in gone]:
+                labels = [
+                    f"{one.partition('/')[0]}/{(store.labels.get(one) or [store.record(one).id[:12]])[-1]}"
+                    for one in needing
+                ]
+                raise BadRequest(
+                    f"{(doomed[object] or [object])[-1]} is what {', '.join(labels)} was made from",
+                    cure="remove that first, or give --force and lose its lineage",
+                )
+    return _take_away(store, {object: doomed[object] for object in doomed}, gone)
+
+
+def prune(root: Path, *, dry_run: bool) -> Table:
+    """Remove every artifact that is no name's newest version and that nothing kept was made from."""
+    store = Store(Project(root))
+    kept = set()
+    for object in store.objects():
+        kind = object.partition("/")[0]
+        names = {label.rpartition("@")[0] for label in store.labels.get(object, [])}
+        if any(store.names.current(kind, name) == object for name in names):
+            kept.add(object)
+    reached: set[str] = set()
+    edge = list(kept)
+    while edge:
+        object = edge.pop()
+        if object not in reached:
+            reached.add(object)
+            for row in store.record(object).inputs:
+                if row.kind and row.object:
+                    there = (store.project.store / row.object).is_dir()
+                    edge += [row.object] if there else store.with_id(row.kind, row.id)[:1]
+    gone = {object for object in store.objects() if object not in reached}
+    if dry_run:
+        return Table(_COLUMNS, [_row(store, object) for object in sorted(gone)])
+    return _take_away(store, {object: list(store.labels.get(object, [])) for object in gone}, gone)
+
+
+def _take_away(store: Store, labels: dict[str, list[str]], gone: set[str]) -> Table:
+    rows = []
+    for object in sorted(labels):
+        kind = object.partition("/")[0]
+        row = _row(store, object)
+        if object in gone:
+            with locks.unused(object_lock(store.project, object), row[0]):
+                _unname(store, kind, labels[object])
+                store.remove(object)
+            rows.append(row)
+        else:
+            _unname(store, kind, labels[object])
+            rows.append((", ".join(labels[object]), kind, row[2], 0))
+    return Table(_COLUMNS, rows)
+
+
+def _unname(store: Store, kind: str, labels: Sequence[str]) -> None:
+    for label in labels:
+        store.names.unbind(kind, label)
+        name = label.rpartition("@")[0]
+        if current := store.names.current(kind, name):
+            store.names.write_reference(kind, name, store.record(current).id)
+
+
+def _row(store: Store, object: str) -> tuple[str, str, str, int]:
+    record = store.record(object)
+    return (store.labels.get(object) or [record.id[:12]])[-1], record.kind, record.id[:12], record.size_bytes

@@ -1,0 +1,319 @@
+"""The one runner: resolve the inputs, find out whether there is anything to do, do it, keep it.
+
+    refs ──resolve──▶ inputs ──key──▶ up to date? ──▶ the artifact there is
+                                          │ no
+                                          ▼
+                  lock ─▶ run(work) ─▶ check ─▶ hash ─▶ record ─▶ rename into the store ─▶ name
+
+A kill at any instant leaves either the whole artifact or nothing under its name. What the verb put
+into its scratch folder stays until the artifact is made, so the same command goes on from there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from aictl.core import extras
+from aictl.core.answer import Answer, Stream
+from aictl.core.artifact import Artifact, InputRecord, Record, Source
+from aictl.core.command import Command, Work
+from aictl.core.errors import BadRequest, NotFound
+from aictl.core.events import Events
+from aictl.core.spec import Spec, result_options
+from aictl.workspace import journal, locks, machine, refs
+from aictl.workspace.digests import Digests
+from aictl.workspace.names import check_name
+from aictl.workspace.project import Project
+from aictl.workspace.sources import resolve as resolve_source
+from aictl.workspace.store import Store, listing
+
+SCRATCH_KEPT_S = 14 * 24 * 3600  # what an interrupted run left is kept this long for its resumption
+
+
+@dataclass(frozen=True)
+class Request:
+    """One command to run: its path, its settled spec, and a tuple of refs for each role."""
+
+    path: str
+    command: Command
+    spec: Spec
+    refs: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    name: str | None = None
+    force: bool = False
+    rehash: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a request comes to: its inputs, its key, and the object that already answers it."""
+
+    request: Request
+    inputs: Mapping[str, Any]
+    rows: tuple[InputRecord, ...]
+    key: str
+    existing: str | None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a request: an artifact in the store and its path, or an answer."""
+
+    artifact: Artifact | None = None
+    path: Path | None = None
+    up_to_date: bool = False
+    answer: Answer | None = None
+
+
+class Runner:
+    """Runs commands in one workspace, or outside of any (``project`` None)."""
+
+    def __init__(self, project: Project | None, events: Events, *, rehash: bool = False) -> None:
+        self.project = project
+        self.events = events
+        self.store = Store(project) if project else None
+        self.digests = Digests(project.digests if project else Path(os.devnull), rehash=rehash)
+
+    def plan(self, request: Request) -> Plan:
+        """Resolve a request's inputs and find out whether its artifact is there; makes nothing."""
+        if request.name is not None:
+            check_name(request.name)
+        inputs: dict[str, Any] = {}
+        rows: list[InputRecord] = []
+        for take in request.command.takes:
+            given = list(request.refs.get(take.role, ()))
+            if not given and take.required:
+                raise BadRequest(f"{take.role.upper()} is missing: {take.help}")
+            if len(given) > 1 and not take.many:
+                raise BadRequest(f"{take.role.upper()} was given {len(given)} times and is taken once")
+            pairs = [self._input(take.role, take.kinds, text) for text in given]
+            rows += [row for _, row in pairs]
+            values = tuple(value for value, _ in pairs)
+            inputs[take.role] = values if take.many else (values[0] if values else None)
+        key = self._key(request, rows)
+        existing = None
+        if self.store and not request.command.observes:
+            found = [self.store.with_key(kind.kind, key) for kind in request.command.makes]
+            existing = next((one for one in found if one and self.store.open(one).in_place()), None)
+        return Plan(request, inputs, tuple(rows), key, existing)
+
+    def run(self, request: Request) -> Outcome:
+        """Do what a request asks, or find it done. Raises the family of ``core.errors``."""
+        folder = self.project.journal if self.project else None
+        with journal.Journal(folder, request.path) as book:
+            return self._run(request, book)
+
+    def _run(self, request: Request, book: journal.Journal) -> Outcome:
+        plan = self.plan(request)
+        if not request.command.makes:
+            return self._answer(plan)
+        if self.store is None:
+            return self._make_outside(plan)
+        if plan.existing and not request.force:
+            return self._keep(plan.existing, request.name, up_to_date=True)
+        if request.command.extra:
+            extras.require(request.command.extra)
+        lock = self.store.project.locks / f"key-{plan.key}"
+        with locks.exclusive(lock, waiting=self._waiting):
+            # While we waited somebody may have made it.
+            again = self.plan(request)
+            if again.existing and not request.force:
+                return self._keep(again.existing, request.name, up_to_date=True)
+            with self._in_use(again.rows), self._told(book):
+                return self._make(again)
+
+    # Making
+
+    def _make(self, plan: Plan) -> Outcome:
+        assert self.store
+        request = plan.request
+        self._sweep(keep=plan.key)
+        place = self.store.project.work / plan.key
+        folder, scratch = place / "made", place / "scratch"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        scratch.mkdir(exist_ok=True)
+        began = time.monotonic()
+        work: Work[Any] = Work(request.spec, plan.inputs, folder, scratch, self.events, self.store.project.root)
+        made = request.command.run(work)
+        assert isinstance(made, Artifact), f"{request.path} makes an artifact and returned {made!r}"
+        made.check()
+        record = self._record(plan, made, time.monotonic() - began)
+        object = self.store.commit(folder, record)
+        self.digests.save()
+        outcome = self._keep(object, request.name, up_to_date=False)
+        shutil.rmtree(place, ignore_errors=True)
+        return outcome
+
+    def _record(self, plan: Plan, made: Artifact, seconds: float) -> Record:
+        files = listing(made.folder)
+        request = plan.request
+        # A record is read back with any JSON reader, so it must hold none of Python's own numbers.
+        metrics = json.loads(json.dumps(dict(made.metrics), allow_nan=False))
+        return Record(
+            kind=made.kind,
+            id=made.content(files),
+            key=plan.key,
+            command=request.path,
+            revision=request.command.revision,
+            spec=request.spec.model_dump(mode="json"),
+            inputs=plan.rows,
+            files=files,
+            metrics=metrics,
+            summary=made.summary,
+            created=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            seconds=round(seconds, 3),
+            packages=machine.packages(),
+            machine=machine.machine(),
+        )
+
+    def _keep(self, object: str, name: str | None, *, up_to_date: bool) -> Outcome:
+        assert self.store
+        if name:
+            self.store.names.bind(object.partition("/")[0], name, object, self.store.record(object).id)
+            self.store.__dict__.pop("labels", None)
+        artifact = self.store.open(object, name)
+        return Outcome(artifact=artifact, path=self._shown(object, name), up_to_date=up_to_date)
+
+    def _shown(self, object: str, name: str | None) -> Path:
+        assert self.store
+        if name:
+            kind = object.partition("/")[0]
+            version = max(self.store.names.versions(kind, name))
+            return self.store.project.names / kind / f"{name}@{version}"
+        return self.store.path(object)
+
+    def _make_outside(self, plan: Plan) -> Outcome:
+        """Outside a workspace a command that can do without one answers with what it would keep."""
+        command = plan.request.command
+        if command.extra:
+            extras.require(command.extra)
+        with tempfile.TemporaryDirectory(prefix="aictl-") as place:
+            folder, scratch = Path(place, "made"), Path(place, "scratch")
+            folder.mkdir()
+            scratch.mkdir()
+            made = command.run(Work(plan.request.spec, plan.inputs, folder, scratch, self.events, None))
+            assert isinstance(made, Artifact)
+            made.check()
+            return Outcome(answer=made.answer())
+
+    def _answer(self, plan: Plan) -> Outcome:
+        command = plan.request.command
+        if command.extra:
+            extras.require(command.extra)
+        root = self.project.root if self.project else None
+        nowhere = Path(os.devnull)
+        work: Work[Any] = Work(plan.request.spec, plan.inputs, nowhere, nowhere, self.events, root)
+        if isinstance(result := command.run(work), Stream):
+            # A stream does its work while it is read, so its inputs are in use until it ends.
+            result = replace(result, pieces=self._holding(plan.rows, result.pieces))
+        assert not isinstance(result, Artifact), f"{plan.request.path} declares no kind that it makes"
+        return Outcome(answer=result)
+
+    # Inputs
+
+    def _input(self, role: str, kinds: Sequence[type[Any]], text: str) -> tuple[Artifact | Source, InputRecord]:
+        artifact_kinds = [kind for kind in kinds if issubclass(kind, Artifact)]
+        raw = any(issubclass(kind, Source) for kind in kinds)
+        if artifact_kinds and self.store and not (raw and _is_raw(text)):
+            try:
+                found = refs.resolve(self.store, text, artifact_kinds)
+            except NotFound:
+                if not raw:
+                    raise
+            else:
+                record = self.store.record(found.object)
+                row = InputRecord(role, record.id, kind=found.kind, name=found.name, object=found.object)
+                return self.store.open(found.object, found.name), row
+        source = resolve_source(text, cache=cache_folder(), hash_file=self.digests, events=self.events)
+        still = None if ":" in source.uri and not Path(source.uri).exists() else str(Path(source.path).resolve())
+        return source, InputRecord(role, source.digest, uri=source.uri, path=still, facts=dict(source.facts))
+
+    def _key(self, request: Request, rows: Sequence[InputRecord]) -> str:
+        identity = {
+            "command": request.path,
+            "revision": request.command.revision,
+            "options": result_options(request.spec),
+            "inputs": [[row.role, row.kind, row.id] for row in rows],
+        }
+        return hashlib.sha256(json.dumps(identity, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+    def digest_now(self, row: InputRecord) -> str | None:
+        """The digest that a recorded raw source has today, or None if it is gone."""
+        if row.path is None or not Path(row.path).exists():
+            return None
+        return resolve_source(row.path, cache=cache_folder(), hash_file=self.digests, events=self.events).digest
+
+    # Around a run
+
+    def _holding(self, rows: Sequence[InputRecord], pieces: Generator[str, None, int]) -> Generator[str, None, int]:
+        with self._in_use(rows):
+            return (yield from pieces)
+
+    @contextmanager
+    def _in_use(self, rows: Sequence[InputRecord]) -> Iterator[None]:
+        """Keep the inputs from being removed while they are read."""
+        with ExitStack() as held:
+            for row in rows:
+                if row.object and self.store:
+                    held.enter_context(locks.shared(object_lock(self.store.project, row.object)))
+            yield
+
+    @contextmanager
+    def _told(self, book: journal.Journal) -> Iterator[None]:
+        """While it lasts, the journal hears what the screen hears."""
+        screen = self.events
+
+        def both(event: Any) -> None:
+            book(event)
+            screen.emit(event)
+
+        self.events = Events(both)
+        try:
+            yield
+        finally:
+            self.events = screen
+
+    def _waiting(self, who: str) -> None:
+        self.events.noted(f"waiting for {who}, which is making the same")
+
+    def _sweep(self, keep: str) -> None:
+        """Clear away what killed runs left, unless somebody is at work there or may yet resume."""
+        assert self.store
+        for place in self.store.project.work.glob("*"):
+            if place.name == keep:
+                continue
+            with locks.if_free(self.store.project.locks / f"key-{place.name}") as free:
+                if free:
+                    shutil.rmtree(place / "made", ignore_errors=True)
+                    scratch = place / "scratch"
+                    if not scratch.is_dir() or time.time() - scratch.stat().st_mtime > SCRATCH_KEPT_S:
+                        shutil.rmtree(place, ignore_errors=True)
+
+
+def object_lock(project: Project, object: str) -> Path:
+    """The lock of an object: shared by its readers, held alone by whoever removes it."""
+    return project.locks / f"object-{object.replace('/', '-')}"
+
+
+def cache_folder() -> Path:
+    """Where downloads are kept: ``AICTL_CACHE``, or ``aictl`` in the user's cache folder."""
+    if named := os.environ.get("AICTL_CACHE"):
+        return Path(named)
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "aictl"
+
+
+def _is_raw(text: str) -> bool:
+    """Whether a word can only mean raw input: a scheme, or a path that is there."""
+    return ":" in text.partition("/")[0] or (Path(text).exists() and not Path(text, "artifact.json").exists())

@@ -1,0 +1,201 @@
+"""The store: every artifact as one folder, whole or not there.
+
+A folder is called by the heads of its artifact's id and key. One content can be made in two ways:
+then there are two folders with one id, and each says how it was made.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from aictl.core import doors
+from aictl.core.artifact import RECORD_NAME, Artifact, InputRecord, Record
+from aictl.core.errors import AictlError, Damaged, NotFound
+from aictl.workspace.digests import sha256
+from aictl.workspace.names import Names
+from aictl.workspace.project import Project
+
+HEAD = 16  # hex digits of an id or key in a folder's name: 64 bits, and the record has the whole
+
+
+class Store:
+    """The artifacts of one workspace, by id, by key and by object (``KIND/ID-KEY``)."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.names = Names(project)
+        self._records: dict[str, Record] = {}
+
+    def objects(self, kind: str | None = None) -> Iterator[str]:
+        """Every object of a kind, or of all kinds."""
+        kinds = [kind] if kind else self._kinds()
+        for each in kinds:
+            for folder in self._folders(each):
+                yield f"{each}/{folder}"
+
+    def record(self, object: str) -> Record:
+        """The record of an object. Raises ``NotFound`` or ``Damaged``."""
+        if object not in self._records:
+            self._records[object] = Record.read(self.project.store / object)
+        return self._records[object]
+
+    def with_key(self, kind: str, key: str) -> str | None:
+        """The newest whole object made with a key."""
+        return self._newest([f"{kind}/{one}" for one in self._folders(kind) if one.endswith("-" + key[:HEAD])], key=key)
+
+    def with_id(self, kind: str, id: str) -> list[str]:
+        """The objects whose content is ``id``, or begins with it."""
+        found = [f"{kind}/{one}" for one in self._folders(kind) if one.startswith(id[:HEAD])]
+        return [one for one in found if self.record(one).id.startswith(id)]
+
+    def open(self, object: str, name: str | None = None) -> Artifact:
+        """The artifact of an object, knowing its name and what it was made from."""
+        kind = object.partition("/")[0]
+        made: type[Artifact] = doors.kind(kind)
+        return made(
+            self.project.store / object,
+            record=self.record(object),
+            name=name or self.first_name(object),
+            open_input=self.open_input,
+        )
+
+    def open_input(self, row: InputRecord) -> Artifact:
+        """The artifact that an input row names: that very object, or another of the same id."""
+        assert row.kind and row.object
+        if (self.project.store / row.object).is_dir():
+            return self.open(row.object, row.name)
+        if same := self.with_id(row.kind, row.id):
+            return self.open(same[0], row.name)
+        raise NotFound(
+            f"{row.kind} '{row.name or row.id[:12]}', from which this was made, is no longer in the workspace",
+            cure=f"make it again, or give what was made from it as a {row.kind} of its own",
+        )
+
+    def path(self, object: str) -> Path:
+        """The path to show for an object: by its newest name if it has one."""
+        labels = self.labels.get(object)
+        kind = object.partition("/")[0]
+        return self.project.names / kind / labels[-1] if labels else self.project.store / object
+
+    @cached_property
+    def labels(self) -> dict[str, list[str]]:
+        """``NAME@N`` of every object that has a name."""
+        found: dict[str, list[str]] = {}
+        for kind in self._kinds():
+            for label, object in self.names.links(kind):
+                found.setdefault(object, []).append(label)
+        return found
+
+    def first_name(self, object: str) -> str | None:
+        labels = self.labels.get(object)
+        return labels[-1].rpartition("@")[0] if labels else None
+
+    def commit(self, made: Path, record: Record) -> str:
+        """Put a finished folder into the store under its record, all at once; it is moved away.
+
+        If the very same object is there already the new one is dropped.
+        """
+        object = f"{record.kind}/{record.id[:HEAD]}-{record.key[:HEAD]}"
+        target = self.project.store / object
+        if (target / RECORD_NAME).is_file():
+            shutil.rmtree(made)
+            return object
+        (made / RECORD_NAME).write_text(record.to_json(), "utf-8")
+        sync_tree(made)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        made.rename(target)
+        _sync(target.parent)
+        self.__dict__.pop("labels", None)
+        return object
+
+    def remove(self, object: str) -> None:
+        """Take an object out of the store: first out of sight, then off the disk."""
+        doomed = self.project.work / f"removed-{object.replace('/', '-')}-{os.getpid()}"
+        doomed.parent.mkdir(parents=True, exist_ok=True)
+        (self.project.store / object).rename(doomed)
+        shutil.rmtree(doomed, ignore_errors=True)
+        self._records.pop(object, None)
+        self.__dict__.pop("labels", None)
+
+    def damage(self, object: str) -> list[str]:
+        """What differs between an object's files and its record, every byte read again."""
+        folder = self.project.store / object
+        record = self.record(object)
+        found = []
+        present = {path.relative_to(folder).as_posix() for path in files_below(folder)} - {RECORD_NAME}
+        for path in sorted(present | set(record.files)):
+            entry = record.files.get(path)
+            if entry is None:
+                found.append(f"{path}: is not in the record")
+            elif path not in present:
+                found.append(f"{path}: is missing")
+            elif (folder / path).stat().st_size != entry["size"]:
+                found.append(f"{path}: has {(folder / path).stat().st_size} bytes, and the record says {entry['size']}")
+            elif sha256(folder / path) != entry["sha256"]:
+                found.append(f"{path}: its sha256 is not the one in the record")
+        if not found:
+            try:
+                artifact = self.open(object)
+                artifact.check()
+                if artifact.content(record.files) != record.id:
+                    found.append(f"{RECORD_NAME}: the id is not that of the content")
+            except Damaged as error:
+                found.append(error.message)
+        return found
+
+    def _kinds(self) -> list[str]:
+        try:
+            return sorted(entry.name for entry in os.scandir(self.project.store) if entry.is_dir())
+        except FileNotFoundError:
+            return []
+
+    def _folders(self, kind: str) -> list[str]:
+        try:
+            return sorted(entry.name for entry in os.scandir(self.project.store / kind))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    def _newest(self, objects: list[str], key: str) -> str | None:
+        whole = []
+        for one in objects:
+            try:
+                record = self.record(one)
+            except AictlError:
+                continue  # a damaged record makes nothing up to date
+            if record.key == key:
+                whole.append((record.created, one))
+        return max(whole)[1] if whole else None
+
+
+def files_below(folder: Path) -> list[Path]:
+    """Every file in a folder, at any depth, in order."""
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def listing(folder: Path) -> dict[str, dict[str, Any]]:
+    """sha256 and size of every file of a finished folder, by relative path."""
+    return {
+        path.relative_to(folder).as_posix(): {"sha256": sha256(path), "size": path.stat().st_size}
+        for path in files_below(folder)
+    }
+
+
+def sync_tree(folder: Path) -> None:
+    """Ask the disk to hold every file and folder below before anything points at them."""
+    for path in files_below(folder):
+        _sync(path)
+    for path in [folder, *(one for one in folder.rglob("*") if one.is_dir())]:
+        _sync(path)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
