@@ -160,7 +160,7 @@ def _common(command: Command, names_itself: bool) -> list[inspect.Parameter]:
 
 
 def _flagged(
-    name: str, kind: Any, text: str, panel: str, default: Any = None, metavar: str | None = None
+    name: str, kind: Any, text: str, panel: str, *, default: Any = None, metavar: str | None = None
 ) -> inspect.Parameter:
     if kind is bool:
         default, metavar = False, _NO_VALUE

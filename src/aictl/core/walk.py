@@ -53,7 +53,7 @@ def regular_files(root: Path, skipped: Callable[[str, str], None]) -> Iterator[F
                 entries = sorted(listing, key=lambda entry: entry.name)
         except OSError as error:
             raise BadInput(f"{shown(str(folder))} cannot be read: {error.strerror}") from error
-        deeper = []
+        deeper: list[tuple[str, Path]] = []
         for entry in entries:
             name = f"{relative}{entry.name}"
             if _left_out(entry, folder):

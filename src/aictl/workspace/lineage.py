@@ -29,7 +29,9 @@ class Freshness:
     def stale_because(self, object: str) -> str | None:
         """Why an object is stale, or None if it is fresh."""
         if object not in self._reasons:
-            self._reasons[object] = None  # records form no cycle; this guards against hand-made ones
+            # What is looked at again while it is being looked at is no proof of its own freshness:
+            # an artifact can have the very content of one that it was made from.
+            self._reasons[object] = "it leads back to itself"
             self._reasons[object] = self._reason(object)
         return self._reasons[object]
 
@@ -115,12 +117,4 @@ def trace(store: Store, freshness: Freshness, object: str, role: str = "", name:
 
 def dependents(store: Store, object: str) -> list[str]:
     """The objects that were made from this one, and would lose their lineage with it."""
-    record = store.record(object)
-    others = [one for one in store.with_id(record.kind, record.id) if one != object]
-    if others:
-        return []
-    return [
-        one
-        for one in store.objects()
-        if any(row.kind == record.kind and row.id == record.id for row in store.record(one).inputs)
-    ]
+    return [one for one in store.objects() if any(row.object == object for row in store.record(one).inputs)]

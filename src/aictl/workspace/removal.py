@@ -64,9 +64,8 @@ def prune(root: Path, *, dry_run: bool) -> Table:
         if object not in reached:
             reached.add(object)
             for row in store.record(object).inputs:
-                if row.kind and row.object:
-                    there = (store.project.store / row.object).is_dir()
-                    edge += [row.object] if there else store.with_id(row.kind, row.id)[:1]
+                if row.object and (store.project.store / row.object).is_dir():
+                    edge.append(row.object)
     gone = {object for object in store.objects() if object not in reached}
     if dry_run:
         return Table(_COLUMNS, [_row(store, object) for object in sorted(gone)])

@@ -65,12 +65,10 @@ class Store:
         )
 
     def open_input(self, row: InputRecord) -> Artifact:
-        """The artifact that an input row names: that very object, or another of the same id."""
+        """The artifact that an input row names. Raises ``NotFound`` if it was removed."""
         assert row.kind and row.object
         if (self.project.store / row.object).is_dir():
             return self.open(row.object, row.name)
-        if same := self.with_id(row.kind, row.id):
-            return self.open(same[0], row.name)
         raise NotFound(
             f"{row.kind} '{row.name or row.id[:12]}', from which this was made, is no longer in the workspace",
             cure=f"make it again, or give what was made from it as a {row.kind} of its own",

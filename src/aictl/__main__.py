@@ -1,0 +1,5 @@
+"""``python -m aictl``."""
+
+from aictl.cli.app import main
+
+main()

@@ -1,0 +1,75 @@
+"""Removing: never what something else was made from, unless told to."""
+
+from __future__ import annotations
+
+import pytest
+
+from aictl.core.errors import BadRequest, NotFound, TryLater
+from aictl.workspace import locks
+from aictl.workspace.removal import prune, remove
+from aictl.workspace.run import object_lock
+
+
+@pytest.fixture
+def pair(bench, write):
+    bench.count(write("a.txt", "one two"), name="a")
+    bench.add("a", name="sum")
+    return bench
+
+
+def left(bench) -> list[str]:
+    return sorted(bench.runner().store.objects())
+
+
+def test_refused_while_something_depends_on_it(pair, project):
+    with pytest.raises(BadRequest, match="probe/sum@1"):
+        remove(project.root, ["a"], force=False)
+    assert len(left(pair)) == 2
+
+
+def test_both_together_may_go(pair, project):
+    remove(project.root, ["a", "sum"], force=False)
+    assert left(pair) == [] and not list(project.names.rglob("*.ref"))
+
+
+def test_nothing_goes_if_one_may_not(pair, project, write):
+    pair.count(write("c.txt", "x y z"), name="c")
+    with pytest.raises(BadRequest):
+        remove(project.root, ["c", "a"], force=False)
+    assert len(left(pair)) == 3
+
+
+def test_one_version_goes_and_the_name_falls_back(pair, project, write):
+    second = pair.count(write("a.txt", "one two three"), name="a")
+    remove(project.root, ["a@2"], force=False)
+    store = pair.runner().store
+    assert store.record(store.names.current("probe", "a")).metrics["total"] == 2
+    assert (project.names / "probe" / "a.ref").read_text().strip() != second.artifact.record.id
+
+
+def test_a_second_name_keeps_the_object(pair, project, write, tmp_path):
+    pair.count(tmp_path / "a.txt", name="b")
+    remove(project.root, ["b"], force=False)
+    assert len(left(pair)) == 2
+    with pytest.raises(NotFound):
+        remove(project.root, ["b"], force=False)
+
+
+def test_refused_while_a_command_reads_it(pair, project):
+    store = pair.runner().store
+    object = store.names.current("probe", "sum")
+    with locks.shared(object_lock(project, object)), pytest.raises(TryLater):
+        remove(project.root, ["sum"], force=False)
+    assert pair.runner().store.names.current("probe", "sum") == object
+
+
+def test_prune_takes_what_no_name_needs(pair, project, write):
+    pair.count(write("b.txt", "unnamed thing"))
+    pair.count(write("a.txt", "one two three"), name="a")  # a@1 is still what sum was made from
+    assert len(left(pair)) == 4
+    assert len(list(prune(project.root, dry_run=True).rows)) == 1 and len(left(pair)) == 4
+    prune(project.root, dry_run=False)
+    assert len(left(pair)) == 3
+    pair.add("a", name="sum")
+    prune(project.root, dry_run=False)
+    assert len(left(pair)) == 2

@@ -1,0 +1,250 @@
+"""The runner: what is made, when it is not made again, and what is left when the work fails."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from aictl.artifacts.checkpoint import Checkpoint
+from aictl.artifacts.probe import Probe
+from aictl.core.artifact import Source
+from aictl.core.command import Command, Takes
+from aictl.core.errors import BadInput, BadRequest, ExtraMissing, NotFound, WorkFailed, WrongKind
+
+
+def test_makes_an_artifact_with_its_record(bench, write):
+    outcome = bench.count(write("a.txt", "one two three"), name="a")
+    record = outcome.artifact.record
+    assert outcome.path.name == "a@1" and outcome.path.is_dir()
+    assert json.loads((outcome.path / "artifact.json").read_text())["id"] == record.id
+    assert record.metrics == {"total": 3}
+    assert record.inputs[0].uri.endswith("a.txt")
+    assert record.spec == {"unit": "words", "jobs": 1}
+    assert record.packages["python"] and record.machine["cores"] >= 1
+    assert (bench.project.names / "probe" / "a.ref").read_text() == record.id + "\n"
+
+
+def test_the_same_again_does_nothing_but_touch_the_ref(bench, write, project):
+    first = bench.count(write("a.txt", "one two"), name="a")
+    reference = project.names / "probe" / "a.ref"
+    os.utime(reference, (1, 1))
+    before = {path: path.stat().st_mtime_ns for path in project.root.rglob("*") if path != reference}
+    again = bench.count(write("a.txt", "one two"), name="a")
+    after = {path: path.stat().st_mtime_ns for path in project.root.rglob("*") if path != reference}
+    assert again.up_to_date and again.path == first.path and bench.ran == ["count"]
+    assert before == after
+    assert reference.stat().st_mtime > 1
+
+
+def test_options_that_cannot_change_the_result_do_not_count(bench, write):
+    source = write("a.txt", "one two")
+    bench.count(source)
+    assert bench.count(source, spec={"jobs": 8}).up_to_date
+    assert not bench.count(source, spec={"unit": "letters"}).up_to_date
+
+
+def test_a_changed_byte_counts_even_when_size_and_time_are_the_same(bench, write):
+    source = write("a.txt", "one two")
+    os.utime(source, ns=(10**18, 10**18))
+    bench.count(source, name="a")
+    source.write_text("one tw ")
+    os.utime(source, ns=(10**18, 10**18))
+    assert not bench.count(source, name="a").up_to_date
+
+
+def test_where_the_source_stands_does_not_count(bench, write, tmp_path):
+    bench.count(write("a.txt", "one two"))
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    shutil.copy(tmp_path / "a.txt", elsewhere / "a.txt")
+    assert bench.count(elsewhere / "a.txt").up_to_date
+
+
+def test_a_raised_revision_makes_it_again(bench, write):
+    from tests_workspace_commands import COUNT
+
+    source = write("a.txt", "one two")
+    bench.count(source)
+    raised = Command(**{**COUNT.__dict__, "revision": 2})
+    assert not bench.run(raised, [source], path="count").up_to_date
+
+
+def test_force_makes_it_again_and_keeps_the_object_if_it_is_the_same(bench, write):
+    source = write("a.txt", "one two")
+    first = bench.count(source, name="a")
+    again = bench.count(source, name="a", force=True)
+    assert bench.ran == ["count", "count"] and again.path == first.path
+
+
+def test_new_content_is_a_new_version_and_the_old_one_stays(bench, write, project):
+    bench.count(write("a.txt", "one two"), name="a")
+    second = bench.count(write("a.txt", "one two three"), name="a")
+    assert second.path.name == "a@2"
+    assert json.loads((project.names / "probe" / "a@1" / "probe.json").read_text()) == {"total": 2}
+
+
+def test_going_back_is_up_to_date_and_a_version_of_its_own(bench, write):
+    bench.count(write("a.txt", "one two"), name="a")
+    bench.count(write("a.txt", "one two three"), name="a")
+    back = bench.count(write("a.txt", "one two"), name="a")
+    assert back.up_to_date and back.path.name == "a@3" and back.artifact.metrics["total"] == 2
+
+
+def test_downstream_follows_the_content_and_not_the_way_to_it(bench, write):
+    source = write("a.txt", "one two")
+    bench.count(source, name="a")
+    bench.add("a", name="sum")
+    write("a.txt", "one  two")  # another byte, the same count
+    bench.count(source, name="a")
+    assert bench.add("a", name="sum").up_to_date
+    write("a.txt", "one two three")
+    bench.count(source, name="a")
+    assert not bench.add("a", name="sum").up_to_date
+
+
+def test_a_failure_leaves_nothing_and_is_in_the_journal(bench, write, project):
+    def fails(work):
+        (work.folder / "half").write_text("half")
+        raise WorkFailed("diverged at step 3")
+
+    command = Command(run=fails, takes=[Takes("sources", (Source,), "files", many=True)], makes=(Probe,))
+    with pytest.raises(WorkFailed):
+        bench.run(command, [write("a.txt", "x")], name="a", path="fail")
+    assert list(project.store.rglob("half")) == [] and not (project.names / "probe").exists()
+    journal = next(project.journal.glob("*-fail.jsonl")).read_text()
+    assert "diverged at step 3" in journal and "Traceback" in journal
+
+
+def test_what_fails_its_own_check_is_not_kept(bench, write, project):
+    def lies(work):
+        (work.folder / "probe.json").write_text("{")
+        return Probe(work.folder)
+
+    command = Command(run=lies, takes=[Takes("sources", (Source,), "files", many=True)], makes=(Probe,))
+    with pytest.raises(Exception, match="probe.json"):
+        bench.run(command, [write("a.txt", "x")], path="lie")
+    assert not list(project.store.rglob("artifact.json"))
+
+
+def test_scratch_is_there_again_after_a_failure_and_gone_after_success(bench, write, project):
+    seen = []
+
+    def resumes(work):
+        mark = work.scratch / "step"
+        seen.append(mark.exists())
+        mark.write_text("1")
+        if len(seen) == 1:
+            raise WorkFailed("killed")
+        (work.folder / "probe.json").write_text("{}")
+        return Probe(work.folder)
+
+    command = Command(run=resumes, takes=[Takes("sources", (Source,), "files", many=True)], makes=(Probe,))
+    source = write("a.txt", "x")
+    with pytest.raises(WorkFailed):
+        bench.run(command, [source], path="resume")
+    bench.run(command, [source], path="resume")
+    assert seen == [False, True]
+    assert list(project.work.iterdir()) == []
+
+
+def test_two_who_make_the_same_make_it_once(bench, write):
+    source = write("a.txt", "one two")
+    slow = threading.Event()
+
+    from tests_workspace_commands import COUNT
+
+    def slowly(work):
+        slow.set()
+        time.sleep(0.5)
+        return COUNT.run(work)
+
+    command = Command(**{**COUNT.__dict__, "run": slowly})
+    outcomes = []
+    first = threading.Thread(target=lambda: outcomes.append(bench.run(command, [source], "a", path="count")))
+    first.start()
+    slow.wait(5)
+    outcomes.append(bench.run(command, [source], "b", path="count"))
+    first.join()
+    assert bench.ran == ["count"]
+    assert sorted(one.up_to_date for one in outcomes) == [False, True]
+
+
+def test_a_killed_maker_leaves_no_lock_and_its_half_is_cleared(bench, write, project):
+    source = write("a.txt", "one two")
+    script = f"""
+import os, signal, sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from tests_workspace_commands import COUNT
+from aictl.core.command import Command
+from aictl.core.events import silent
+from aictl.workspace.project import Project
+from aictl.workspace.run import Request, Runner
+from pathlib import Path
+def dies(work):
+    (work.folder / "half").write_text("x")
+    os.kill(os.getpid(), signal.SIGKILL)
+command = Command(**{{**COUNT.__dict__, "run": dies}})
+request = Request("count", command, COUNT.spec(), {{"sources": ({str(source)!r},)}}, name="a")
+Runner(Project(Path({str(project.root)!r})), silent).run(request)
+"""
+    died = subprocess.run([sys.executable, "-c", script], check=False)
+    assert died.returncode == -9
+    assert list(project.work.rglob("half")) and not (project.names / "probe").exists()
+    made = bench.count(source, name="a")
+    assert not made.up_to_date and not list(project.work.rglob("half"))
+
+
+def test_a_missing_extra_is_said_before_the_work(bench, write):
+    from aictl.core import extras
+    from tests_workspace_commands import COUNT
+
+    extras.EXTRAS["never"] = ("no_such_module_anywhere",)
+    try:
+        command = Command(**{**COUNT.__dict__, "extra": "never"})
+        with pytest.raises(ExtraMissing) as caught:
+            bench.run(command, [write("a.txt", "x")])
+        assert "pip install 'aictl[never]'" in caught.value.cure and bench.ran == []
+    finally:
+        del extras.EXTRAS["never"]
+
+
+def test_refs_that_cannot_be(bench, write):
+    bench.count(write("a.txt", "one"), name="alpha")
+    with pytest.raises(NotFound) as caught:
+        bench.add("alhpa")
+    assert "alpha" in caught.value.cure
+    takes = Command(run=lambda work: None, takes=[Takes("model", (Checkpoint,), "a model")])
+    with pytest.raises(WrongKind, match="takes checkpoint"):
+        bench.run(takes, ["alpha"], path="take")
+    with pytest.raises(BadRequest, match="cannot be a name"):
+        bench.count(write("a.txt", "one"), name="../out")
+
+
+def test_refs_of_every_form(bench, write, project):
+    made = bench.count(write("a.txt", "one two"), name="alpha")
+    bench.count(write("a.txt", "one"), name="alpha")
+    id = made.artifact.record.id
+    forms = ["alpha@1", "probe/alpha@1", id, id[:8], made.path, project.names / "probe" / "alpha@1"]
+    totals = {bench.add(str(form)).artifact.metrics["total"] for form in forms}
+    assert totals == {2}
+    assert bench.add("alpha").artifact.metrics["total"] == 1
+    assert bench.add(str(project.names / "probe" / "alpha.ref")).up_to_date
+
+
+def test_an_unreadable_source_names_itself(bench, tmp_path):
+    with pytest.raises(NotFound, match="missing.txt"):
+        bench.count(tmp_path / "missing.txt")
+    if os.geteuid() != 0:
+        locked = tmp_path / "locked.txt"
+        locked.write_text("x")
+        locked.chmod(0)
+        with pytest.raises(BadInput, match="locked.txt"):
+            bench.count(locked)

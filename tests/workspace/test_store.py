@@ -1,0 +1,40 @@
+"""The store finds one flipped bit, one missing file and one too many."""
+
+from __future__ import annotations
+
+import pytest
+
+from aictl.core.errors import Damaged
+from aictl.core.events import silent
+from aictl.workspace.listing import check_artifacts, list_artifacts
+
+
+@pytest.fixture
+def made(bench, write):
+    return bench.count(write("a.txt", "one two"), name="a")
+
+
+def test_whole(made, bench):
+    assert [row[1] for row in check_artifacts(bench.project.root, [], silent).rows] == ["whole"]
+
+
+def test_one_flipped_bit(made, bench):
+    path = made.path / "probe.json"
+    content = bytearray(path.read_bytes())
+    content[-2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(Damaged, match=r"probe/a@1: probe.json: its sha256"):
+        check_artifacts(bench.project.root, ["a"], silent)
+
+
+def test_a_missing_and_a_foreign_file(made, bench):
+    (made.path / "probe.json").rename(made.path / "other.json")
+    with pytest.raises(Damaged, match=r"other.json: is not in the record[\s\S]*probe.json: is missing"):
+        check_artifacts(bench.project.root, [], silent)
+
+
+def test_a_broken_record_is_listed_and_not_up_to_date(made, bench, tmp_path):
+    (made.path / "artifact.json").write_text("{")
+    assert [row[2] for row in list_artifacts(bench.project.root, silent, kind=None, older=False).rows] == ["damaged"]
+    with pytest.raises(Damaged):
+        check_artifacts(bench.project.root, [], silent)
