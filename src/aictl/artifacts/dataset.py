@@ -21,6 +21,8 @@ from aictl.core.errors import Damaged, WrongKind
 
 Format = Literal["text", "chat"]
 SHARD_BYTES = 64 * 2**20  # a shard is closed once it has grown past this
+_BLOCK_BYTES = 2**20
+_REJECTED = "rejected.jsonl"
 
 
 class Dataset(Artifact):
@@ -72,21 +74,25 @@ class Dataset(Artifact):
                 raise Damaged(f"{self.folder}: split '{split}' should hold {count} documents and has no file")
 
     def content(self, files: Mapping[str, Mapping[str, Any]]) -> str:
-        """Hash of the format and of each split's documents in order, whatever the shards."""
+        """Hash of the format and of each split's documents in order, whatever the shards.
+
+        The lines are hashed as they stand: :class:`DatasetWriter` writes a document in one way only.
+        """
         digest = hashlib.sha256(self.format.encode())
         for split in sorted(self.splits):
             digest.update(f"\n{split}\n".encode())
-            for document in self.documents(split):
-                line = json.dumps(document, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-                digest.update(line.encode("utf-8", "surrogatepass") + b"\n")
+            for path in self.shards(split):
+                with path.open("rb") as file:
+                    while block := file.read(_BLOCK_BYTES):
+                        digest.update(block)
         return digest.hexdigest()
 
 
 class DatasetWriter:
     """Writes a dataset's files, shard by shard::
 
-        with DatasetWriter(folder, "text") as writer:
-            writer.add("train", {"text": ..., "source": ...})
+    with DatasetWriter(folder, "text") as writer:
+        writer.add("train", {"text": ..., "source": ...})
     """
 
     def __init__(self, folder: Path, format: Format) -> None:
@@ -94,33 +100,46 @@ class DatasetWriter:
         self.format = format
         self.counts: dict[str, int] = {}
         self.rejected = 0
-        self._open: dict[str, IO[str]] = {}
+        self._files: dict[str, IO[bytes]] = {}
+        self._sizes: dict[str, int] = {}
         self._shards: dict[str, int] = {}
 
     def __enter__(self) -> DatasetWriter:
         return self
 
     def add(self, split: str, document: Mapping[str, Any]) -> None:
-        file = self._open.get(split)
-        if file is None or file.tell() > SHARD_BYTES:
-            if file:
-                file.close()
+        """Append one document to a split."""
+        if self._sizes.get(split, SHARD_BYTES) >= SHARD_BYTES:
+            if split in self._files:
+                self._files[split].close()
             number = self._shards[split] = self._shards.get(split, -1) + 1
-            file = self._open[split] = (self.folder / f"{split}-{number:05d}.jsonl").open("w", encoding="utf-8")
-        file.write(json.dumps(document, ensure_ascii=False) + "\n")
+            self._files[split] = (self.folder / f"{split}-{number:05d}.jsonl").open("wb", _BLOCK_BYTES)
+            self._sizes[split] = 0
+        line = _line(document)
+        self._files[split].write(line)
+        self._sizes[split] += len(line)
         self.counts[split] = self.counts.get(split, 0) + 1
 
     def reject(self, source: str, reason: str) -> None:
         """Set one piece of input aside with its reason."""
-        file = self._open.get("rejected.jsonl")
-        if file is None:
-            file = self._open["rejected.jsonl"] = (self.folder / "rejected.jsonl").open("w", encoding="utf-8")
-        file.write(json.dumps({"source": source, "reason": reason}, ensure_ascii=False) + "\n")
+        if _REJECTED not in self._files:
+            self._files[_REJECTED] = (self.folder / _REJECTED).open("wb")
+        self._files[_REJECTED].write(_line({"source": source, "reason": reason}))
         self.rejected += 1
 
     def __exit__(self, failed: object, *_: object) -> None:
-        for file in self._open.values():
+        for file in self._files.values():
             file.close()
         if not failed:
-            facts = {"format": self.format, "splits": self.counts, "rejected": self.rejected}
+            splits = dict(sorted(self.counts.items()))
+            facts = {"format": self.format, "splits": splits, "rejected": self.rejected}
             (self.folder / "dataset.json").write_text(json.dumps(facts, indent=1) + "\n", "utf-8")
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def _line(value: Mapping[str, Any]) -> bytes:
+    """One document as it stands in a shard: the same document always gives the same bytes, which is
+    what :meth:`Dataset.content` hashes."""
+    return _encode(value).encode("utf-8") + b"\n"

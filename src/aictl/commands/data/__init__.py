@@ -1,0 +1,1 @@
+"""Turn raw files into datasets."""

@@ -1,0 +1,27 @@
+"""Read, clean and split raw text or conversations into a dataset.
+
+Sources are files and folders, pkg:NAME==VERSION (the data files of a Python package) and
+hf:datasets/ORG/NAME, or datasets that were prepared before. Text is read from .txt, .md, .rst,
+.html, .jsonl, .json and the docstrings of .py files; conversations from .jsonl and .json
+(messages, ShareGPT, Alpaca, prompt and completion) and the .yml of chatterbot-corpus. All of
+.jsonl.gz, .txt.gz and the like are unpacked.
+"""
+
+from aictl.artifacts.dataset import Dataset
+from aictl.core.artifact import Source
+from aictl.core.command import Command, Takes, Work
+from aictl.data.spec import PrepSpec
+
+
+def run(work: Work[PrepSpec]) -> Dataset:
+    from aictl.data.prep import prepare
+
+    return prepare(work.inputs["sources"], work.spec, work.folder, work.events)
+
+
+command = Command(
+    run=run,
+    spec=PrepSpec,
+    takes=[Takes("sources", (Source, Dataset), help="files, folders, pkg:, hf:datasets/, or datasets", many=True)],
+    makes=(Dataset,),
+)

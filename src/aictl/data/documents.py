@@ -1,0 +1,77 @@
+"""What readers give: documents, and what could not be read with the reason why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+Message = dict[str, str]  # {"role": "system" | "user" | "assistant", "content": ...}
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One text, or one conversation, and where it came from: ``guide.md``, ``guide.md:120``,
+    ``chats.jsonl:17``, ``json/decoder.py:JSONDecoder.decode``."""
+
+    source: str
+    content: str | list[Message]
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A document that cannot be used: a reason that is counted, and the detail for a person."""
+
+    source: str
+    reason: str
+    detail: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.source}: {self.reason}" + (f": {self.detail}" if self.detail else "")
+
+    @property
+    def why(self) -> str:
+        return f"{self.reason}: {self.detail}" if self.detail else self.reason
+
+
+Items = Iterator[Document | Rejected]
+
+
+@dataclass(frozen=True, slots=True)
+class InputFile:
+    """A file to read. ``name`` is its path as citations show it; ``named`` says that the user gave
+    the file itself and not a folder around it."""
+
+    name: str
+    path: Path
+    size_bytes: int
+    named: bool = False
+
+    @property
+    def is_gzip(self) -> bool:
+        return self.name.lower().endswith(".gz")
+
+    @property
+    def suffix(self) -> str:
+        """The suffix that says what is inside, in small letters: ``.jsonl`` of ``a.JSONL.gz``."""
+        name = self.name.rpartition("/")[2].lower().removesuffix(".gz")
+        stem, _, suffix = name.rpartition(".")  # four times as fast as Path.suffix, which counts over many files
+        return f".{suffix}" if stem and suffix else ""
+
+
+class Unreadable(Exception):
+    """A whole file cannot be read as what it should be."""
+
+    def __init__(self, reason: str, detail: str = "", line: int | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.detail = detail
+        self.line = line
+
+    def rejected(self, file: InputFile) -> Rejected:
+        where = f"{file.name}:{self.line}" if self.line else file.name
+        return Rejected(where, self.reason, self.detail)
+
+
+class HoldsNoDocuments(Exception):
+    """A well-formed file that holds something else, such as settings; it is left out, not rejected."""

@@ -1,0 +1,159 @@
+"""JSON and JSON Lines: records with a text field, or conversations in one of the known shapes."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from collections.abc import Callable, Iterator
+from typing import IO, Any, Literal
+
+from aictl.data.conversations import Unusable, conversation, is_conversation
+from aictl.data.decode import SNIFF_BYTES, decoded, encoding_of, open_bytes, whole_text
+from aictl.data.documents import Document, HoldsNoDocuments, InputFile, Items, Rejected, Unreadable
+from aictl.data.spec import PrepSpec
+
+MAX_LINE_BYTES = 256 * 2**20
+_LISTS = ("data", "documents", "rows", "examples", "conversations", "train")  # where one object wraps the records
+
+_Convert = Callable[[Any, str, PrepSpec], Document | Rejected]
+
+
+def read_lines_texts(file: InputFile, spec: PrepSpec) -> Items:
+    return _read_lines(file, spec, _text)
+
+
+def read_lines_chats(file: InputFile, spec: PrepSpec) -> Items:
+    return _read_lines(file, spec, _chat)
+
+
+def read_json_texts(file: InputFile, spec: PrepSpec) -> Items:
+    return _read_json(file, spec, _text, lambda record: _is_text(record, spec))
+
+
+def read_json_chats(file: InputFile, spec: PrepSpec) -> Items:
+    return _read_json(file, spec, _chat, is_conversation)
+
+
+def format_of(file: InputFile, spec: PrepSpec) -> Literal["text", "chat"] | None:
+    """What the first record that can be read is, or None if it is neither or none can be read."""
+    try:
+        records = _records(file) if file.suffix == ".json" else _parsed_lines(file)
+    except Unreadable:
+        return None
+    for record in records:
+        if is_conversation(record):
+            return "chat"
+        return "text" if _is_text(record, spec) else None
+    return None
+
+
+def _text(record: Any, source: str, spec: PrepSpec) -> Document | Rejected:
+    value = record.get(spec.text_field) if isinstance(record, dict) else record
+    if isinstance(value, str):
+        return Document(source, value)
+    if not isinstance(record, dict):
+        return Rejected(source, "not a JSON object", f"it is of type {type(record).__name__}")
+    if spec.text_field in record:
+        return Rejected(source, "not a string", f"'{spec.text_field}' is of type {type(value).__name__}")
+    fields = ", ".join(sorted(record)[:8]) or "no fields"
+    return Rejected(source, f"no field '{spec.text_field}'", f"found {fields}; --text-field names another")
+
+
+def _chat(record: Any, source: str, spec: PrepSpec) -> Document | Rejected:
+    try:
+        return Document(source, conversation(record))
+    except Unusable as error:
+        return Rejected(source, error.reason, error.detail)
+
+
+def _is_text(record: Any, spec: PrepSpec) -> bool:
+    return isinstance(record, str) or (isinstance(record, dict) and isinstance(record.get(spec.text_field), str))
+
+
+def _read_json(file: InputFile, spec: PrepSpec, convert: _Convert, fits: Callable[[Any], bool]) -> Items:
+    records = _records(file)
+    if not any(fits(record) for record in records):
+        raise HoldsNoDocuments
+    for number, record in enumerate(records, 1):
+        yield convert(record, f"{file.name}:{number}" if len(records) > 1 else file.name, spec)
+
+
+def _records(file: InputFile) -> list[Any]:
+    """The records of one JSON document: a list, an object that wraps a list, or a single record.
+    Raises :class:`Unreadable`."""
+    try:
+        value = json.loads(whole_text(file))
+    except json.JSONDecodeError as error:
+        raise Unreadable("broken JSON", f"{error.msg} (column {error.colno})", error.lineno) from None
+    except (RecursionError, ValueError) as error:  # nested too deep, or a number of too many digits
+        raise Unreadable("broken JSON", str(error)) from None
+    if isinstance(value, list):
+        return value
+    if isinstance(value, dict) and not is_conversation(value):
+        for name in _LISTS:
+            if isinstance(value.get(name), list):
+                return value[name]
+    return [value]
+
+
+def _read_lines(file: InputFile, spec: PrepSpec, convert: _Convert) -> Items:
+    number = 0
+    try:
+        for number, line in _lines(file):
+            source = f"{file.name}:{number}"
+            if len(line) >= MAX_LINE_BYTES:
+                yield Rejected(source, "line too long", f"{MAX_LINE_BYTES // 2**20} MiB or more")
+                continue
+            try:
+                record = json.loads(decoded(line, "utf-8"))
+            except Unreadable as error:
+                yield Rejected(source, error.reason, error.detail)
+            except json.JSONDecodeError as error:
+                yield Rejected(source, "broken JSON", f"{error.msg} (column {error.colno})")
+            except (RecursionError, ValueError) as error:
+                yield Rejected(source, "broken JSON", str(error))
+            else:
+                yield convert(record, source, spec)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:  # what was read before it stands
+        yield Rejected(f"{file.name}:{number + 1}", "damaged gzip", str(error))
+    except OSError as error:
+        raise Unreadable("cannot be read", error.strerror or str(error)) from error
+
+
+def _parsed_lines(file: InputFile) -> Iterator[Any]:
+    """The records of the lines that can be parsed."""
+    try:
+        for _, line in _lines(file):
+            try:
+                yield json.loads(decoded(line, "utf-8"))
+            except (Unreadable, ValueError, RecursionError):
+                continue
+    except (Unreadable, EOFError, zlib.error, OSError):
+        return
+
+
+def _lines(file: InputFile) -> Iterator[tuple[int, bytes]]:
+    """Numbered lines that are not blank, in UTF-8, each at most ``MAX_LINE_BYTES`` of a longer one."""
+    with open_bytes(file) as stream:
+        encoding = encoding_of(stream.read(SNIFF_BYTES))
+        stream.seek(0)
+        if encoding not in ("utf-8", "utf-8-sig"):
+            for number, text in enumerate(whole_text(file).splitlines(), 1):
+                if text.strip():
+                    yield number, text.encode()
+            return
+        if encoding == "utf-8-sig":
+            stream.seek(3)
+        yield from _byte_lines(stream)
+
+
+def _byte_lines(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+    number = 0
+    while line := stream.readline(MAX_LINE_BYTES):
+        number += 1
+        rest = line
+        while len(rest) == MAX_LINE_BYTES and not rest.endswith(b"\n"):
+            rest = stream.readline(MAX_LINE_BYTES)
+        if not line.isspace():
+            yield number, line
