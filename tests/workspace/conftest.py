@@ -15,7 +15,7 @@ from aictl.core.events import silent
 from aictl.workspace.run import Outcome, Request, Runner
 
 sys.path.insert(0, str(Path(__file__).parent))
-from tests_workspace_commands import ADD, COUNT  # noqa: E402
+from tests_workspace_commands import ADD, COUNT
 
 
 @dataclass

@@ -203,8 +203,9 @@ Runner(Project(Path({str(project.root)!r})), silent).run(request)
 
 
 def test_a_missing_extra_is_said_before_the_work(bench, write):
-    from aictl.core import extras
     from tests_workspace_commands import COUNT
+
+    from aictl.core import extras
 
     extras.EXTRAS["never"] = ("no_such_module_anywhere",)
     try:

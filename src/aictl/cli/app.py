@@ -21,6 +21,13 @@ from aictl.core.errors import AictlError, Interrupted, MachineLacks
 class RootGroup(LazyGroup):
     """The root: maps every way of failing to an exit code, also under a test runner."""
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        # An option declared to Typer would have pydantic imported to read its value.
+        if args[:1] == ["--version"]:
+            typer.echo(f"aictl {__version__}")
+            raise typer.Exit()
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: Any) -> Any:
         try:
             try:
@@ -35,18 +42,16 @@ class RootGroup(LazyGroup):
             raise typer.Exit(_failed(error)) from error
 
 
-def root(version: bool = typer.Option(False, "--version", help="Show the version.")) -> None:
-    if version:
-        typer.echo(f"aictl {__version__}")
-        raise typer.Exit()
-
-
 def build() -> LazyGroup:
     """The command tree of what is installed now."""
-    app = typer.Typer(cls=RootGroup, invoke_without_command=True, no_args_is_help=True, pretty_exceptions_enable=False)
-    app.callback()(root)
-    group = typer.main.get_group(app)
+    app = typer.Typer(cls=RootGroup, no_args_is_help=True, pretty_exceptions_enable=False)
+    app.callback()(lambda: None)
+    group = typer.main.get_command(app)
     assert isinstance(group, RootGroup)
+    for option in group.params:
+        # The completion flags: False instead of None, for the reason that LazyGroup gives.
+        if getattr(option, "is_flag", False):
+            option.default = False
     group.branches = tree(doors.doors(doors.COMMANDS))
     return group
 

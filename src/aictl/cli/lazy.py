@@ -78,6 +78,12 @@ class LazyGroup(TyperGroup):
             )
         return super().resolve_command(ctx, args)
 
+    def get_help_option(self, ctx: typer.Context) -> Any:  # type: ignore[override]
+        # Typer imports pydantic to read a flag's default of None, and does not for False.
+        if option := super().get_help_option(ctx):
+            option.default = False
+        return option
+
     def shell_complete(self, ctx: typer.Context, incomplete: str) -> Any:  # type: ignore[override]
         # Completing a word needs names and summaries alone; nothing is imported for them.
         self._listing = True
