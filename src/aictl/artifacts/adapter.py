@@ -1,16 +1,17 @@
 """adapter: low-rank weights that change a checkpoint, in peft's folder layout.
 
-Files: ``adapter_config.json``, ``adapter_model.safetensors``. The checkpoint it belongs to is its
-input ``checkpoint``.
+Files: ``adapter_config.json``, ``adapter_model.safetensors`` and the history of its training,
+``metrics.jsonl``. The checkpoint it belongs to is its input ``checkpoint``.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-from aictl.artifacts.checkpoint import Checkpoint
+from aictl.artifacts.checkpoint import Checkpoint, model_content
 from aictl.artifacts.safetensors import read_header
 from aictl.core.artifact import Artifact
 from aictl.core.errors import Damaged
@@ -42,3 +43,6 @@ class Adapter(Artifact):
         if self.config.get("peft_type") != "LORA":
             raise Damaged(f"{self.folder}: peft_type is {self.config.get('peft_type')!r}, and LORA is expected")
         read_header(self.folder / "adapter_model.safetensors")
+
+    def content(self, files: Mapping[str, Mapping[str, Any]]) -> str:
+        return model_content(self.folder, files, configurations=("adapter_config.json",))

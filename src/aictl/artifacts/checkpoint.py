@@ -2,12 +2,15 @@
 
 Files: ``config.json``, ``*.safetensors``, ``tokenizer.json``, ``tokenizer_config.json``,
 ``generation_config.json`` and, for chat models, the chat template inside the tokenizer's
-configuration or as ``chat_template.jinja``. ``transformers`` loads the folder as it is.
+configuration or as ``chat_template.jinja``. ``transformers`` loads the folder as it is. One that was
+trained here has the history of its training in ``metrics.jsonl``.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,10 @@ from typing import Any
 from aictl.artifacts.safetensors import read_header
 from aictl.core.artifact import Artifact
 from aictl.core.errors import Damaged
+
+HISTORY = "metrics.jsonl"  # says how a model came to be, not what it is
+# What libraries note in their configurations of themselves and of where files lay.
+NOTED = frozenset({"transformers_version", "peft_version", "_name_or_path", "base_model_name_or_path"})
 
 
 class Checkpoint(Artifact):
@@ -47,3 +54,20 @@ class Checkpoint(Artifact):
             raise Damaged(f"{self.folder} holds no safetensors file")
         for path in self.weights():
             read_header(path)
+
+    def content(self, files: Mapping[str, Mapping[str, Any]]) -> str:
+        return model_content(self.folder, files, configurations=("config.json", "generation_config.json"))
+
+
+def model_content(folder: Path, files: Mapping[str, Mapping[str, Any]], configurations: tuple[str, ...]) -> str:
+    """Hash of a model's files without its history, and without what its configurations say of the
+    libraries that wrote them: equal weights saved by two versions are one model."""
+    digest = hashlib.sha256()
+    for path, entry in sorted(files.items()):
+        if path in configurations:
+            values = json.loads((folder / path).read_text("utf-8"))
+            values = {name: value for name, value in values.items() if name not in NOTED}
+            digest.update(f"{path} {json.dumps(values, sort_keys=True)}\n".encode())
+        elif path != HISTORY:
+            digest.update(f"{path} {entry['sha256']}\n".encode())
+    return digest.hexdigest()

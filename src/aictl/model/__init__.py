@@ -1,0 +1,1 @@
+"""Models that were trained elsewhere, brought in as artifacts: one file per format they come in."""

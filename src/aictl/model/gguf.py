@@ -1,0 +1,120 @@
+"""A GGUF file (https://github.com/ggml-org/ggml/blob/master/docs/gguf.md), unpacked once.
+
+Its quantised weights become float32, which holds them exactly; reading them that way takes half a
+minute, so it is done here and never again. Tokenizer and chat template lie in the file's metadata.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from gguf import GGUFReader, LlamaFileType
+from transformers import AutoModelForCausalLM, AutoTokenizer, modeling_gguf_pytorch_utils
+
+from aictl.core.errors import BadInput
+from aictl.core.events import Events
+from aictl.model.folder import portable_config, write_json
+from aictl.training.quiet import quiet
+from aictl.training.state import disk
+
+_STATED = ("general.name", "general.license", "general.file_type")
+
+
+def bring(source: Path, folder: Path, events: Events) -> dict[str, Any]:
+    """Write the model of a GGUF file into ``folder`` as safetensors with its tokenizer, and return
+    what is known of it. Raises :class:`BadInput` for a file that is cut short or of an
+    architecture that transformers cannot rebuild."""
+    with _task(events, f"read {source.name}"):
+        facts = _facts(source)
+    place = {"gguf_file": source.name, "local_files_only": True, "trust_remote_code": False}
+    try:
+        with quiet():
+            with _task(events, "rebuild the tokenizer"):
+                tokenizer = AutoTokenizer.from_pretrained(source.parent, **place)
+            with _task(events, "unpack the weights", facts["tensors"], "tensors") as task, _bar_told(events, task):
+                model = AutoModelForCausalLM.from_pretrained(source.parent, dtype=torch.float32, **place)
+    except Exception as error:  # the readers of the many formats raise whatever comes
+        raise BadInput(
+            f"{source} cannot be rebuilt: {error}",
+            cure="take the model as safetensors, or a GGUF of an architecture that transformers reads",
+        ) from error
+    # The weights are plain now; left as it is, transformers refuses to save them.
+    model.hf_quantizer = None
+    if hasattr(model.config, "quantization_config"):
+        del model.config.quantization_config
+    with _task(events, "write safetensors"), disk(folder), quiet():
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+    _make_portable(folder, model.config.to_dict(), tokenizer)
+    return facts
+
+
+@contextmanager
+def _task(events: Events, name: str, total: float | None = None, unit: str = "") -> Iterator[str]:
+    events.started(name, total, unit)
+    yield name
+    events.finished(name)
+
+
+@contextmanager
+def _bar_told(events: Events, task: str) -> Iterator[None]:
+    """Pass transformers' own progress bar over the tensors on as events, where it still has one:
+    it writes to stderr whatever its settings say."""
+
+    def told(tensors: Iterable[Any], **_: Any) -> Iterator[Any]:
+        for done, tensor in enumerate(tensors, 1):
+            yield tensor
+            events.advanced(task, done)
+
+    original = getattr(modeling_gguf_pytorch_utils, "tqdm", None)
+    if original is None:
+        yield
+        return
+    modeling_gguf_pytorch_utils.tqdm = told
+    try:
+        yield
+    finally:
+        modeling_gguf_pytorch_utils.tqdm = original
+
+
+def _make_portable(folder: Path, config: dict[str, Any], tokenizer: Any) -> None:
+    path = folder / "config.json"
+    config = {name: value for name, value in config.items() if name != "_name_or_path"}
+    write_json(path, portable_config(config, path))
+    # What save_pretrained writes has this process's loading options in it, and a class that only
+    # transformers 5 knows.
+    tokens = {role: token for role, token in tokenizer.special_tokens_map.items() if isinstance(token, str)}
+    length = config.get("max_position_embeddings")
+    write_json(
+        folder / "tokenizer_config.json",
+        {"tokenizer_class": "PreTrainedTokenizerFast", **tokens, "clean_up_tokenization_spaces": False}
+        | ({"model_max_length": length} if length else {}),
+    )
+
+
+def _facts(source: Path) -> dict[str, Any]:
+    """What the file says of itself. The reader maps every tensor, so it notices a missing end."""
+    try:
+        reader = GGUFReader(source)
+        stated = {name: field.contents() for name in _STATED if (field := reader.get_field(name))}
+        types = Counter(tensor.tensor_type.name for tensor in reader.tensors)
+    except Exception as error:  # numpy's and struct's own errors, from deep inside
+        raise BadInput(f"{source} is not a whole GGUF file: {error}", cure="download it again") from error
+    if not types:
+        raise BadInput(f"{source} holds no weights", cure="download it again")
+    quantization = types.most_common(1)[0][0]
+    if "general.file_type" in stated and stated["general.file_type"] in LlamaFileType._value2member_map_:
+        quantization = LlamaFileType(stated["general.file_type"]).name.removeprefix("MOSTLY_").removeprefix("ALL_")
+    return {
+        "format": "gguf",
+        "dtype": "F32",
+        "tensors": sum(types.values()),
+        "quantization": quantization,
+        "original_name": stated.get("general.name"),
+        "license": stated.get("general.license"),
+    }

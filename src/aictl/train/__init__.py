@@ -1,0 +1,1 @@
+"""Pretraining: a language model and its tokenizer, from nothing but a dataset."""

@@ -1,0 +1,51 @@
+"""The model: Llama's blocks with rotary positions, RMSNorm, SwiGLU and tied embeddings."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer
+from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM
+
+from aictl.train.presets import Preset
+from aictl.train.tokenizer import BEGIN, END, PAD
+
+ROPE_THETA = 10_000.0
+
+
+def build(preset: Preset, tokenizer: Tokenizer, context: int, seed: int) -> LlamaForCausalLM:
+    """A model of the preset's shape with fresh weights that depend on ``seed`` alone."""
+    special = {
+        "bos_token_id": tokenizer.token_to_id(BEGIN),
+        "eos_token_id": tokenizer.token_to_id(END),
+        "pad_token_id": tokenizer.token_to_id(PAD),
+    }
+    config = LlamaConfig(
+        vocab_size=tokenizer.get_vocab_size(),
+        hidden_size=preset.hidden_size,
+        intermediate_size=preset.intermediate_size,
+        num_hidden_layers=preset.layers,
+        num_attention_heads=preset.heads,
+        num_key_value_heads=preset.key_value_heads,
+        max_position_embeddings=context,
+        rope_parameters={"rope_type": "default", "rope_theta": ROPE_THETA},
+        tie_word_embeddings=True,
+        **special,
+    )
+    torch.manual_seed(seed)
+    model = LlamaForCausalLM(config)
+    model.generation_config = GenerationConfig(**special)
+    return model
+
+
+def save(model: LlamaForCausalLM, folder: Path) -> None:
+    """Write ``config.json``, ``model.safetensors`` and ``generation_config.json``."""
+    model.save_pretrained(folder)
+    # transformers before 5 reads the base of the rotary angles here, and silently takes its
+    # default where it is missing.
+    path = folder / "config.json"
+    config = json.loads(path.read_text("utf-8"))
+    config["rope_theta"] = ROPE_THETA
+    path.write_text(json.dumps(config, indent=2) + "\n", "utf-8")

@@ -1,0 +1,56 @@
+"""Where to compute and in which number format, chosen to fit the hardware."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import torch
+
+from aictl.core.errors import MachineLacks
+from aictl.training.spec import PrecisionSpec
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@dataclass(frozen=True)
+class Compute:
+    """A device and the format of its matrix products. Weights that are trained stay float32."""
+
+    device: torch.device
+    precision: str
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return DTYPES[self.precision]
+
+    def autocast(self) -> AbstractContextManager[object]:
+        """The context to compute a loss in."""
+        return torch.autocast(self.device.type, dtype=self.dtype, enabled=self.precision != "fp32")
+
+    def scaler(self) -> torch.amp.GradScaler:
+        """Loss scaling, which keeps small fp16 gradients from vanishing; inert for other formats."""
+        return torch.amp.GradScaler(self.device.type, enabled=self.precision == "fp16")
+
+
+def choose(spec: PrecisionSpec) -> Compute:
+    """Resolve ``auto``. Raises :class:`MachineLacks` for a GPU that was asked for and is not there."""
+    if spec.device == "cuda" and not torch.cuda.is_available():
+        raise MachineLacks(
+            "--device cuda: torch finds no usable NVIDIA GPU",
+            cure="use --device auto, or install a CUDA build of torch",
+        )
+    cuda = spec.device == "cuda" or (spec.device == "auto" and torch.cuda.is_available())
+    precision = spec.precision
+    if precision == "auto":
+        if cuda:
+            precision = "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+        else:
+            precision = "bf16" if cpu_multiplies_bf16() else "fp32"
+    return Compute(torch.device("cuda" if cuda else "cpu"), precision)
+
+
+def cpu_multiplies_bf16() -> bool:
+    """Whether this CPU has bf16 dot-product instructions; without them bf16 is emulated and slow."""
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") or capabilities.get("bf16"))

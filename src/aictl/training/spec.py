@@ -1,0 +1,52 @@
+"""The options that every verb that trains shares, in groups to nest in its own Spec.
+
+A verb that wants another default subclasses the group and declares that one option again.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from aictl.core.spec import Spec, option
+
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
+Device = Literal["auto", "cpu", "cuda"]
+
+
+class OptimizerSpec(Spec):
+    """AdamW with a linear warm-up and a cosine decay."""
+
+    learning_rate: float | None = option(None, gt=0, lt=1, help="peak learning rate; left out, the one that suits")
+    warmup_fraction: float = option(0.05, ge=0, le=1, help="share of the steps in which the learning rate rises")
+    final_rate_fraction: float = option(0.1, ge=0, le=1, help="learning rate at the end, as a share of the peak")
+    weight_decay: float = option(0.1, ge=0, help="decoupled weight decay of matrices; vectors have none")
+    beta1: float = option(0.9, ge=0, lt=1, help="decay of AdamW's running mean of the gradient")
+    beta2: float = option(0.95, ge=0, lt=1, help="decay of AdamW's running mean of the squared gradient")
+    max_gradient_norm: float = option(1.0, gt=0, help="gradients of a larger norm are scaled down to it")
+    accumulate: int = option(1, ge=1, help="batches whose gradients are summed before each step")
+
+
+class PrecisionSpec(Spec):
+    """Number format and device."""
+
+    precision: Precision = option(
+        "auto",
+        help="number format of the matrix products: auto takes bf16 where the hardware has it, else fp16 or fp32",
+    )
+    device: Device = option("auto", affects_result=False, help="where to train: auto takes a GPU if there is one")
+    compile: bool = option(
+        False, affects_result=False, help="compile the model with torch.compile (needs a C++ compiler; slow to start)"
+    )
+
+
+class LoopSpec(Spec):
+    """Randomness, evaluation and saving."""
+
+    seed: int = option(0, ge=0, lt=2**63, help="seed of the initial weights, the order of the data and dropout")
+    evaluate_every: int = option(100, ge=1, help="steps between evaluations on held-out data")
+    save_every_s: float = option(
+        10,
+        ge=0,
+        affects_result=False,
+        help="seconds between saves of the state that an interrupted run resumes from; 0 saves after every step",
+    )
