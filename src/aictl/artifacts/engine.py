@@ -1,10 +1,10 @@
 """engine: a plan compiled for one kind of accelerator, with the tokenizer that feeds it.
 
-Files: ``model.engine``; ``engine.json``; ``tokenizer.json``, ``tokenizer_config.json``,
-``chat_template.jinja``, ``generation_config.json`` and ``genai_config.json`` as far as the model
-had them. ``engine.json`` holds ``builder``, ``distribution`` and ``version`` (what built the engine
-and alone can load it), ``precision``, ``targets`` (compute capabilities, empty for the builder's
-own choice) and ``profiles`` (per input the least, the usual and the largest shape).
+Files: ``model.engine``; ``engine.json``; the model's tokenizer, chat template and generation
+settings; ``genai_config.json``, which names the inputs and outputs. ``engine.json`` holds
+``builder``, ``distribution`` and ``version`` (what built the engine and alone can load it),
+``precision``, ``targets`` (compute capabilities, empty for the builder's own choice) and
+``profiles`` (per input the least, the usual and the largest shape).
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""aictl-sample: one command, ``aictl data sample``."""
