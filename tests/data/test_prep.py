@@ -1,0 +1,255 @@
+"""Raw files to a dataset, as a whole: what comes in, what comes out, and what is said about the rest."""
+
+from __future__ import annotations
+
+import json
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+from aictl.artifacts.dataset import Dataset
+from aictl.core.artifact import Source
+from aictl.core.errors import BadInput, BadRequest, ExtraMissing, WrongKind
+from aictl.core.events import Events, Noted
+
+LONG = "a sentence that is long enough to be kept by the default minimum of characters, number "
+
+
+def rows(count, start=0):
+    return "".join(json.dumps({"text": f"{LONG}{number}"}) + "\n" for number in range(start, start + count))
+
+
+def test_text_documents_with_their_sources(write, prep, everything):
+    write("guide.md", LONG + "one")
+    write("deep/notes.txt", LONG + "two\r\n")
+    dataset = prep()
+    assert sorted((one["source"], one["text"]) for one in everything(dataset)) == [
+        ("deep/notes.txt", LONG + "two"),
+        ("guide.md", LONG + "one"),
+    ]
+    assert dataset.format == "text"
+    assert dict(dataset.splits) == {"train": 1, "validation": 1} == dataset.metrics["splits"]
+
+
+def test_conversations(write, prep, everything):
+    write("chats.jsonl", "".join(json.dumps({"prompt": f"{n}?", "completion": f"{n}!"}) + "\n" for n in range(10)))
+    dataset = prep()
+    assert dataset.format == "chat"
+    assert {
+        "messages": [{"role": "user", "content": "3?"}, {"role": "assistant", "content": "3!"}],
+        "source": "chats.jsonl:4",
+    } in everything(dataset)
+
+
+def test_everything_that_came_in_is_accounted_for(write, prep):
+    write("a.jsonl", rows(30) + rows(5) + '{"text": "short"}\n{"text": " "}\n{"text": \n')
+    write("b.txt", LONG + "in a \x07 file")
+    write("c.png", b"\x89PNG\0")
+    write("d.txt", b"\0binary")
+    dataset = prep()
+    counts = dataset.metrics["documents"]
+    assert counts == {"in": 40, "out": 31, "duplicates": 5, "too_short": 1, "empty": 1, "rejected": 2}
+    assert dataset.metrics["rejected"] == {"binary file": 1, "broken JSON": 1}
+    assert dataset.metrics["cleaned"]["control_characters"] == 1
+    assert dataset.metrics["files"] == {"read": 3, "left_out": 1}
+    rejected = [json.loads(line) for line in (dataset.folder / "rejected.jsonl").read_text().splitlines()]
+    assert [one["source"] for one in rejected] == ["a.jsonl:38", "d.txt"]
+    assert "broken JSON" in rejected[0]["reason"]
+
+
+def test_the_same_input_gives_the_same_bytes_and_another_seed_does_not(write, prep):
+    write("a.jsonl", rows(200))
+    one, two, other = prep(), prep(), prep(seed=1)
+    read = {path.name: path.read_bytes() for path in one.folder.iterdir()}
+    assert read == {path.name: path.read_bytes() for path in two.folder.iterdir()}
+    assert one.content({}) == two.content({}) != other.content({})
+
+
+def test_order_is_kept_within_each_split(write, prep):
+    write("a.jsonl", rows(300))
+    dataset = prep(validation_fraction=0.2)
+    for split in ("train", "validation"):
+        numbers = [int(one["text"].rpartition(" ")[2]) for one in dataset.documents(split)]
+        assert numbers == sorted(numbers)
+
+
+def test_no_document_stands_on_both_sides(write, prep):
+    write("a.jsonl", rows(100) * 3)
+    dataset = prep(validation_fraction=0.3)
+    sides = [{one["text"] for one in dataset.documents(split)} for split in ("train", "validation")]
+    assert len(sides[0]) + len(sides[1]) == 100
+    assert not sides[0] & sides[1]
+
+
+def test_one_bad_document_in_a_thousand_is_set_aside_and_told(write, prep):
+    write("a.jsonl", rows(999) + "{broken\n")
+    told = []
+    dataset = prep(events=Events(told.append))
+    assert dataset.metrics["documents"]["rejected"] == 1
+    (note,) = [event for event in told if isinstance(event, Noted)]
+    assert "a.jsonl:1000" in note.message
+    assert note.level == "warning"
+
+
+def test_strict_stops_at_the_first_bad_document(write, prep):
+    write("a.jsonl", rows(999) + "{broken\n")
+    with pytest.raises(BadInput, match=r"a\.jsonl:1000: broken JSON"):
+        prep(strict=True)
+
+
+def test_too_many_bad_documents_are_an_error_that_names_the_first(write, prep):
+    write("a.jsonl", rows(8) + "{broken\n" * 2)
+    with pytest.raises(BadInput, match=r"2 of 10 documents cannot be used: a\.jsonl:9: broken JSON") as caught:
+        prep()
+    assert "--max-rejected" in caught.value.cure
+    assert prep(max_rejected=0.2).metrics["documents"]["out"] == 8
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "why"),
+    [
+        ("a.txt", b"", "nothing is left of 1 documents.* 1 are empty"),
+        ("a.txt", b"short", "1 are shorter than 32 characters"),
+        ("a.txt", b"\xff\xfe\xfa", "1 of 1 documents cannot be used: a.txt"),
+        ("a.png", b"\x89PNG\0", "a.png is something that holds"),
+        ("a.jsonl", b"", "the file is empty"),
+        ("a.jsonl", b"{broken", "a.jsonl"),
+    ],
+)
+@pytest.mark.parametrize("named", [True, False])
+def test_input_of_no_use_is_an_error_that_names_it(write, prep, name, content, why, named):
+    path = write(name, content)
+    with pytest.raises(BadInput):
+        prep(path) if named else prep()
+    if named:
+        with pytest.raises(BadInput, match=why):
+            prep(path, format="auto" if "something" in why else "text")
+
+
+def test_a_file_that_the_user_named_is_never_left_out_silently(write, prep):
+    good, bad = write("a.jsonl", rows(10)), write("b.png", b"\x89PNG\0")
+    with pytest.raises(BadInput, match=r"b\.png is something"):
+        prep(good, bad)
+
+
+def test_too_small_to_split(write, prep):
+    write("a.txt", LONG)
+    with pytest.raises(BadInput, match="too few to split") as caught:
+        prep()
+    assert "--max-chars" in caught.value.cure
+    assert dict(prep(validation_fraction=0).splits) == {"train": 1}
+    assert len(prep(max_chars=len(LONG) // 2, min_chars=1).splits) == 2
+
+
+def test_text_and_conversations_together_need_a_decision(write, prep):
+    write("readme.md", LONG)
+    write("more.md", LONG + "2")
+    write("chats.jsonl", "".join(json.dumps({"prompt": f"{n}?", "completion": f"{n}!"}) + "\n" for n in range(4)))
+    with pytest.raises(BadRequest, match=r"chats\.jsonl"):
+        prep()
+    assert prep(format="chat").metrics["documents"]["out"] == 4
+    assert prep(exclude=["*.jsonl"]).metrics["documents"]["out"] == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "wanted"),
+    [
+        ({"include": ["*.md"]}, {"a/x.md", "b/y.md"}),
+        ({"include": ["a"]}, {"a/x.md", "a/x.txt"}),
+        ({"include": ["a/*"]}, {"a/x.md", "a/x.txt"}),
+        ({"include": ["a/"]}, {"a/x.md", "a/x.txt"}),
+        ({"include": ["*/x.*"]}, {"a/x.md", "a/x.txt"}),
+        ({"exclude": ["b", "*.txt"]}, {"a/x.md"}),
+        ({"include": ["*.md"], "exclude": ["a"]}, {"b/y.md"}),
+    ],
+)
+def test_include_and_exclude(write, prep, everything, options, wanted):
+    for name in ("a/x.md", "a/x.txt", "b/y.md", "b/z.txt"):
+        write(name, LONG + name)
+    dataset = prep(validation_fraction=0, **options)
+    assert {one["source"] for one in everything(dataset)} == wanted
+
+
+def test_globs_that_leave_nothing_show_what_paths_look_like(write, prep):
+    write("a/x.md", LONG)
+    with pytest.raises(BadInput, match="--include nothing") as caught:
+        prep(include=["nothing"])
+    assert "a/x.md" in caught.value.cure
+
+
+def test_two_sources_with_the_same_names_are_told_apart(write, prep, everything, tmp_path):
+    write("one/README.md", LONG + "1")
+    write("two/README.md", LONG + "2")
+    write("two/other.md", LONG + "3")
+    dataset = prep(tmp_path / "raw/one", tmp_path / "raw/two")
+    assert {one["source"] for one in everything(dataset)} == {"1:README.md", "2:README.md", "other.md"}
+
+
+def test_a_python_package_keeps_its_name(write, prep, everything, tmp_path):
+    write("shapes/__init__.py", f'"""{LONG}"""')
+    write("shapes/round.py", f'def circle(r):\n    """{LONG}"""')
+    dataset = prep(Source("shapes", tmp_path / "raw/shapes", "", {"prefix": "shapes/"}))
+    assert {one["source"] for one in everything(dataset)} == {"shapes/__init__.py", "shapes/round.py:circle"}
+    assert any(one["text"].startswith("shapes.round.circle(r)\n") for one in everything(dataset))
+
+
+def test_datasets_can_be_prepared_again_and_joined(write, prep, everything, tmp_path):
+    first = prep(write("a.jsonl", rows(20)))
+    joined = prep(first, write("b.jsonl", rows(20, start=10)))
+    assert len(everything(joined)) == 30
+    assert {one["source"] for one in everything(first)} < {one["source"] for one in everything(joined)}
+    with pytest.raises(WrongKind, match="is of format text"):
+        prep(first, format="chat")
+
+
+def test_half_surrogates_are_set_aside(write, prep):
+    write("a.jsonl", rows(30) + '{"text": "' + LONG + ' \\ud800"}\n')
+    assert prep().metrics["rejected"] == {"bad Unicode": 1}
+
+
+def test_long_records_are_cut_and_numbered(write, prep, everything):
+    write("a.jsonl", json.dumps({"text": (LONG + "\n\n") * 10}) + "\n" + json.dumps({"text": LONG}) + "\n")
+    sources = {one["source"] for one in everything(prep(max_chars=200))}
+    assert "a.jsonl:1" in sources  # duplicates among the pieces are dropped, so not every number is there
+
+
+def test_shards_are_closed_and_the_content_does_not_depend_on_them(write, prep, monkeypatch):
+    write("a.jsonl", rows(200))
+    one = prep()
+    monkeypatch.setattr("aictl.artifacts.dataset.SHARD_BYTES", 2000)
+    many = prep()
+    assert len(one.shards("train")) == 1
+    assert len(many.shards("train")) > 5
+    assert list(one.documents()) == list(many.documents())
+    assert one.content({}) == many.content({})
+
+
+def test_yaml_without_pyyaml_names_the_extra(write, prep, monkeypatch):
+    write("a.yml", "conversations:\n- - a\n  - b\n")
+    monkeypatch.setattr("aictl.core.extras.missing", lambda extra: ["yaml"])
+    with pytest.raises(ExtraMissing) as caught:
+        prep(format="chat")
+    assert caught.value.cure == "pip install 'aictl[data]'"
+
+
+def test_pythons_own_documentation(prep, everything):
+    library = Path(sysconfig.get_path("stdlib"))
+    dataset = prep(library / "pydoc_data" / "topics.py", Source("json", library / "json", "", {"prefix": "json/"}))
+    assert isinstance(dataset, Dataset)
+    by_source = {one["source"]: one["text"] for one in everything(dataset)}
+    assert by_source["json/__init__.py:loads"].startswith("json.loads(s, *, cls=None")
+    assert by_source["topics.py:assert"].startswith('The "assert" statement')
+    assert dataset.metrics["documents"]["rejected"] == 0
+
+
+@pytest.mark.slow
+def test_the_mess_of_pythons_library(prep):
+    """Templates, certificates, icons, shared objects, and sources that are no Python on purpose."""
+    library = Path(sysconfig.get_path("stdlib"))
+    dataset = prep(library, exclude=["site-packages", "dist-packages", "test"])
+    assert dataset.metrics["documents"]["out"] > 3000
+    assert dataset.metrics["files"]["left_out"] > 10
+    counts = dict(dataset.metrics["documents"])
+    assert counts["rejected"] < counts["in"] / 50
+    assert counts.pop("in") == sum(counts.values())
