@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import time
 import traceback
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -64,6 +66,30 @@ class Journal:
                 self._file = self.path.open("a", encoding="utf-8", buffering=1)
                 for old in sorted(self.path.parent.glob("*.jsonl"))[:-KEPT_FILES]:
                     old.unlink(missing_ok=True)
-                self._write({"event": "Run", "command": self._command, "argv": sys.argv[1:], "pid": os.getpid()})
+                self._write(
+                    {
+                        "event": "Run",
+                        "command": self._command,
+                        "argv": _without_secrets(sys.argv[1:]),
+                        "pid": os.getpid(),
+                    }
+                )
             if self._file:
                 self._file.write(json.dumps({"at": round(time.time(), 3), **row}, ensure_ascii=False) + "\n")
+
+
+_SECRET = re.compile(r"(?i)(--[\w-]*(?:key|token|secret|password))(=.*)?", re.S)
+
+
+def _without_secrets(argv: Sequence[str]) -> list[str]:
+    """A command line without the values of options that are named like secrets."""
+    kept: list[str] = []
+    hide = False
+    for word in argv:
+        named = None if hide else _SECRET.fullmatch(word)
+        if named:
+            kept.append(named[1] + ("=***" if named[2] else ""))
+        else:
+            kept.append("***" if hide else word)
+        hide = bool(named and not named[2])
+    return kept

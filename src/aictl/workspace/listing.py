@@ -32,6 +32,7 @@ def list_artifacts(root: Path, events: Events, *, kind: str | None, older: bool)
     runner, freshness = _opened(root, events)
     store = runner.store
     assert store
+    newest = store.names.newest()
     rows = []
     for object in store.objects(kind):
         of_kind = object.partition("/")[0]
@@ -43,8 +44,7 @@ def list_artifacts(root: Path, events: Events, *, kind: str | None, older: bool)
             rows.append((of_kind, labels[-1] if labels else object, "damaged", "", "", "", error.message))
             continue
         for label in labels or [record.id[:12]]:
-            name = label.rpartition("@")[0]
-            current = not labels or store.names.current(of_kind, name) == object
+            current = not labels or f"{of_kind}/{label}" in newest
             if not (current or older):
                 continue
             state = ("stale" if because else "fresh") if current else "older"
@@ -52,8 +52,6 @@ def list_artifacts(root: Path, events: Events, *, kind: str | None, older: bool)
             rows.append(
                 (of_kind, label, state, _size(record.size_bytes), created, record.id[:12], because or record.summary)
             )
-            if current and labels:
-                break
     columns = ("kind", "name", "state", "size", "made", "id", "about")
     return Table(columns, sorted(rows, key=lambda row: (row[0], row[1])), styles={"state": _STATES})
 
@@ -75,6 +73,7 @@ def show_artifact(root: Path, ref: str, events: Events, *, get: str | None) -> D
         "path": str(store.path(found.object)),
         "summary": record.summary,
         **{key: inner for key, inner in asdict(record).items() if key not in ("kind", "summary", "schema", "files")},
+        "inputs": [{key: inner for key, inner in asdict(row).items() if inner} for row in record.inputs],
     }
     if edits := artifact.edits():
         value["edits"] = edits

@@ -67,21 +67,21 @@ class Names:
         versions = self.versions(kind, name)
         return versions[max(versions)] if versions else None
 
+    def newest(self) -> set[str]:
+        """``KIND/NAME@N`` of every name as it stands now."""
+        found = {}
+        for kind in self._kinds():
+            for label, _ in self.links(kind):  # in order of version, so the last one stays
+                found[kind, label.rpartition("@")[0]] = f"{kind}/{label}"
+        return set(found.values())
+
     def kinds_of(self, name: str) -> list[str]:
         """The kinds in which a name is used."""
-        try:
-            kinds = sorted(entry.name for entry in os.scandir(self.project.names) if entry.is_dir())
-        except FileNotFoundError:
-            return []
-        return [kind for kind in kinds if self.current(kind, name)]
+        return [kind for kind in self._kinds() if self.current(kind, name)]
 
     def all(self) -> list[str]:
         """Every name in use, of any kind."""
-        try:
-            kinds = sorted(entry.name for entry in os.scandir(self.project.names) if entry.is_dir())
-        except FileNotFoundError:
-            return []
-        return sorted({label.rpartition("@")[0] for kind in kinds for label, _ in self.links(kind)})
+        return sorted({label.rpartition("@")[0] for kind in self._kinds() for label, _ in self.links(kind)})
 
     def bind(self, kind: str, name: str, object: str, id: str) -> None:
         """Let a name stand for an object. If it does already, the ``.ref`` is touched and no more."""
@@ -117,6 +117,12 @@ class Names:
             fresh = reference.with_name(f".{name}.ref.{os.getpid()}")
             fresh.write_text(id + "\n", "utf-8")
             fresh.replace(reference)
+
+    def _kinds(self) -> list[str]:
+        try:
+            return sorted(entry.name for entry in os.scandir(self.project.names) if entry.is_dir())
+        except FileNotFoundError:
+            return []
 
 
 def _reads(path: Path, id: str) -> bool:

@@ -1,0 +1,63 @@
+# What a person types: make demo, make test. Everything goes into .venv; nothing else is touched.
+#
+# TORCH_INDEX  an index to take torch from, such as the CPU index that pytorch.org names,
+#              so that a machine without a GPU need not download CUDA
+# PYTHON       the Python to make .venv with (3.11 or newer)
+
+PYTHON ?= python3
+TORCH_INDEX ?=
+BIN := .venv/bin
+DEMO ?= demo
+
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+INPUTS := pyproject.toml constraints.txt plugins/aictl-tensorrt/pyproject.toml
+
+.PHONY: help demo test test-fast lint docs bench clean
+
+help:
+	@sed -n 's/^## //p' Makefile
+
+## make demo       the whole chain on real input, from raw text to a running app
+demo: .venv/demo.stamp
+	@$(BIN)/python docs/run_page.py docs/tutorial.md --folder $(DEMO) --path $(CURDIR)/$(BIN)
+
+## make test       every test (make test-fast leaves out the slow ones)
+test: .venv/test.stamp
+	$(BIN)/python -m pytest --cov=aictl --cov-report=term:skip-covered
+
+test-fast: .venv/test.stamp
+	$(BIN)/python -m pytest -m "not slow"
+
+## make lint       style, types, and the direction of imports
+lint: .venv/test.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+## make docs       the command reference, generated from the commands
+docs: .venv/test.stamp
+	$(BIN)/python docs/reference.py
+
+## make bench      speed beside its peers, written to docs/benchmarks.md
+bench: .venv/test.stamp
+	$(BIN)/python -m tests.bench
+
+clean:
+	rm -rf .venv $(DEMO) build dist
+
+.venv/python.stamp:
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/torch.stamp: .venv/python.stamp
+	$(PIP) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch
+	@touch $@
+
+.venv/demo.stamp: .venv/torch.stamp $(INPUTS)
+	$(PIP) -e '.[all]' -e plugins/aictl-tensorrt
+	@touch $@
+
+.venv/test.stamp: .venv/demo.stamp
+	$(PIP) -e '.[test,lint]' hatchling editables
+	@touch $@

@@ -1,0 +1,1 @@
+"""Speed beside the peers, each figure a ratio of CPU time between two commands run in turn."""
