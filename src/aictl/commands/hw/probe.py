@@ -1,4 +1,4 @@
-"""Write down what this machine is: processor, memory, accelerators, network, software.
+"""Probe this machine: processor, memory, accelerators, network, software.
 
 Nothing needs to be installed for it; with the extra hw, NVIDIA's own library describes its GPUs.
 """

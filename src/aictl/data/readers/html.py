@@ -65,7 +65,7 @@ class _Page(HTMLParser):
         if tag in _BLOCKS:
             self._parts.append("\n" if tag in ("br", "tr", "li", "dt") else "\n\n")
         if tag in ("td", "th"):
-            self._parts[-1] = "\t"
+            self._parts[-1] = "\t" if self._parts[-2:-1] != ["\n"] else ""
         elif tag == "li":
             self._parts.append("- ")
         elif tag == "pre":
@@ -83,8 +83,14 @@ class _Page(HTMLParser):
             self._parts.append("\n\n")
 
     def handle_data(self, data: str) -> None:
-        if not self._hidden:
-            self._parts.append(data if self._preformatted else _SPACES.sub(" ", data))
+        if self._hidden:
+            return
+        if not self._preformatted:
+            data = _SPACES.sub(" ", data)
+            if self._parts and self._parts[-1].endswith((" ", "\n", "\t")):
+                data = data.lstrip(" ")
+        if data:
+            self._parts.append(data)
 
     def text(self) -> str:
         lines = (line.rstrip() for line in "".join(self._parts).split("\n"))
