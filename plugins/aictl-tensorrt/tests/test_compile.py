@@ -182,17 +182,19 @@ def test_a_build_that_gives_nothing_fails_with_the_builders_words(exported: Onnx
     assert not list(tmp_path.iterdir())
 
 
-def test_an_interruption_ends_the_build(exported: OnnxModel, tmp_path: Path) -> None:
+def test_an_interruption_ends_the_build(exported: OnnxModel, tmp_path: Path, told: list[Event]) -> None:
     class Stop(BaseException):
         pass
 
     def stopping(event: Event) -> None:
-        if isinstance(event, Advanced):
+        told.append(event)
+        if isinstance(event, Started):
             raise Stop
 
     with pytest.raises(Stop):
         compile_engine(exported, SPEC, tmp_path, scratch=tmp_path, events=Events(stopping))
     assert not (tmp_path / "model.engine").exists()
+    assert not [event for event in told if isinstance(event, Finished)]
     assert not [thread for thread in threading.enumerate() if thread.name == "engine build"]
 
 

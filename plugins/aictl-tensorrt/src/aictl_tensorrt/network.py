@@ -213,7 +213,7 @@ def _monitor(api: Any, log: Log, stop: threading.Event) -> Any:
             return not stop.is_set()
 
         def phase_finish(self, phase: str) -> None:
-            if phase == self.outermost:
+            if phase == self.outermost and not stop.is_set():  # a phase also ends by being stopped
                 log.waiting.put(lambda events: events.finished(TASK))
 
     return Monitor()
