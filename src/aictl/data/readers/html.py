@@ -90,7 +90,7 @@ class _Page(HTMLParser):
             if self._parts and self._parts[-1].endswith((" ", "\n", "\t")):
                 data = data.lstrip(" ")
         if data:
-            self._parts.append(data)
+            self._parts.append(data.replace("\xa0", " "))  # a space for layout's sake, to a reader a space
 
     def text(self) -> str:
         lines = (line.rstrip() for line in "".join(self._parts).split("\n"))
