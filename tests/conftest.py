@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -44,3 +45,61 @@ def aictl() -> Callable[..., subprocess.CompletedProcess[str]]:
         )
 
     return run
+
+
+CHAT_CONTEXT = 3000
+CHAT_TEMPLATE = (
+    "{% for m in messages %}{% if m.role == 'assistant' and loop.first %}"
+    "{{ raise_exception('a conversation begins with the user') }}{% endif %}"
+    "<|{{ m.role }}|>{{ m.content }}{% endfor %}<|assistant|>"
+)
+
+
+@pytest.fixture(scope="session")
+def chat_model(tmp_path_factory):
+    """A checkpoint of the name "tiny": a Llama of two layers with random weights, byte tokens and a chat
+    template. It never ends by itself, so that a test decides how long it runs."""
+    import torch
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    from aictl.artifacts.checkpoint import Checkpoint
+
+    folder = tmp_path_factory.mktemp("model") / "tiny"
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokenizer = Tokenizer(models.BPE(vocab={letter: number for number, letter in enumerate(alphabet)}, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    wrapped = PreTrainedTokenizerFast(tokenizer_object=tokenizer)
+    wrapped.chat_template = CHAT_TEMPLATE
+    wrapped.save_pretrained(folder)
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(alphabet),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=CHAT_CONTEXT,
+        bos_token_id=None,
+        eos_token_id=None,
+    )
+    LlamaForCausalLM(config).save_pretrained(folder)
+    return Checkpoint(folder, name="tiny")
+
+
+@pytest.fixture
+def chat_workspace(project, chat_model) -> Path:
+    """The root of a workspace that holds the tiny chat model under its name."""
+    from aictl.artifacts.checkpoint import Checkpoint
+    from aictl.core.command import Command, NoOptions
+    from aictl.core.events import silent
+    from aictl.workspace.run import Request, Runner
+
+    def copy(work) -> Checkpoint:
+        shutil.copytree(chat_model.folder, work.folder, dirs_exist_ok=True)
+        return Checkpoint(work.folder)
+
+    Runner(project, silent).run(Request("copy", Command(run=copy, makes=(Checkpoint,)), NoOptions(), name="tiny"))
+    return project.root

@@ -17,7 +17,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "export": ("torch", "transformers", "onnx", "onnxscript", "onnxruntime"),
     "optimize": ("torch", "transformers", "onnx", "onnx_ir", "onnxruntime", "onnxruntime_genai"),
     "cpu": ("onnxruntime",),
-    "serve": ("starlette", "uvicorn", "tokenizers"),
+    "serve": ("starlette", "uvicorn", "prometheus_client", "tokenizers", "jinja2"),
     "app": ("copier",),
     "hw": ("psutil",),
 }

@@ -1,0 +1,1 @@
+"""One text from a model, as it comes."""

@@ -1,0 +1,53 @@
+"""Load a model, ask it once, and pass its words on as they come."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from contextlib import closing
+
+from aictl.artifacts.adapter import Adapter
+from aictl.core.artifact import Artifact
+from aictl.core.errors import BadRequest
+from aictl.core.events import Events
+from aictl.generate.spec import GenerateSpec
+from aictl.inference.chat import ChatTemplate
+from aictl.inference.generator import Sampling, TextGenerator, load
+
+
+def generate(artifact: Artifact, prompt: str, spec: GenerateSpec, events: Events) -> Generator[str, None, int]:
+    """Yields the answer in pieces; returns the exit status 0.
+
+    Raises :class:`BadRequest` for an empty prompt, one that fills the model's context, and
+    instructions for a model that knows no chats; and what loading the model raises.
+    """
+    if not prompt.strip():
+        raise BadRequest("the prompt is empty", cure="give it after the model, or pipe it in")
+    in_chat = not spec.raw and _knows_chats(artifact)
+    if spec.system is not None and not in_chat:
+        why = "--raw leaves it out" if spec.raw else f"'{artifact.label}' has no chat template"
+        raise BadRequest(f"--system has no place: {why}", cure="put the instructions into the prompt")
+    events.started(f"load {artifact.label}")
+    with closing(load(artifact, threads=spec.threads, device=spec.device)) as generator:
+        events.finished(f"load {artifact.label}")
+        ids = generator.encode(_chat(generator, prompt, spec.system) if in_chat else prompt)
+        sampling = Sampling(spec.max_tokens, spec.temperature, spec.top_p, spec.seed, tuple(spec.stop))
+        began = time.perf_counter()
+        for piece in generator.generate(ids, sampling):
+            if piece.text:
+                yield piece.text
+    seconds = time.perf_counter() - began
+    events.noted(f"{piece.tokens} tokens in {seconds:.2f} s, after a prompt of {len(ids)}", "detail")
+    if piece.finish_reason == "length":
+        events.noted(f"cut off after {piece.tokens} tokens; --max-tokens sets how many there may be")
+    return 0
+
+
+def _knows_chats(artifact: Artifact) -> bool:
+    owner = artifact.base if isinstance(artifact, Adapter) else artifact
+    return ChatTemplate.read(owner.folder) is not None
+
+
+def _chat(generator: TextGenerator, prompt: str, system: str | None) -> str:
+    instructions = [] if system is None else [{"role": "system", "content": system}]
+    return generator.render_chat([*instructions, {"role": "user", "content": prompt}])
