@@ -66,9 +66,18 @@ class DialogueEncoder:
     def _by_marks(self, messages: Sequence[Message]) -> tuple[list[int], list[bool]]:
         """The template marks the assistant's words itself, with ``{% generation %}``."""
         made = self._tokenizer.apply_chat_template(
-            list(messages), tokenize=True, return_dict=True, return_assistant_tokens_mask=True
+            list(messages),
+            tokenize=True,
+            return_dict=True,
+            return_assistant_tokens_mask=True,
+            tokenizer_kwargs={"return_offsets_mapping": True},
         )
-        return list(made["input_ids"]), [bool(one) for one in made["assistant_masks"]]
+        learnt = [bool(one) for one in made["assistant_masks"]]
+        spans = made["offset_mapping"]
+        for place in range(1, len(learnt)):
+            # transformers' mask ends at the first token of the last character, which may have more.
+            learnt[place] |= learnt[place - 1] and spans[place] == spans[place - 1]
+        return list(made["input_ids"]), learnt
 
     def _by_prefixes(self, messages: Sequence[Message]) -> tuple[list[int], list[bool]]:
         """An assistant's turn is what its message adds to the prompt that asks for it. Spans are

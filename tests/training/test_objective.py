@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from aictl.training.batches import IGNORED, Batch
+from aictl.training.objective import mean_loss, next_token_loss
+from aictl.training.precision import Compute
+
+CPU = Compute(torch.device("cpu"), "fp32")
+
+
+def sparse_batch() -> Batch:
+    torch.manual_seed(0)
+    inputs = torch.randint(0, 61, (3, 12))
+    targets = torch.randint(0, 61, (3, 12))
+    targets[0, :7] = IGNORED
+    targets[2, 5:] = IGNORED
+    return Batch(inputs, targets, int((targets != IGNORED).sum()))
+
+
+def test_the_loss_is_the_plain_cross_entropy_and_so_are_its_gradients(job):
+    batch, made = sparse_batch(), job()
+    logits = made.model(input_ids=batch.inputs).logits
+    expected = F.cross_entropy(logits.flatten(0, 1), batch.targets.flatten(), ignore_index=IGNORED, reduction="sum")
+    expected.backward()
+    gradients = {name: value.grad.clone() for name, value in made.model.named_parameters()}
+    made.model.zero_grad()
+    loss = next_token_loss(made.model, batch)
+    loss.backward()
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
+    for name, value in made.model.named_parameters():
+        torch.testing.assert_close(value.grad, gradients[name], rtol=1e-4, atol=1e-5)
+
+
+def test_only_positions_with_a_target_reach_the_head(job):
+    batch, made = sparse_batch(), job()
+    seen = []
+    head = made.model.get_output_embeddings()
+    head.register_forward_hook(lambda module, given, out: seen.append(out.shape[:-1].numel()))
+    next_token_loss(made.model, batch)
+    assert seen == [batch.counted]
+    assert len(head._forward_pre_hooks) == 0
+
+
+def test_what_pads_a_sequence_on_the_right_changes_nothing(job):
+    batch, made = sparse_batch(), job()
+    padded = batch.inputs.clone()
+    padded[2, 5:] = 0
+    other = Batch(padded, batch.targets, batch.counted)
+    assert next_token_loss(made.model, other).item() == pytest.approx(next_token_loss(made.model, batch).item())
+
+
+def test_the_mean_is_over_targets_not_batches(job):
+    made, batch = job(), sparse_batch()
+    parts = [
+        Batch(batch.inputs[row : row + 1], batch.targets[row : row + 1], int((batch.targets[row] != IGNORED).sum()))
+        for row in range(3)
+    ]
+    whole = mean_loss(made.model, [batch], CPU, next_token_loss)
+    assert mean_loss(made.model, parts, CPU, next_token_loss) == pytest.approx(whole, rel=1e-5)
+    assert made.model.training

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from aictl.training.tokens import PackedBatches, held_out, read_tokens, write_tokens
+
+
+@pytest.mark.parametrize(("vocabulary", "bytes_each"), [(500, 2), (65_536, 2), (70_000, 4)])
+def test_tokens_come_back_from_the_mapped_file(tmp_path, vocabulary, bytes_each):
+    path = tmp_path / "train.tokens"
+    written = write_tokens(path, [[1, 2, vocabulary - 1], [], [5]], vocabulary)
+    assert written.tolist() == [1, 2, vocabulary - 1, 5]
+    assert path.stat().st_size == 4 * bytes_each
+    assert read_tokens(path, vocabulary).tolist() == written.tolist()
+
+
+def test_a_failing_writer_leaves_no_file(tmp_path):
+    def broken():
+        yield [1, 2]
+        raise OSError("gone")
+
+    with pytest.raises(OSError, match="gone"):
+        write_tokens(tmp_path / "train.tokens", broken(), 100)
+    assert not (tmp_path / "train.tokens").exists()
+
+
+def test_an_empty_corpus_is_an_empty_array(tmp_path):
+    assert len(write_tokens(tmp_path / "empty.tokens", [], 100)) == 0
+
+
+def test_targets_are_the_following_tokens_and_an_epoch_shows_each_window_once():
+    tokens = np.arange(1000, dtype=np.uint16)
+    batches = PackedBatches(tokens, sequences=3, length=10, seed=0)
+    firsts = []
+    for position in range(98 // 3):
+        batch = batches[position]
+        assert batch.inputs.shape == (3, 10)
+        assert batch.dense
+        assert (batch.targets == batch.inputs + 1).all()
+        firsts += batch.inputs[:, 0].tolist()
+    assert len(set(firsts)) == len(firsts)
+    assert len({first % 10 for first in firsts}) == 1  # one cut for the whole epoch
+
+
+def test_the_stream_can_be_entered_anywhere_and_differs_between_epochs_and_seeds():
+    tokens = np.arange(200, dtype=np.uint16)
+    one, other = PackedBatches(tokens, 2, 16, seed=1), PackedBatches(tokens, 2, 16, seed=1)
+    there = [one[position].inputs.tolist() for position in range(20)]
+    assert [other[position].inputs.tolist() for position in reversed(range(20))] == there[::-1]
+    assert there[:5] != there[5:10]
+    assert PackedBatches(tokens, 2, 16, seed=2)[0].inputs.tolist() != there[0]
+
+
+def test_the_smallest_corpus_is_one_window():
+    batch = PackedBatches(np.arange(17, dtype=np.uint16), 2, 16, seed=1)[5]
+    assert batch.inputs.tolist() == [list(range(16))] * 2
+
+
+def test_held_out_batches_cover_the_start_in_order():
+    batches = held_out(np.arange(100, dtype=np.uint16), sequences=2, length=8, most=50)
+    assert [batch.inputs.shape[0] for batch in batches] == [2, 2, 2]
+    assert np.concatenate([batch.inputs.numpy().ravel() for batch in batches]).tolist() == list(range(48))
+
+
+def test_a_short_validation_text_is_one_short_window():
+    (batch,) = held_out(np.arange(6, dtype=np.uint16), sequences=2, length=8, most=50)
+    assert batch.inputs.tolist() == [[0, 1, 2, 3, 4]]
