@@ -110,7 +110,7 @@ def _environment() -> ImmutableSandboxedEnvironment:
     )
     environment.filters["tojson"] = _to_json
     environment.globals["raise_exception"] = _raise
-    environment.globals["dict"] = lambda *args, **kwargs: dict(*args, **kwargs)
+    environment.globals["dict"] = _dict
     environment.globals["namespace"] = _Namespace
     environment.globals["strftime_now"] = lambda form: datetime.datetime.now().strftime(form)
     return environment
@@ -125,6 +125,11 @@ def _to_json(
 ) -> str:
     """jinja's own filter would escape HTML, which a prompt is not."""
     return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
+
+
+def _dict(*args: Any, **kwargs: Any) -> dict[Any, Any]:
+    """A function and not the class, whose other methods a template must not reach."""
+    return dict(*args, **kwargs)
 
 
 def _raise(message: str) -> None:

@@ -91,6 +91,16 @@ class EngineGenerator:
         parts = [sequence.append(part, every=True) for part in _parts(list(ids))]
         return np.concatenate(parts)
 
+    def replay(self, prompt: Sequence[int], continuation: Sequence[int]) -> Iterator[int]:
+        """Run the prompt, then a given continuation one token at a time as if it had been chosen,
+        and yield the likeliest next token after each."""
+        sequence = self._engine.open(len(prompt) + len(continuation))
+        logits = _prefill(sequence, list(prompt), lambda: False)
+        assert logits is not None
+        yield int(logits.argmax())
+        for token in continuation:
+            yield int(sequence.append([token]).argmax())
+
     def close(self) -> None:
         self._engine.close()
 

@@ -74,6 +74,11 @@ class TextGenerator(Protocol):
         """Next-token logits at every position: float32 array of shape (len(ids), vocabulary)."""
         ...
 
+    def replay(self, prompt: Sequence[int], continuation: Sequence[int]) -> Iterator[int]:
+        """Run the prompt, then a given continuation one token at a time as if it had been chosen,
+        and yield the likeliest next token after each: the cost of decoding, for measuring it."""
+        ...
+
     def close(self) -> None: ...
 
 

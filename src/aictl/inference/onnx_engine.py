@@ -1,7 +1,7 @@
 """onnxruntime as an engine: keys and values stay in the runtime's own buffers between steps.
 
-Two layouts of graph are driven. ``fused`` has GroupQueryAttention nodes, which write new keys and
-values into the buffer they read the old ones from: one buffer per layer, bound once. ``standard``
+Two kinds of graph are driven. One with GroupQueryAttention nodes writes new keys and values into
+the buffer it reads the old ones from: one buffer per layer, bound once. One of standard operators
 returns past and new together: what came out of one step is bound as the past of the next.
 
 onnxruntime lets go of Python's global lock while it computes, so that generations from several
@@ -33,14 +33,14 @@ class OnnxEngine:
     def __init__(self, model: OnnxModel, threads: int | None = None, device: str = "auto") -> None:
         """Raises :class:`Damaged` if the file is no model, :class:`MachineLacks` for a device that
         is not there."""
-        self.session = _session(model, threads, device)
+        self.session = open_session(model, threads, device)
         self.device = "cuda" if "CUDAExecutionProvider" in self.session.get_providers() else "cpu"
         if device == "cuda" and self.device != "cuda":
             raise MachineLacks("onnxruntime could not use an NVIDIA GPU", cure="pass --device cpu")
         inputs = {node.name: node for node in self.session.get_inputs()}
-        self.shared = model.facts.get("layout") == "fused"
+        self.shared = bool(model.driving["search"]["past_present_share_buffer"])
         self.takes_positions = "position_ids" in inputs
-        self.head_width = int(model.driving["head_size"])
+        self.head_width = int(model.driving["model"]["decoder"]["head_size"])
         self.past = [node for name, node in inputs.items() if name.startswith("past_key_values.")]
         wanted = {"input_ids", "attention_mask"}
         if not wanted <= inputs.keys() or not self.past:
@@ -92,7 +92,9 @@ def _present(past: str) -> str:
     return past.replace("past_key_values.", "present.", 1)
 
 
-def _session(model: OnnxModel, threads: int | None, device: str) -> onnxruntime.InferenceSession:
+def open_session(model: OnnxModel, threads: int | None = None, device: str = "auto") -> onnxruntime.InferenceSession:
+    """Load the graph. Raises :class:`Damaged` if it is none, :class:`MachineLacks` for a device
+    that this onnxruntime was not built for."""
     available = onnxruntime.get_available_providers()
     if device == "cuda" and "CUDAExecutionProvider" not in available:
         raise MachineLacks(

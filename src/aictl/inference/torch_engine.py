@@ -47,11 +47,11 @@ class TorchSequence:
         self._engine = engine
         self._cache: Any = DynamicCache(config=engine.module.config)
 
-    @torch.inference_mode()
     def append(self, ids: Sequence[int], *, every: bool = False) -> np.ndarray:
         tokens = torch.tensor([list(ids)], device=self._engine.device)
-        result = self._engine.module(
-            input_ids=tokens, past_key_values=self._cache, use_cache=True, logits_to_keep=0 if every else 1
-        )
+        with torch.inference_mode():
+            result = self._engine.module(
+                input_ids=tokens, past_key_values=self._cache, use_cache=True, logits_to_keep=0 if every else 1
+            )
         values = result.logits[0].float().cpu().numpy()
         return values if every else values[-1]

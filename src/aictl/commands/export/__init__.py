@@ -1,0 +1,1 @@
+"""Turn a model into a format that runs elsewhere."""

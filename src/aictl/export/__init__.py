@@ -1,0 +1,1 @@
+"""Turning a model into a format that runs elsewhere."""

@@ -1,0 +1,144 @@
+"""Tracing a transformers model into an ONNX graph whose key/value cache is plain inputs and outputs."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import onnx_ir
+import torch
+from transformers import DynamicCache
+
+from aictl.core.errors import WorkFailed
+from aictl.export.driving import cache_heads, head_width
+
+OPSET = 20  # TensorRT 10 reads up to 22, onnxruntime 1.24 more
+
+
+class FlatCache(torch.nn.Module):  # type: ignore[misc]
+    """A causal language model whose cache is a flat row of tensors: key and value of the first
+    layer, of the second, and so on."""
+
+    def __init__(self, model: torch.nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(
+        self, input_ids: torch.Tensor, attention_mask: torch.Tensor, position_ids: torch.Tensor, *past: torch.Tensor
+    ) -> tuple[torch.Tensor, ...]:
+        """``input_ids`` and ``position_ids`` (batch, length), ``attention_mask`` (batch, past +
+        length), each of ``past`` (batch, heads, past, width). Returns the logits and the present
+        cache in the same order."""
+        cache: Any = DynamicCache()
+        for layer in range(len(past) // 2):
+            cache.update(past[2 * layer], past[2 * layer + 1], layer)
+        result = self.model(
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            position_ids=position_ids,
+            past_key_values=cache,
+            use_cache=True,
+        )
+        present = [tensor for layer in cache.layers for tensor in (layer.keys, layer.values)]
+        return (result.logits, *present)
+
+
+def trace(module: Any, path: Path) -> None:
+    """Write ``module`` as an ONNX file with standard operators, its weights beside it.
+
+    Batch, length and past are dynamic. The same weights give the same bytes. Raises
+    :class:`WorkFailed` if the model cannot be traced.
+    """
+    batch, length, past = 2, 3, 5  # any sizes above 1: torch.export takes 0 and 1 for constants
+    config = module.config
+    layers = config.num_hidden_layers
+    cache = [torch.zeros(batch, cache_heads(config), past, head_width(config)) for _ in range(2 * layers)]
+    tokens = torch.ones(batch, length, dtype=torch.long)
+    arguments = (
+        tokens,
+        torch.ones(batch, past + length, dtype=torch.long),
+        torch.arange(past, past + length).expand(batch, length),
+        *cache,
+    )
+    free = torch.export.Dim.DYNAMIC
+    shapes = ({0: free, 1: free}, {0: free, 1: free}, {0: free, 1: free}, tuple({0: free, 2: free} for _ in cache))
+    names = [f"{n}.{part}" for n in range(layers) for part in ("key", "value")]
+    try:
+        with _quiet():
+            program = torch.onnx.export(
+                FlatCache(module).eval(),
+                arguments,
+                dynamo=True,
+                opset_version=OPSET,
+                input_names=["input_ids", "attention_mask", "position_ids", *(f"past_key_values.{n}" for n in names)],
+                output_names=["logits", *(f"present.{n}" for n in names)],
+                dynamic_shapes=shapes,
+                verbose=False,
+            )
+    except Exception as error:  # the exporter raises what its many passes raise
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise WorkFailed(
+            f"{config.model_type} could not be traced to ONNX: {reason}",
+            cure="export a Llama-, Qwen2- or GPT-2-style model; --debug shows where tracing stopped",
+        ) from error
+    assert program is not None
+    _tidy(program.model)
+    onnx_ir.save(program.model, path, external_data=path.name + ".data")
+
+
+def _tidy(model: onnx_ir.Model) -> None:
+    """Name the free dimensions, and drop the exporter's notes: they hold paths of this machine,
+    and the same model must give the same bytes."""
+    named: dict[str, str] = {}
+    wanted = {"input_ids": ("batch", "length"), "attention_mask": ("batch", "total")}
+    for value in model.graph.inputs:
+        assert value.shape is not None and value.name is not None
+        names = wanted.get(value.name, ("batch", None, "past", None))
+        for extent, name in zip(value.shape, names, strict=False):
+            if isinstance(extent, onnx_ir.SymbolicDim) and name:
+                named.setdefault(str(extent.value), name)
+    for value in (*model.graph.inputs, *model.graph.outputs):
+        assert value.shape is not None and value.name is not None
+        present = value.name.startswith("present.")
+        value.shape = onnx_ir.Shape(
+            [
+                _extent(extent, named, "total" if present and axis == 2 else None)
+                for axis, extent in enumerate(value.shape)
+            ]
+        )
+    for node in model.graph.all_nodes():
+        node.metadata_props.clear()
+        node.doc_string = None
+        for value in node.outputs:
+            value.metadata_props.clear()
+            if not value.is_graph_output():
+                value.shape = None  # inferred again by whoever loads it
+    for value in (*model.graph.inputs, *model.graph.initializers.values()):
+        value.metadata_props.clear()
+    model.graph.metadata_props.clear()
+    model.metadata_props.clear()
+    model.graph.doc_string = model.doc_string = None
+
+
+def _extent(extent: Any, named: dict[str, str], instead: str | None) -> int | str:
+    if isinstance(extent, int):
+        return extent
+    return instead or named.get(str(extent.value), str(extent.value))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporter warns of what is missing that nobody asked for; real failures are raised."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

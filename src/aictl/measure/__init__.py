@@ -1,0 +1,1 @@
+"""Measuring models: quality on held-out text, speed with its uncertainty, agreement of logits."""

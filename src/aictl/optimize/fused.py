@@ -1,0 +1,111 @@
+"""Quantised, fused graphs by onnxruntime-genai's model builder.
+
+The builder reads a checkpoint folder and writes MatMulNBits and GroupQueryAttention operators. It
+is a script with a module path, a logger and a progress bar of its own, so it runs in a process of
+its own, and never looks for a network.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import onnx
+
+from aictl.artifacts.adapter import Adapter
+from aictl.artifacts.checkpoint import Checkpoint
+from aictl.artifacts.onnx import copy_text_files, write_facts
+from aictl.core.errors import BadRequest, WorkFailed
+from aictl.inference.checkpoints import load_merged
+from aictl.optimize.spec import Method
+
+RECIPES: dict[Method, tuple[str, ...]] = {
+    "int4": ("algo_config=k_quant", "matmul_mixed_precision=last_matmul:int8,mixed_layers:int8"),
+    "int8": (),
+}
+HEAD_MULTIPLE = 16
+UNSUPPORTED = "is not currently supported"  # the builder's words for an architecture it does not know
+
+
+def build(weights: Checkpoint | Adapter, method: Method, folder: Path, scratch: Path) -> None:
+    """Write a quantised model, its tokenizer and its description into ``folder``.
+
+    Raises :class:`BadRequest` for an architecture that the builder does not know,
+    :class:`WorkFailed` if it fails otherwise.
+    """
+    base = weights.base if isinstance(weights, Adapter) else weights
+    _require_fusible(base)
+    source, built = scratch / "source", scratch / "built"
+    for stale in (source, built):
+        shutil.rmtree(stale, ignore_errors=True)
+    _lay_out(weights, source)
+    _run_builder(source, method, built, scratch / "builder.log", base)
+    for name in ("model.onnx", "model.onnx.data", "genai_config.json"):
+        shutil.move(built / name, folder / name)
+    copy_text_files(base.folder, folder)
+    graph = onnx.load(folder / "model.onnx", load_external_data=False)
+    opset = next(entry.version for entry in graph.opset_import if entry.domain in ("", "ai.onnx"))
+    write_facts(folder, layout="fused", precision=method, opset=opset)
+
+
+def _require_fusible(base: Checkpoint) -> None:
+    """GroupQueryAttention on the CPU takes heads whose width is a multiple of 16."""
+    config = base.config
+    width = config.get("head_dim") or config.get("hidden_size", 0) // config.get("num_attention_heads", 1)
+    if width % HEAD_MULTIPLE:
+        raise BadRequest(
+            f"'{base.label}' has attention heads {width} wide, and fused attention takes multiples of {HEAD_MULTIPLE}",
+            cure="train it with fewer heads, or serve the onnx model as it is",
+        )
+
+
+def _lay_out(weights: Checkpoint | Adapter, folder: Path) -> None:
+    """A folder as the builder wants it: an adapter's weights merged, an end token named."""
+    base = weights.base if isinstance(weights, Adapter) else weights
+    folder.mkdir(parents=True)
+    if isinstance(weights, Adapter):
+        load_merged(weights).save_pretrained(folder)
+    else:
+        for path in base.weights():
+            (folder / path.name).symlink_to(path.resolve())
+        for path in base.folder.glob("*.index.json"):
+            shutil.copyfile(path, folder / path.name)
+    copy_text_files(base.folder, folder)
+    config = dict(base.config)
+    if config.get("eos_token_id") is None:
+        config["eos_token_id"] = config["vocab_size"]  # the builder insists on one: an id that never comes
+    (folder / "config.json").write_text(json.dumps(config), "utf-8")
+
+
+def _run_builder(source: Path, method: Method, built: Path, log: Path, base: Checkpoint) -> None:
+    found = importlib.util.find_spec("onnxruntime_genai")
+    assert found is not None and found.origin is not None  # the command's extra was checked
+    script = Path(found.origin).parent / "models" / "builder.py"
+    arguments: list[str | Path] = [sys.executable, script, "--input", source, "--output", built]
+    arguments += ["--cache_dir", log.parent / "cache", "--precision", method, "--execution_provider", "cpu"]
+    arguments += ["--extra_options", "hf_token=false", *RECIPES[method]]
+    environment = os.environ | {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+    with log.open("wb") as output:
+        done = subprocess.run(
+            arguments,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    if done.returncode == 0 and (built / "model.onnx").is_file():
+        return
+    told = log.read_text("utf-8", "replace").strip().splitlines()
+    if any(UNSUPPORTED in line for line in told):
+        raise BadRequest(
+            f"'{base.label}' is of the architecture {base.config.get('architectures')}, for which there are no "
+            "fused operators",
+            cure="serve it as it is, or quantise a Llama- or Qwen-style model",
+        )
+    raise WorkFailed(f"the model builder stopped with exit code {done.returncode}: {told[-1] if told else 'silently'}")
