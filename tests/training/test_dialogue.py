@@ -85,6 +85,18 @@ def test_the_ids_are_those_of_the_whole_conversation(encoder):
     assert encoder(CHATML).text(made.ids) == text
 
 
+@pytest.mark.parametrize("template", [CHATML, PLAIN], ids=["chatml", "plain"])
+def test_what_comes_before_an_answer_is_what_the_model_is_given_to_answer(encoder, template):
+    made = encoder(template)
+    tokenizer = made._tokenizer
+    prompt = tokenizer.apply_chat_template(TALK[:1], add_generation_prompt=True, tokenize=False)
+    given = tokenizer(prompt, add_special_tokens=False)["input_ids"]
+    for answer in ("Well", " thank you", "\nBye", "you?"):
+        dialogue = made.encode([TALK[0], {"role": "assistant", "content": answer}])
+        assert dialogue.ids[: len(given)] == given
+        assert dialogue.learnt.index(True) == len(given)
+
+
 def test_a_template_without_an_end_token_gets_one(encoder):
     assert learnt(encoder(PLAIN, end="<|end|>"), TALK[:2]) == ["Well – thank you. 你好\n<|end|>"]
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from aictl.artifacts.checkpoint import Checkpoint
@@ -20,6 +23,7 @@ def load(checkpoint: Checkpoint, compute: Compute) -> PreTrainedModel:
     them once is the same as rounding them at every step. Norms and embeddings keep theirs.
     Raises :class:`Damaged` if the files cannot be loaded.
     """
+    checkpoint.check()
     stored = torch.float32 if compute.precision == "fp32" else "auto"
     with _damage(checkpoint.folder), quiet():
         model = AutoModelForCausalLM.from_pretrained(
@@ -55,15 +59,10 @@ def end_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> set[i
     return set() if named is None else {named} if isinstance(named, int) else set(named)
 
 
-class _damage:
-    """Turns what transformers raises over bad files into :class:`Damaged`."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, (OSError, ValueError, KeyError, RuntimeError)):
-            raise Damaged(f"{self._folder} cannot be loaded: {error}", cure="aictl artifact check NAME") from error
+@contextmanager
+def _damage(folder: Path) -> Iterator[None]:
+    """Turn what transformers raises over bad files into :class:`Damaged`."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        raise Damaged(f"{folder} cannot be loaded: {error}", cure="aictl artifact check NAME") from error

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM
 
 from aictl.artifacts.checkpoint import Checkpoint
@@ -33,7 +34,7 @@ def verify(model: Checkpoint | OnnxModel) -> dict[str, Any]:
         logits = generator.logits(prompt)
         text = "".join(piece.text for piece in generator.generate(prompt, Sampling(max_tokens=FEW)))
         generator.close()
-    except (AictlError, RuntimeError, ValueError, IndexError) as error:
+    except (AictlError, RuntimeError, ValueError, IndexError, TypeError, KeyError) as error:
         raise BadInput(f"the model does not run: {error}", cure="download it again, or take another version") from error
     if not np.isfinite(logits).all():
         raise BadInput("the model's logits are not finite: its weights are damaged", cure="download it again")
@@ -54,7 +55,7 @@ def _refuse_gaps(model: Checkpoint) -> int:
                 output_loading_info=True,
                 device_map=None,
             )
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError, SafetensorError) as error:
         raise BadInput(f"the model cannot be loaded: {error}", cure="download it again") from error
     lacking = sorted(loaded["missing_keys"])
     if lacking:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import jinja2
@@ -80,9 +81,7 @@ class DialogueEncoder:
         return list(made["input_ids"]), learnt
 
     def _by_prefixes(self, messages: Sequence[Message]) -> tuple[list[int], list[bool]]:
-        """An assistant's turn is what its message adds to the prompt that asks for it. Spans are
-        found in the text and carried over to tokens, so that no token differs from those that
-        the whole conversation is encoded to."""
+        """An assistant's turn is what its message adds to the prompt that asks for it."""
         text = self._render(messages)
         spans = []
         for index, message in enumerate(messages):
@@ -96,8 +95,24 @@ class DialogueEncoder:
                     raise Unusable("the chat template writes the answer elsewhere than where it is asked for")
                 spans.append((len(prompt), len(through)))
         made = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-        learnt = [any(first <= a < last for first, last in spans) and a < b for a, b in made["offset_mapping"]]
+        places = made["offset_mapping"]
+        if any(a < first < b for first, _ in spans for a, b in places):
+            return self._by_pieces(text, spans)
+        learnt = [any(first <= a < last for first, last in spans) and a < b for a, b in places]
         return list(made["input_ids"]), learnt
+
+    def _by_pieces(self, text: str, spans: Sequence[tuple[int, int]]) -> tuple[list[int], list[bool]]:
+        """Encode the assistant's turns apart from the rest, because a token would reach from the
+        prompt into the answer: a prompt is encoded before there is an answer, so the model will
+        never see that token there."""
+        ids: list[int] = []
+        learnt: list[bool] = []
+        edges = [0, *(edge for span in spans for edge in span), len(text)]
+        for number, (first, last) in enumerate(pairwise(edges)):
+            piece = self._tokenizer(text[first:last], add_special_tokens=False)["input_ids"] if first < last else []
+            ids += piece
+            learnt += [number % 2 == 1] * len(piece)
+        return ids, learnt
 
     def _render(self, messages: Sequence[Message], **options: Any) -> str:
         return (
