@@ -33,6 +33,7 @@ lint: .venv/test.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	MYPYPATH=plugins/aictl-tensorrt/src $(BIN)/mypy -p aictl_tensorrt
 	$(BIN)/lint-imports
 
 ## make docs       the command reference, generated from the commands
@@ -59,5 +60,5 @@ clean:
 	@touch $@
 
 .venv/test.stamp: .venv/demo.stamp
-	$(PIP) -e '.[test,lint]' hatchling editables
+	$(PIP) -e '.[test,lint]' -e 'plugins/aictl-tensorrt[rtx]' hatchling editables tomlkit
 	@touch $@

@@ -19,7 +19,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "cpu": ("onnxruntime",),
     "serve": ("starlette", "uvicorn", "prometheus_client", "tokenizers", "jinja2"),
     "app": ("copier",),
-    "hw": ("psutil",),
+    "hw": ("pynvml",),
 }
 
 

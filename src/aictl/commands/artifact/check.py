@@ -1,4 +1,4 @@
-"""Read every byte of artifacts again and compare it with the record; exit 6 if one differs.
+"""Hash artifacts again and compare with their records; exit 6 on a difference.
 
 Files of an app that were edited are listed as edits: that copy is the user's, and editing it is no
 damage.

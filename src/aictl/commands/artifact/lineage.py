@@ -1,4 +1,4 @@
-"""Show everything an artifact was made from, down to the raw files, and what of it is stale."""
+"""Show what an artifact was made from, down to raw files, and what is stale."""
 
 from __future__ import annotations
 

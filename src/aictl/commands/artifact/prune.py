@@ -1,4 +1,4 @@
-"""Remove what no name needs: older versions and unnamed artifacts that nothing kept was made from."""
+"""Remove older versions and unnamed artifacts that nothing kept was made from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Show the options in force and where each comes from: default, aictl.toml or the environment."""
+"""Show the options in force, and where each of them comes from."""
 
 from __future__ import annotations
 

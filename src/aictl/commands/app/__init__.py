@@ -1,0 +1,1 @@
+"""Make applications that use what was made."""
