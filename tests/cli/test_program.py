@@ -100,7 +100,7 @@ def test_a_ref_from_stdin(aictl, place, notes):
         (["artifact", "ls", "--nonsense"], 2, "nonsense"),
         (["artifact", "ls", "--kind", "nonsense"], 3, "nonsense"),
         (["artifact", "ls", "--events", "loud"], 2, "--events loud"),
-        (["data", "prep"], 2, "SOURCES is missing"),
+        (["data", "prep"], 2, "Missing argument 'SOURCES'"),
         (["data", "prep", "/nowhere/at/all"], 3, "/nowhere/at/all"),
         (["data", "prep", ".", "--validation-fraction", "7"], 2, "--validation-fraction 7"),
         (["artifact", "ls", "--workspace", "/"], 3, "aictl init"),

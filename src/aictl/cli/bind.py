@@ -98,16 +98,18 @@ def _take(take: Takes) -> inspect.Parameter:
     if take.option:
         info = typer.Option(None, _flag(take.role), help=text, metavar="REF", show_default=False)
     else:
-        # Left out is said by the runner, in the words of every other error.
         info = typer.Argument(
-            None, help=text, metavar=take.role.upper() + ("..." if take.many else ""), show_default=False
+            ... if take.required else None,
+            help=text,
+            metavar=take.role.upper(),
+            show_default=False,
         )
     return _parameter(take.role, kind, info)
 
 
 def _argument(name: str, field: FieldInfo) -> inspect.Parameter:
-    metavar = name.upper() if field.is_required() else f"[{name.upper()}]"
-    info = typer.Argument(None, help=_text(field), metavar=metavar, show_default=False)
+    default = ... if field.is_required() else None
+    info = typer.Argument(default, help=_text(field), metavar=name.upper(), show_default=False)
     return _parameter(name, list[str] | None if _many(field) else str | None, info)
 
 
@@ -238,7 +240,13 @@ def _text(field: FieldInfo) -> str:
 
 
 def _help(door: Door) -> str:
-    return _escaped(docstring(door.module) or "").strip()
+    """The docstring with its paragraphs on one line each, for the terminal to wrap; lines that are
+    indented are examples and stay as they are."""
+    paragraphs = []
+    for paragraph in (docstring(door.module) or "").strip().split("\n\n"):
+        lines = paragraph.splitlines()
+        paragraphs.append(paragraph if any(line.startswith(" ") for line in lines) else " ".join(lines))
+    return _escaped("\n\n".join(paragraphs))
 
 
 def _escaped(text: str) -> str:
