@@ -1,0 +1,1 @@
+"""Applications rendered from templates, and the working copies that people edit."""
