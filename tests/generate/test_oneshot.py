@@ -79,5 +79,5 @@ def test_the_program_takes_its_prompt_as_an_argument_or_from_stdin(chat_workspac
     given = aictl(*asked, "hi", cwd=chat_workspace)
     assert given.returncode == 0, given.stderr
     piped = aictl(*asked, "--json", cwd=chat_workspace, stdin="hi\n")
-    assert json.loads(piped.stdout)["text"].strip() == given.stdout.strip() != ""
+    assert given.stdout == json.loads(piped.stdout)["text"] + "\n" != "\n"
     assert aictl(*asked, cwd=chat_workspace, stdin="").returncode == 2

@@ -114,6 +114,8 @@ def _stream(stream: Stream, as_json: bool) -> int:
         except StopIteration as ended:
             if as_json and not stream.live:
                 _json({stream.key: "".join(kept)})
+            elif not as_json and kept and not kept[-1].endswith("\n"):
+                sys.stdout.write("\n")
             return int(ended.value or 0)
         if not as_json:
             sys.stdout.write(piece)
