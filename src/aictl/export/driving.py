@@ -17,8 +17,7 @@ def write_genai_config(config: Any, folder: Path) -> None:
     heads = config.num_attention_heads
     width = head_width(config)
     context = int(config.max_position_embeddings)
-    # the format wants an end token of every model: an id that never comes
-    end = config.vocab_size if config.eos_token_id is None else config.eos_token_id
+    end = [] if config.eos_token_id is None else config.eos_token_id
     driving = {
         "model": {
             # Not the architecture but the driver: every decoder with one pair of keys and values
@@ -67,7 +66,7 @@ def cache_heads(config: Any) -> int:
 
 
 def _first(ids: int | list[int] | None) -> int:
-    """The format wants one id and knows no absence."""
-    if isinstance(ids, list):
-        return ids[0]
-    return 0 if ids is None else ids
+    """The format wants one id here, and knows no absence."""
+    if isinstance(ids, int):
+        return ids
+    return ids[0] if ids else 0

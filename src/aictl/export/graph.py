@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import onnx_ir
+import onnx_ir.passes.common as passes
+import onnxscript.optimizer
 import torch
 from transformers import DynamicCache
 
@@ -77,17 +79,40 @@ def trace(module: Any, path: Path) -> None:
                 input_names=["input_ids", "attention_mask", "position_ids", *(f"past_key_values.{n}" for n in names)],
                 output_names=["logits", *(f"present.{n}" for n in names)],
                 dynamic_shapes=shapes,
+                optimize=False,
                 verbose=False,
             )
     except Exception as error:  # the exporter raises what its many passes raise
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        root = error.__cause__ or error  # the exporter wraps what failed in a page of advice
+        reason = next(iter(str(root).strip().splitlines()), type(root).__name__)
         raise WorkFailed(
             f"{config.model_type} could not be traced to ONNX: {reason}",
             cure="export a Llama-, Qwen2- or GPT-2-style model; --debug shows where tracing stopped",
         ) from error
     assert program is not None
+    _simplify(program.model)
     _tidy(program.model)
     onnx_ir.save(program.model, path, external_data=path.name + ".data")
+
+
+def _simplify(model: onnx_ir.Model) -> None:
+    """Fold constants and drop what is repeated or unused.
+
+    The exporter's own optimiser also tries hundreds of fusions on every node. For 30 layers that is
+    as much work as all the rest of the export (46 of 95 CPU seconds), and onnxruntime decodes no
+    faster for it: it fuses by itself when it loads a graph.
+    """
+    onnxscript.optimizer.fold_constants(model)
+    onnx_ir.passes.Sequential(
+        passes.RemoveUnusedNodesPass(),
+        passes.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0),
+        passes.DeduplicateInitializersPass(),
+        passes.IdentityEliminationPass(),
+        passes.CommonSubexpressionEliminationPass(),
+        passes.RemoveUnusedNodesPass(),
+        passes.OutputFixPass(),
+        passes.NameFixPass(),
+    )(model)
 
 
 def _tidy(model: onnx_ir.Model) -> None:

@@ -54,7 +54,7 @@ def heldout(
     if not windows:
         raise BadInput(
             f"dataset '{dataset.label}' has nothing to predict in its split '{split}'",
-            cure="prepare it with a larger share held out",
+            cure="prepare it with a larger --validation-fraction, or name another split",
         )
     return windows
 
@@ -98,9 +98,11 @@ def _windows(generator: TextGenerator, document: dict, size: int) -> Iterator[Wi
             yield from _cut(generator.encode("\n".join(message["content"] for message in messages)), size)
             return
         before, ids = generator.encode(prompt), generator.encode(prompt + message["content"])
-        start = _common(before, ids)
-        if 0 < start < len(ids) <= size:
-            yield Window(tuple(ids), start)
+        # A conversation that is longer than a window loses its beginning.
+        dropped = max(0, len(ids) - size)
+        start = max(1, _common(before, ids) - dropped)
+        if start < len(ids) - dropped:
+            yield Window(tuple(ids[dropped:]), start)
 
 
 def _cut(ids: list[int], size: int) -> Iterator[Window]:

@@ -48,6 +48,8 @@ def build(weights: Checkpoint | Adapter, method: Method, folder: Path, scratch: 
     for name in ("model.onnx", "model.onnx.data", "genai_config.json"):
         shutil.move(built / name, folder / name)
     copy_text_files(base.folder, folder)
+    if base.config.get("eos_token_id") is None:
+        _forget_end(folder / "genai_config.json")
     graph = onnx.load(folder / "model.onnx", load_external_data=False)
     opset = next(entry.version for entry in graph.opset_import if entry.domain in ("", "ai.onnx"))
     write_facts(folder, layout="fused", precision=method, opset=opset)
@@ -78,8 +80,15 @@ def _lay_out(weights: Checkpoint | Adapter, folder: Path) -> None:
     copy_text_files(base.folder, folder)
     config = dict(base.config)
     if config.get("eos_token_id") is None:
-        config["eos_token_id"] = config["vocab_size"]  # the builder insists on one: an id that never comes
+        config["eos_token_id"] = 0  # the builder insists on one
     (folder / "config.json").write_text(json.dumps(config), "utf-8")
+
+
+def _forget_end(path: Path) -> None:
+    """A model that never ends by itself must not end at the token that was named for the builder."""
+    driving = json.loads(path.read_text("utf-8"))
+    driving["model"]["eos_token_id"] = []
+    path.write_text(json.dumps(driving, indent=1) + "\n", "utf-8")
 
 
 def _run_builder(source: Path, method: Method, built: Path, log: Path, base: Checkpoint) -> None:
