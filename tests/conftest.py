@@ -13,6 +13,7 @@ import pytest
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the program does; see aictl.cli.app
 for name in [name for name in os.environ if name.startswith("AICTL_") and name != "AICTL_CACHE"]:
     del os.environ[name]
 

@@ -20,7 +20,7 @@ TEMPLATE = (
     "{% for m in messages %}{{ '<' + m['role'] + '>' + m['content'] + eos_token }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<assistant>' }}{% endif %}"
 )
-TINY = "--max-steps 6 --batch-size 4 --sequence-length 64 --vocab-size 512".split()
+TINY = "--max-steps 6 --batch-size 4 --sequence-length 128 --vocab-size 512".split()
 
 
 @dataclass(frozen=True)
