@@ -123,6 +123,18 @@ def test_accumulated_small_batches_equal_one_large_batch(job):
         torch.testing.assert_close(weights(small)[name], value, rtol=1e-3, atol=1e-5)
 
 
+def test_a_batch_that_is_cut_to_bound_memory_gives_the_same_gradients(job):
+    whole = job("whole", max_steps=4)
+    cut = job("cut", max_steps=4, compute=Compute(torch.device("cpu"), "fp32", tokens_at_once=20))
+    sizes = []
+    cut.model.get_input_embeddings().register_forward_hook(lambda module, given, out: sizes.append(given[0].numel()))
+    one, other = fit(whole, silent), fit(cut, silent)
+    assert max(sizes) == 16
+    assert other.held_out_after == pytest.approx(one.held_out_after, rel=1e-4)
+    for name, value in weights(whole).items():
+        torch.testing.assert_close(weights(cut)[name], value, rtol=1e-3, atol=1e-5)
+
+
 def test_a_diverging_run_fails_and_says_at_which_step(job):
     broken = job()
 

@@ -52,6 +52,14 @@ def test_what_pads_a_sequence_on_the_right_changes_nothing(job):
     assert next_token_loss(made.model, other).item() == pytest.approx(next_token_loss(made.model, batch).item())
 
 
+def test_parts_keep_every_target_and_drop_what_follows_the_last():
+    batch = sparse_batch()
+    parts = batch.parts(12)
+    assert [part.inputs.shape for part in parts] == [(1, 12), (1, 12), (1, 5)]
+    assert sum(part.counted for part in parts) == batch.counted
+    assert [part.inputs.shape for part in batch.parts(10_000)] == [(3, 12)]
+
+
 def test_the_mean_is_over_targets_not_batches(job):
     made, batch = job(), sparse_batch()
     parts = [

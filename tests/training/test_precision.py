@@ -11,6 +11,7 @@ from aictl.training.spec import PrecisionSpec
 def test_auto_takes_bf16_on_a_cpu_only_where_it_is_fast():
     chosen = choose(PrecisionSpec(device="cpu"))
     assert chosen.precision == ("bf16" if cpu_multiplies_bf16() else "fp32")
+    assert chosen.tokens_at_once == 1024
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])

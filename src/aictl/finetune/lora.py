@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 from peft import LoraConfig, PeftModel, TaskType, get_peft_model
+from peft.tuners.lora import LoraLayer
 from transformers import PreTrainedModel
 
 from aictl.artifacts.adapter import Adapter
@@ -139,11 +140,16 @@ def _adapt(model: PreTrainedModel, spec: LoraSpec) -> PeftModel:
     torch.manual_seed(spec.loop.seed)
     try:
         with quiet():
-            return get_peft_model(model, config)
+            adapted = get_peft_model(model, config)
     except ValueError as error:
         raise BadRequest(
             f"--target-modules {' '.join(targets)}: {error}", cure="--target-modules all-linear"
         ) from error
+    for module in adapted.modules():
+        if isinstance(module, LoraLayer):
+            # Left on, every input is copied to float32, only for autocast to turn it back.
+            module.cast_input_dtype_enabled = False
+    return adapted
 
 
 def _save(model: PeftModel, checkpoint: Checkpoint, folder: Path) -> None:

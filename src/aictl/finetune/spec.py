@@ -23,7 +23,7 @@ class LoraSpec(Spec):
     target_modules: list[str] = option(
         ["all-linear"], min_length=1, help="layers to adapt, by the end of their name; all-linear is all but the head"
     )
-    max_steps: int = option(60, ge=1, help="optimiser steps")
+    max_steps: int = option(50, ge=1, help="optimiser steps")
     batch_size: int = option(16, ge=1, help="conversations in a batch")
     sequence_length: int | None = option(
         None, ge=8, help="longer conversations are cut to so many tokens (default: 1024, or the model's context)"

@@ -29,6 +29,20 @@ class Batch:
         """Whether every position has a target."""
         return self.counted == self.targets.numel()
 
+    def parts(self, most: int) -> list[Batch]:
+        """The batch in parts of at most ``most`` positions, or of one sequence, which bounds the
+        memory that a step takes. What comes after the last target of a part is left out: nothing
+        that is learnt depends on it."""
+        rows = max(1, most // self.inputs.shape[1])
+        parts = []
+        for inputs, targets in zip(self.inputs.split(rows), self.targets.split(rows), strict=True):
+            wanted = targets != IGNORED
+            counted = int(wanted.sum())
+            if counted:
+                width = int(wanted.any(dim=0).nonzero().max()) + 1
+                parts.append(Batch(inputs[:, :width], targets[:, :width], counted))
+        return parts
+
     def to(self, device: torch.device) -> Batch:
         if device.type == "cpu":
             return self

@@ -168,14 +168,15 @@ class _Run:
         count = self.job.optimizer.accumulate
         batches = [self.job.batches[self.step * count + part] for part in range(count)]
         targets = sum(batch.counted for batch in batches)
-        total = 0.0
+        total, tokens = 0.0, 0
         self.optimizer.zero_grad(set_to_none=True)
-        for batch in batches:
+        for part in (part for batch in batches for part in batch.parts(self.job.compute.tokens_at_once)):
             with self.job.compute.autocast():
-                loss = self.job.objective(self.forward, batch.to(self.job.compute.device)) / targets
+                loss = self.job.objective(self.forward, part.to(self.job.compute.device)) / targets
             self.scaler.scale(loss).backward()
             total += loss.item()
-        return total, sum(batch.inputs.numel() for batch in batches)
+            tokens += part.inputs.numel()
+        return total, tokens
 
     def _refuse_divergence(self, loss: float, norm: float) -> None:
         # With fp16 an infinite gradient only means that the loss was scaled too high: the

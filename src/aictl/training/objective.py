@@ -32,10 +32,10 @@ def mean_loss(model: torch.nn.Module, batches: Sequence[Batch], compute: Compute
     training = model.training
     model.eval()
     total, counted = 0.0, 0
-    for batch in batches:
+    for part in (part for batch in batches for part in batch.parts(compute.tokens_at_once)):
         with torch.no_grad(), compute.autocast():
-            total += objective(model, batch.to(compute.device)).item()
-        counted += batch.counted
+            total += objective(model, part.to(compute.device)).item()
+        counted += part.counted
     model.train(training)
     return total / counted
 

@@ -10,15 +10,20 @@ import torch
 from aictl.core.errors import MachineLacks
 from aictl.training.spec import PrecisionSpec
 
+# Enough to keep the hardware busy; the activations of so many tokens are what a step's memory is.
+CPU_TOKENS, GPU_TOKENS = 1024, 16_384
+
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @dataclass(frozen=True)
 class Compute:
-    """A device and the format of its matrix products. Weights that are trained stay float32."""
+    """A device, the format of its matrix products, and how many tokens go through the model
+    together at most. Weights that are trained stay float32."""
 
     device: torch.device
     precision: str
+    tokens_at_once: int = CPU_TOKENS
 
     @property
     def dtype(self) -> torch.dtype:
@@ -47,7 +52,8 @@ def choose(spec: PrecisionSpec) -> Compute:
             precision = "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
         else:
             precision = "bf16" if cpu_multiplies_bf16() else "fp32"
-    return Compute(torch.device("cuda" if cuda else "cpu"), precision)
+    tokens_at_once = spec.tokens_at_once or (GPU_TOKENS if cuda else CPU_TOKENS)
+    return Compute(torch.device("cuda" if cuda else "cpu"), precision, tokens_at_once)
 
 
 def cpu_multiplies_bf16() -> bool:

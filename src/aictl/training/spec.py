@@ -17,23 +17,30 @@ class OptimizerSpec(Spec):
     """AdamW with a linear warm-up and a cosine decay."""
 
     learning_rate: float | None = option(None, gt=0, lt=1, help="peak learning rate; left out, the one that suits")
-    warmup_fraction: float = option(0.05, ge=0, le=1, help="share of the steps in which the learning rate rises")
+    warmup_fraction: float = option(0.1, ge=0, le=1, help="share of the steps in which the learning rate rises")
     final_rate_fraction: float = option(0.1, ge=0, le=1, help="learning rate at the end, as a share of the peak")
     weight_decay: float = option(0.1, ge=0, help="decoupled weight decay of matrices; vectors have none")
     beta1: float = option(0.9, ge=0, lt=1, help="decay of AdamW's running mean of the gradient")
-    beta2: float = option(0.95, ge=0, lt=1, help="decay of AdamW's running mean of the squared gradient")
+    beta2: float = option(0.99, ge=0, lt=1, help="decay of AdamW's running mean of the squared gradient")
     max_gradient_norm: float = option(1.0, gt=0, help="gradients of a larger norm are scaled down to it")
     accumulate: int = option(1, ge=1, help="batches whose gradients are summed before each step")
 
 
 class PrecisionSpec(Spec):
-    """Number format and device."""
+    """Number format, device and memory."""
 
     precision: Precision = option(
         "auto",
         help="number format of the matrix products: auto takes bf16 where the hardware has it, else fp16 or fp32",
     )
     device: Device = option("auto", affects_result=False, help="where to train: auto takes a GPU if there is one")
+    tokens_at_once: int | None = option(
+        None,
+        ge=1,
+        affects_result=False,
+        help="tokens that go through the model together; a larger batch is cut, which bounds memory "
+        "(default: 1024 on a CPU, 16384 on a GPU)",
+    )
     compile: bool = option(
         False, affects_result=False, help="compile the model with torch.compile (needs a C++ compiler; slow to start)"
     )
