@@ -17,7 +17,7 @@ from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.dataset import Dataset
 from aictl.core.errors import BadInput, BadRequest, Damaged
 from aictl.core.events import Events
-from aictl.finetune import base
+from aictl.finetune import pretrained
 from aictl.finetune.spec import LoraSpec
 from aictl.training import conversations, precision
 from aictl.training.conversations import ConversationBatches, Conversations
@@ -42,12 +42,12 @@ def finetune(
     dataset.require_format("chat", cure="make one with `aictl data prep FILES --format chat`")
     longest = _longest(spec, checkpoint)
     compute = precision.choose(spec.precision)
-    tokenizer = base.load_tokenizer(checkpoint)
+    tokenizer = pretrained.load_tokenizer(checkpoint)
     task = f"load {checkpoint.label}"
     events.started(task)
-    model = base.load(checkpoint, compute)
+    model = pretrained.load(checkpoint, compute)
     events.finished(task)
-    encoder = DialogueEncoder(tokenizer, base.end_ids(model, tokenizer), longest)
+    encoder = DialogueEncoder(tokenizer, pretrained.end_ids(model, tokenizer), longest)
     training, validation = (_encode(dataset, split, encoder, scratch, events) for split in ("train", "validation"))
     held_out = conversations.held_out(validation, spec.batch_size, spec.held_out_conversations)
     adapted = _adapt(model, spec)

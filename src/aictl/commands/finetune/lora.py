@@ -1,6 +1,7 @@
-"""Fine-tune a chat model on conversations by learning low-rank changes of its weights (LoRA).
+"""Fine-tune a chat model on conversations by low-rank changes (LoRA).
 
-Conversations are written with the checkpoint's own chat template, and only the assistant's words
+Learnt are low-rank changes of the weights, kept apart as an adapter. Conversations are written
+with the checkpoint's own chat template, and only the assistant's words
 are learnt. The adapter stands on the checkpoint; `aictl export onnx` merges the two. A run that was
 interrupted goes on from where it was when the same command is given again.
 """

