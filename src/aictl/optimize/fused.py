@@ -26,7 +26,7 @@ from aictl.optimize.spec import Method
 
 RECIPES: dict[Method, tuple[str, ...]] = {
     "int4": ("algo_config=k_quant", "matmul_mixed_precision=last_matmul:int8,mixed_layers:int8"),
-    "int8": (),
+    "int8": ("algo_config=k_quant",),
 }
 HEAD_MULTIPLE = 16
 UNSUPPORTED = "is not currently supported"  # the builder's words for an architecture it does not know
