@@ -1,7 +1,7 @@
 """Writes docs/commands.md, the command reference, from the commands themselves.
 
-    python docs/reference.py           write it
-    python docs/reference.py --check   exit 1 if what is there is not what would be written
+python docs/reference.py           write it
+python docs/reference.py --check   exit 1 if what is there is not what would be written
 """
 
 from __future__ import annotations

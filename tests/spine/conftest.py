@@ -20,7 +20,9 @@ TEMPLATE = (
     "{% for m in messages %}{{ '<' + m['role'] + '>' + m['content'] + eos_token }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<assistant>' }}{% endif %}"
 )
-TINY = "--max-steps 6 --batch-size 4 --sequence-length 128 --vocab-size 512".split()
+TINY = ["--max-steps", "6", "--batch-size", "4", "--sequence-length", "128", "--vocab-size", "512"]
+SHORT = ["--max-steps", "4", "--batch-size", "4"]
+INT8 = ["--method", "int8", "--max-quality-loss", "0.5"]
 
 
 @dataclass(frozen=True)
@@ -37,9 +39,9 @@ CHAIN = [
     Step("checkpoint/base", ["train", "docs", *TINY, "--name", "base"]),
     Step("checkpoint/chatty", ["model", "add", "chatty", "--name", "chatty"]),
     Step("dataset/chats", ["data", "prep", "chats.jsonl", "--format", "chat", "--name", "chats"]),
-    Step("adapter/support", ["finetune", "lora", "chatty", "chats", "--max-steps", "4", "--batch-size", "4", "--name", "support"]),
+    Step("adapter/support", ["finetune", "lora", "chatty", "chats", *SHORT, "--name", "support"]),
     Step("onnx/support-onnx", ["export", "onnx", "support", "--name", "support-onnx"]),
-    Step("onnx/support-q", ["optimize", "quantize", "support-onnx", "--method", "int8", "--max-quality-loss", "0.5", "--name", "support-q"]),
+    Step("onnx/support-q", ["optimize", "quantize", "support-onnx", *INT8, "--name", "support-q"]),
     Step("app/helpbot", ["app", "scaffold", "customer-service", "helpbot", "--model", "support-q", "--docs", "docs"]),
 ]  # fmt: skip
 

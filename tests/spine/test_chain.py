@@ -11,8 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-
-from tests.spine.conftest import CHAIN, aictl, before, environment, prepare, program
+from tests.spine.conftest import CHAIN, INT8, TINY, aictl, before, environment, prepare, program
 
 pytestmark = pytest.mark.slow
 
@@ -33,8 +32,9 @@ def test_again_everything_is_up_to_date(chain):
 
 def test_lineage_of_the_app_reaches_the_raw_files(chain):
     text = aictl(chain, "artifact", "lineage", "helpbot").stdout
-    for word in ("onnx support-q", "onnx support-onnx", "adapter support", "checkpoint chatty", "topics.py", "chats.jsonl"):
-        assert word in text
+    for artifact in ("onnx support-q", "onnx support-onnx", "adapter support", "checkpoint chatty"):
+        assert artifact in text
+    assert "topics.py" in text and "chats.jsonl" in text
     assert "STALE" not in text
 
 
@@ -63,11 +63,11 @@ def test_the_model_answers_from_the_shell_and_over_http(chain):
 def test_piped_from_end_to_end(chain):
     """The chain as one line, each command reading the last one's path."""
     docs = aictl(chain, "artifact", "path", "docs").stdout
-    trained = aictl(chain, "train", "-", "--max-steps", "2", "--batch-size", "2", "--sequence-length", "64", "--vocab-size", "512", input=docs)
+    trained = aictl(chain, "train", "-", *TINY, "--seed", "1", input=docs)
     assert trained.returncode == 0, trained.stderr
     exported = aictl(chain, "export", "onnx", "-", input=trained.stdout)
     assert exported.returncode == 0, exported.stderr
-    quantised = aictl(chain, "optimize", "quantize", "-", "--method", "int8", "--max-quality-loss", "1", input=exported.stdout)
+    quantised = aictl(chain, "optimize", "quantize", "-", *INT8, input=exported.stdout)
     assert quantised.returncode == 0, quantised.stderr
 
 

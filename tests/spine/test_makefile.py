@@ -11,9 +11,13 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.spine.conftest import aictl, environment
+
+pytestmark = pytest.mark.slow
 
 MAKEFILE = f"""
 AICTL := {sys.executable} -m aictl
+TINY := --max-steps 2 --batch-size 2 --sequence-length 64 --vocab-size 300
 R := artifacts
 all: $R/onnx/one.ref $R/onnx/two.ref
 
@@ -21,13 +25,13 @@ $R/dataset/docs.ref: $(wildcard notes/*.txt)
 	$(AICTL) data prep notes --name docs >> made.log
 
 $R/checkpoint/base.ref: $R/dataset/docs.ref
-	$(AICTL) train docs --name base --max-steps 2 --batch-size 2 --sequence-length 64 --vocab-size 300 >> made.log
+	$(AICTL) train docs --name base $(TINY) >> made.log
 
 $R/onnx/one.ref: $R/checkpoint/base.ref
 	$(AICTL) export onnx base --name one >> made.log
 
 $R/onnx/two.ref: $R/dataset/docs.ref
-	$(AICTL) train docs --max-steps 2 --batch-size 2 --sequence-length 64 --vocab-size 300 | $(AICTL) export onnx - --name two >> made.log
+	$(AICTL) train docs $(TINY) | $(AICTL) export onnx - --name two >> made.log
 """
 
 
@@ -37,7 +41,7 @@ def built(tmp_path_factory) -> Path:
     if shutil.which("make") is None:
         pytest.skip("make is not installed")
     place = tmp_path_factory.mktemp("made") / "w"
-    subprocess.run([sys.executable, "-m", "aictl", "init", place], check=True, capture_output=True)
+    assert aictl(place.parent, "init", place.name).returncode == 0
     (place / "notes").mkdir()
     for number in range(60):
         text = " ".join(f"the {word} of note {number} is long" for word in ("first", "second", "third", "fourth"))
@@ -48,9 +52,7 @@ def built(tmp_path_factory) -> Path:
 
 
 def make(place: Path, *words: str) -> str:
-    done = subprocess.run(
-        ["make", *words], cwd=place, capture_output=True, text=True, check=False, env={**os.environ, "HF_HUB_OFFLINE": "1"}
-    )
+    done = subprocess.run(["make", *words], cwd=place, capture_output=True, text=True, check=False, env=environment())
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -59,7 +61,6 @@ def records(place: Path, kind: str) -> list[dict]:
     return [json.loads(path.read_text()) for path in (place / ".aictl/store" / kind).glob("*/artifact.json")]
 
 
-@pytest.mark.slow
 def test_two_targets_that_need_the_same_train_it_once(built):
     assert len(records(built, "checkpoint")) == 1
     assert len(records(built, "onnx")) == 1  # and what is exported from it is one thing with two names
@@ -67,12 +68,10 @@ def test_two_targets_that_need_the_same_train_it_once(built):
     assert len(ids) == 1
 
 
-@pytest.mark.slow
 def test_a_second_make_does_nothing(built):
     assert "Nothing to be done" in make(built)
 
 
-@pytest.mark.slow
 def test_touching_a_source_runs_the_first_step_which_finds_itself_up_to_date(built):
     before = {path: path.stat().st_mtime_ns for path in (built / ".aictl/store").rglob("artifact.json")}
     time.sleep(0.05)
@@ -84,25 +83,18 @@ def test_touching_a_source_runs_the_first_step_which_finds_itself_up_to_date(bui
     assert "Nothing to be done" in make(built)
 
 
-@pytest.mark.slow
 def test_a_changed_byte_rebuilds_exactly_what_depends_on_it(built):
-    unrelated = subprocess.run(
-        [sys.executable, "-m", "aictl", "data", "prep", "Makefile", "notes/1.txt", "--name", "other", "--format", "text",
-         "--validation-fraction", "0", "--include", "*.txt"],
-        cwd=built, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert unrelated.returncode == 0, unrelated.stderr
+    alone = aictl(built, "data", "prep", "notes/1.txt", "notes/2.txt", "--name", "other", "--validation-fraction", "0")
+    assert alone.returncode == 0, alone.stderr
     note = built / "notes/9.txt"
     note.write_text(note.read_text().replace("first", "worst"))
-    listed = subprocess.run(
-        [sys.executable, "-m", "aictl", "artifact", "ls", "--json"], cwd=built, capture_output=True, text=True, check=True
-    )
-    states = {row["name"].partition("@")[0]: row["state"] for row in json.loads(listed.stdout)}
-    assert states == {"docs": "stale", "base": "stale", "one": "stale", "two": "stale", "other": "fresh"}
+    assert states(built) == {"docs": "stale", "base": "stale", "one": "stale", "two": "stale", "other": "fresh"}
     make(built)
     assert len(records(built, "dataset")) == 3 and len(records(built, "checkpoint")) == 2
-    listed = subprocess.run(
-        [sys.executable, "-m", "aictl", "artifact", "ls", "--json"], cwd=built, capture_output=True, text=True, check=True
-    )
-    assert {row["state"] for row in json.loads(listed.stdout)} == {"fresh"}
+    assert set(states(built).values()) == {"fresh"}
     assert "Nothing to be done" in make(built)
+
+
+def states(place: Path) -> dict[str, str]:
+    listed = json.loads(aictl(place, "artifact", "ls", "--json").stdout)
+    return {row["name"].partition("@")[0]: row["state"] for row in listed}

@@ -83,7 +83,7 @@ def _failed(error: BaseException) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     if isinstance(error, Interrupted):
-        again = "; nothing was half-made, and the same command goes on from what this one had saved" if running.makes else ""
+        again = "; nothing is half-made, and the same command goes on from what was saved" if running.makes else ""
         _say("interrupted", again, running.events, error.exit_code)
         return error.exit_code
     known = error if isinstance(error, AictlError) else _known(error)

@@ -104,6 +104,10 @@ class Store:
             shutil.rmtree(made)
             return object
         (made / RECORD_NAME).write_text(record.to_json(), "utf-8")
+        readable = (made / RECORD_NAME).stat().st_mode & 0o777
+        for path in files_below(made):
+            # Some libraries write files for their owner's eyes alone; a container runs as another user.
+            path.chmod(path.stat().st_mode | readable)
         sync_tree(made)
         target.parent.mkdir(parents=True, exist_ok=True)
         made.rename(target)

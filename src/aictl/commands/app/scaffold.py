@@ -1,4 +1,4 @@
-"""Make a small application around a model and a dataset, ready to run and yours to edit.
+"""Make an application around a model and a dataset, yours to run and to edit.
 
 The app lies in the workspace under its name. Scaffolding again brings it up to date and keeps every
 file that was edited, with the new one beside it as FILE.new.
