@@ -19,7 +19,8 @@ from aictl.core.errors import GateMissed
 from aictl.core.events import Events, silent
 from aictl.export.onnx import export
 from aictl.export.spec import OnnxSpec
-from aictl.inference.generator import Sampling, load
+from aictl.inference.generator import Sampling
+from aictl.inference.load import load
 
 ARCHITECTURES = {
     "qwen2": Qwen2Config(

@@ -48,7 +48,7 @@ def chat_fused(chat_model, tmp_path_factory):
 @pytest.fixture(scope="session", params=["checkpoint", "standard onnx", "fused onnx"])
 def generator(request, chat_model, chat_onnx, chat_fused):
     """The tiny chat model, loaded on one runtime after the other."""
-    from aictl.inference.generator import load
+    from aictl.inference.load import load
 
     artifact = {"checkpoint": chat_model, "standard onnx": chat_onnx, "fused onnx": chat_fused}[request.param]
     loaded = load(artifact, threads=1, device="cpu")

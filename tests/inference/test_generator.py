@@ -15,7 +15,8 @@ from aictl.artifacts.onnx import OnnxModel
 from aictl.artifacts.probe import Probe
 from aictl.core.errors import BadRequest, Damaged, MachineLacks, WrongKind
 from aictl.inference.decoding import PREFILL_TOKENS
-from aictl.inference.generator import Sampling, load
+from aictl.inference.generator import Sampling
+from aictl.inference.load import load
 
 
 def text(generator, prompt: str, **sampling) -> str:
@@ -139,7 +140,8 @@ def test_an_onnx_model_runs_without_torch(chat_onnx):
     program = (
         "import sys; from pathlib import Path\n"
         "from aictl.artifacts.onnx import OnnxModel\n"
-        "from aictl.inference.generator import Sampling, load\n"
+        "from aictl.inference.generator import Sampling\n"
+        "from aictl.inference.load import load\n"
         f"model = load(OnnxModel(Path({str(chat_onnx.folder)!r})))\n"
         "prompt = model.encode(model.render_chat([{'role': 'user', 'content': 'hi'}]))\n"
         "assert ''.join(piece.text for piece in model.generate(prompt, Sampling(max_tokens=3)))\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from aictl.inference.generator import load
+from aictl.inference.load import load
 from aictl.measure.parity import parity
 
 

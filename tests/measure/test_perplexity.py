@@ -13,7 +13,7 @@ from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.dataset import Dataset, DatasetWriter
 from aictl.core.errors import BadInput
 from aictl.core.events import Events
-from aictl.inference.generator import load
+from aictl.inference.load import load
 from aictl.measure.perplexity import heldout, perplexity
 
 TEXTS = ["The first document is about cats.", "The second, a little longer, is about dogs & 🙂."]

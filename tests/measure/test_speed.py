@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from aictl.core.errors import BadRequest
-from aictl.inference.generator import load
+from aictl.inference.load import load
 from aictl.measure.speed import Speed, race, speed_up
 
 

@@ -17,7 +17,8 @@ from aictl.core.errors import BadRequest, GateMissed
 from aictl.core.events import silent
 from aictl.export.onnx import export
 from aictl.export.spec import OnnxSpec
-from aictl.inference.generator import Sampling, load
+from aictl.inference.generator import Sampling
+from aictl.inference.load import load
 from aictl.inference.tokenizer import ModelTokenizer
 from aictl.optimize.quantize import quantize
 from aictl.optimize.spec import QuantizeSpec

@@ -16,16 +16,23 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "hub": ("huggingface_hub",),
     "export": ("torch", "transformers", "onnx", "onnxscript", "onnxruntime"),
     "optimize": ("torch", "transformers", "onnx", "onnx_ir", "onnxruntime", "onnxruntime_genai"),
-    "cpu": ("onnxruntime",),
     "serve": ("starlette", "uvicorn", "prometheus_client", "tokenizers", "jinja2"),
     "app": ("copier",),
     "hw": ("pynvml",),
+    "cpu": ("onnxruntime",),
 }
+# onnxruntime comes in a build for CPUs and one for NVIDIA GPUs, which must never be installed
+# together: which of them is the user's choice, so no verb's extra brings either.
+_RUNTIME = ("onnxruntime", "onnxruntime_genai")
 
 
 def install_line(extra: str) -> str:
-    """The exact command that installs an extra."""
-    return f"pip install 'aictl[{extra}]'"
+    """The exact command that installs an extra, as it is missing here."""
+    needed = [extra]
+    if extra != "cpu" and any(name in _RUNTIME for name in missing(extra)):
+        needed.append("cpu")
+    line = f"pip install 'aictl[{','.join(needed)}]'"
+    return f"{line}  (with an NVIDIA GPU: gpu in place of cpu)" if "cpu" in needed else line
 
 
 def missing(extra: str) -> list[str]:

@@ -19,11 +19,11 @@ from aictl.core.errors import BadInput, BadRequest, Damaged
 from aictl.core.events import Events
 from aictl.finetune import pretrained
 from aictl.finetune.spec import LoraSpec
+from aictl.inference.quiet import quiet
 from aictl.training import conversations, precision
 from aictl.training.conversations import ConversationBatches, Conversations
 from aictl.training.dialogue import Dialogue, DialogueEncoder, Unusable
 from aictl.training.loop import Job, fit
-from aictl.training.quiet import quiet
 from aictl.training.state import disk
 
 LONGEST = 1024  # tokens of a conversation that are kept unless told otherwise

@@ -12,8 +12,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, P
 
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.core.errors import BadRequest, Damaged
+from aictl.inference.quiet import quiet
 from aictl.training.precision import Compute
-from aictl.training.quiet import quiet
 
 
 def load(checkpoint: Checkpoint, compute: Compute) -> PreTrainedModel:

@@ -12,7 +12,8 @@ from aictl.core.errors import BadRequest
 from aictl.core.events import Events
 from aictl.generate.spec import GenerateSpec
 from aictl.inference.chat import ChatTemplate
-from aictl.inference.generator import Sampling, TextGenerator, load
+from aictl.inference.generator import Sampling, TextGenerator
+from aictl.inference.load import load
 
 
 def generate(artifact: Artifact, prompt: str, spec: GenerateSpec, events: Events) -> Generator[str, None, int]:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
 from transformers import AutoModelForCausalLM
-from transformers.utils import logging
 
 from aictl.artifacts.adapter import Adapter
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.core.errors import Damaged
+from aictl.inference.quiet import quiet
 
 
 def load_merged(model: Checkpoint | Adapter, *, dtype: torch.dtype | str = torch.float32) -> Any:
@@ -23,7 +21,7 @@ def load_merged(model: Checkpoint | Adapter, *, dtype: torch.dtype | str = torch
     base = model.base if isinstance(model, Adapter) else model
     base.check()
     try:
-        with _quiet():
+        with quiet():
             module = AutoModelForCausalLM.from_pretrained(
                 base.folder, dtype=dtype, local_files_only=True, use_safetensors=True, trust_remote_code=False
             )
@@ -41,15 +39,3 @@ def _merged(module: Any, adapter: Adapter) -> Any:
 
     adapter.check()
     return PeftModel.from_pretrained(module, adapter.folder, local_files_only=True).merge_and_unload()
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """No progress bar while weights are read: who calls decides what the terminal shows."""
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()

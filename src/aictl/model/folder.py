@@ -13,7 +13,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 from aictl.artifacts.safetensors import read_header
 from aictl.core.errors import BadInput, Damaged
 from aictl.core.events import Events
-from aictl.training.quiet import quiet
+from aictl.inference.quiet import quiet
 
 INDEX = "model.safetensors.index.json"
 TOKENIZER_FILES = (

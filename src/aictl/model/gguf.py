@@ -18,8 +18,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, modeling_gguf_pyto
 
 from aictl.core.errors import BadInput
 from aictl.core.events import Events
+from aictl.inference.quiet import quiet
 from aictl.model.folder import portable_config, write_json
-from aictl.training.quiet import quiet
 from aictl.training.state import disk
 
 _STATED = ("general.name", "general.license", "general.file_type")

@@ -12,8 +12,9 @@ from transformers import AutoModelForCausalLM
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.onnx import OnnxModel
 from aictl.core.errors import AictlError, BadInput
-from aictl.inference.generator import Sampling, load
-from aictl.training.quiet import quiet
+from aictl.inference.generator import Sampling
+from aictl.inference.load import load
+from aictl.inference.quiet import quiet
 
 PROMPT = "The capital of France is"
 FEW = 8  # tokens are generated: enough to go through the cache

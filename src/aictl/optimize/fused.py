@@ -22,6 +22,7 @@ from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.onnx import copy_text_files, write_facts
 from aictl.core.errors import BadRequest, WorkFailed
 from aictl.inference.checkpoints import load_merged
+from aictl.inference.quiet import quiet
 from aictl.optimize.spec import Method
 
 RECIPES: dict[Method, tuple[str, ...]] = {
@@ -71,7 +72,8 @@ def _lay_out(weights: Checkpoint | Adapter, folder: Path) -> None:
     base = weights.base if isinstance(weights, Adapter) else weights
     folder.mkdir(parents=True)
     if isinstance(weights, Adapter):
-        load_merged(weights).save_pretrained(folder)
+        with quiet():
+            load_merged(weights).save_pretrained(folder)
     else:
         for path in base.weights():
             (folder / path.name).symlink_to(path.resolve())

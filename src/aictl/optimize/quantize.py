@@ -12,7 +12,7 @@ from aictl.artifacts.onnx import OnnxModel
 from aictl.core.artifact import Artifact
 from aictl.core.errors import BadRequest, GateMissed
 from aictl.core.events import Events
-from aictl.inference.generator import load
+from aictl.inference.load import load
 from aictl.measure.parity import parity
 from aictl.measure.perplexity import Window, heldout, perplexity
 from aictl.measure.speed import SpeedUp, race, speed_up

@@ -16,7 +16,7 @@ from types import FrameType
 from aictl.core.artifact import Artifact
 from aictl.core.errors import WorkFailed
 from aictl.core.events import Events
-from aictl.inference.generator import load
+from aictl.inference.load import load
 from aictl.serve import web
 from aictl.serve.admission import Admission
 from aictl.serve.beside import Beside, command_line

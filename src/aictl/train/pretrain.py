@@ -13,6 +13,7 @@ from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.dataset import Dataset
 from aictl.core.errors import BadInput, BadRequest, WorkFailed
 from aictl.core.events import Events
+from aictl.inference.quiet import quiet
 from aictl.train import model as models
 from aictl.train import tokenizer as tokenizers
 from aictl.train.presets import PRESETS, Preset
@@ -20,7 +21,6 @@ from aictl.train.spec import TrainSpec
 from aictl.training import precision, tokens
 from aictl.training.batches import Batch
 from aictl.training.loop import Job, fit
-from aictl.training.quiet import quiet
 from aictl.training.state import disk
 
 FEWEST_WINDOWS = 4  # a corpus that fills fewer sequences has nothing to learn from
