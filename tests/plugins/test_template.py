@@ -90,9 +90,14 @@ def test_its_own_tests_pass(python: Run, copied: Path) -> None:
     assert re.search(r"\d+ passed", said)
 
 
-@pytest.mark.parametrize("page", ["docs/plugins.md"])
-def test_the_pages_show_the_mould_as_it_is(page: str) -> None:
+PLUGIN = {"pyproject.toml", "src/aictl_sample/sample.py"}
+
+
+@pytest.mark.parametrize(
+    ("page", "quoted"), [("README.md", PLUGIN), ("docs/plugins.md", {*PLUGIN, "tests/test_sample.py"})]
+)
+def test_the_pages_show_the_mould_as_it_is(page: str, quoted: set[str]) -> None:
     shown = dict(re.findall(r"^`([\w/.-]+)`\n\n```\w+\n(.*?)^```$", (ROOT / page).read_text("utf-8"), re.M | re.S))
-    assert set(shown) == {"pyproject.toml", "src/aictl_sample/sample.py", "tests/test_sample.py"}
+    assert set(shown) == quoted
     for name, text in shown.items():
         assert text == (MOULD / name).read_text("utf-8"), f"{page} shows another {name}"
