@@ -13,6 +13,7 @@ from typing import Any
 import typer
 
 from aictl import __version__
+from aictl.cli import sparing
 from aictl.cli.lazy import LazyGroup, tree
 from aictl.core import doors
 from aictl.core.errors import AictlError, Interrupted, MachineLacks
@@ -62,6 +63,7 @@ def main() -> None:
     # is, two threads that wait for a third which has no core to run on cost several times the work
     # itself (measured on two busy cores: 4 times the CPU time, 3 times the wall time).
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    sparing.begin()
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGINT, _interrupt)
     try:

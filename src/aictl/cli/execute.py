@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
+from aictl.cli import sparing
 from aictl.cli.show import show
 from aictl.cli.sinks import Style, choose
 from aictl.core.answer import Document
@@ -61,6 +62,7 @@ def execute(
     request = Request(path, command, settings.spec, read, name=common.name, force=common.force)
     sink = choose(common.events)  # type: ignore[arg-type]
     runner = Runner(place, Events(sink), rehash=common.rehash)
+    sparing.end()
     try:
         if common.dry_run:
             return show(_plan(runner.plan(request), runner, settings.origin), as_json=common.as_json)

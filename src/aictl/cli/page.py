@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 # The whole product in one line; the README and the tutorial follow it.
 SPINE = "raw files ─ data prep ▶ dataset ─ train ▶ checkpoint ─ export ▶ onnx ─ optimize ▶ serve ▶ app"
@@ -21,8 +21,7 @@ SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
 OTHERS = "From plugins"
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """One line of a page: a word, what it is, and the words below it."""
 
     name: str

@@ -9,9 +9,8 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_origin
+from typing import Any, NamedTuple, get_origin
 
 from pydantic import ValidationError
 
@@ -22,8 +21,7 @@ from aictl.core.spec import Spec, flat_fields, flat_values
 PREFIX = "AICTL_"
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """A whole Spec, and for each option (by flat name) where its value came from."""
 
     spec: Spec
@@ -163,8 +161,7 @@ def _check_tables(tables: Mapping[str, Any], path: tuple[str, ...], file: Path) 
         )
 
 
-@dataclass(frozen=True)
-class InForce:
+class InForce(NamedTuple):
     """One option as it stands now."""
 
     name: str

@@ -13,7 +13,6 @@ import time
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -45,7 +44,7 @@ class Journal:
             if now - self._last.get(name, 0.0) < _QUIET_S:
                 return
             self._last[name] = now
-        self._write({"event": type(event).__name__, **asdict(event)})
+        self._write({"event": type(event).__name__, **event._asdict()})
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -12,8 +12,8 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from aictl.core import doors
 from aictl.core.artifact import RECORD_NAME, Artifact
@@ -23,8 +23,7 @@ from aictl.workspace.store import Store
 _ID = re.compile(r"[0-9a-f]{8,64}")
 
 
-@dataclass(frozen=True)
-class Resolved:
+class Resolved(NamedTuple):
     """An object of the store, and the name it was asked for by unless a version was pinned."""
 
     object: str

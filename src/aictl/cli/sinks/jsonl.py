@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 import time
-from dataclasses import asdict
 
 from aictl.core.events import Event
 
@@ -14,7 +13,7 @@ class JsonLinesSink:
     """One object a line: ``{"at": ..., "event": "Advanced", "task": ..., "done": ...}``."""
 
     def __call__(self, event: Event) -> None:
-        row = {"at": round(time.time(), 3), "event": type(event).__name__, **asdict(event)}
+        row = {"at": round(time.time(), 3), "event": type(event).__name__, **event._asdict()}
         sys.stderr.write(json.dumps(row, ensure_ascii=False) + "\n")
         sys.stderr.flush()
 
