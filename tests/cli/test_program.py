@@ -201,3 +201,32 @@ def test_unicode_names(aictl, place, tmp_path):
     done = aictl("data", "prep", folder, "--name", "документы", cwd=place)
     assert done.returncode == 0 and done.stdout.endswith("документы@1\n"), done.stderr
     assert "документы@1" in aictl("artifact", "ls", cwd=place).stdout
+
+
+def test_nobody_listening_to_progress_does_not_stop_the_work(place, notes):
+    line = f"{sys.executable} -m aictl data prep {notes} --name docs 2>&1 >made | head -0; cat made"
+    done = subprocess.run(["bash", "-c", line], cwd=place, capture_output=True, text=True, check=False)
+    assert done.stdout.endswith("docs@1\n")
+
+
+def test_a_workspace_that_is_not_there_stops_only_what_needs_one(aictl, tmp_path):
+    nowhere = {"AICTL_WORKSPACE": str(tmp_path / "nowhere")}
+    assert aictl("plugin", "ls", cwd=tmp_path, env=nowhere).returncode == 0
+    assert aictl("init", "new", cwd=tmp_path, env=nowhere).returncode == 0
+    assert aictl("artifact", "ls", cwd=tmp_path, env=nowhere).returncode == 3
+
+
+def test_a_ref_file_and_stdin_name_artifacts_to_every_command(aictl, place, notes):
+    made = aictl("data", "prep", notes, "--name", "docs", cwd=place)
+    again = aictl("data", "prep", "artifacts/dataset/docs.ref", cwd=place)
+    assert again.returncode == 0, again.stderr
+    shown = aictl("artifact", "show", "-", "--get", "name", cwd=place, stdin=made.stdout)
+    assert shown.stdout == "docs\n", shown.stderr
+
+
+def test_a_document_in_a_pipe_is_paths_and_values(aictl, place, notes):
+    aictl("data", "prep", notes, "--name", "docs", cwd=place)
+    rows = dict(line.split("\t") for line in aictl("artifact", "show", "docs", cwd=place).stdout.splitlines())
+    assert rows["kind"] == "dataset" and rows["inputs.0.uri"] == str(notes)
+    value = aictl("artifact", "show", "docs", "--get", "inputs.0.uri", cwd=place).stdout
+    assert value == str(notes) + "\n"

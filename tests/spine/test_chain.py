@@ -32,10 +32,10 @@ def test_again_everything_is_up_to_date(chain):
 
 def test_lineage_of_the_app_reaches_the_raw_files(chain):
     text = aictl(chain, "artifact", "lineage", "helpbot").stdout
-    for artifact in ("onnx support-q", "onnx support-onnx", "adapter support", "checkpoint chatty"):
+    for artifact in ("onnx\tsupport-q", "onnx\tsupport-onnx", "adapter\tsupport", "checkpoint\tchatty"):
         assert artifact in text
     assert "topics.py" in text and "chats.jsonl" in text
-    assert "STALE" not in text
+    assert "stale" not in text
 
 
 def test_training_learned_and_says_how_well(chain):

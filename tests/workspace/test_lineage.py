@@ -53,7 +53,7 @@ def test_a_source_that_is_gone_says_so(chain, tmp_path):
 def test_lineage_reaches_the_raw_files(chain):
     document = show_lineage(chain.project.root, "total", silent)
     assert document.value["inputs"][0]["inputs"][1]["inputs"][0]["label"].endswith("b.txt")
-    assert "a.txt" in document.text and "└─ " in document.text
+    assert "a.txt" in document.drawn and "└─ " in document.drawn
 
 
 def test_dependents(chain):

@@ -73,3 +73,11 @@ def test_prune_takes_what_no_name_needs(pair, project, write):
     pair.add("a", name="sum")
     prune(project.root, dry_run=False)
     assert len(left(pair)) == 2
+
+
+def test_one_broken_record_does_not_keep_the_rest(pair, project, write):
+    made = pair.count(write("c.txt", "x y z"), name="c")
+    (made.path / "artifact.json").write_text("{")
+    remove(project.root, ["sum"], force=False)
+    remove(project.root, ["c"], force=False)
+    assert len(left(pair)) == 1

@@ -17,7 +17,9 @@ from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.probe import Probe
 from aictl.core.artifact import Source
 from aictl.core.command import Command, Takes
-from aictl.core.errors import BadInput, BadRequest, ExtraMissing, NotFound, WorkFailed, WrongKind
+from aictl.core.errors import BadInput, BadRequest, ExtraMissing, NotFound, TryLater, WorkFailed, WrongKind
+from aictl.core.events import silent
+from aictl.workspace.listing import list_artifacts
 
 
 def test_makes_an_artifact_with_its_record(bench, write):
@@ -249,3 +251,53 @@ def test_an_unreadable_source_names_itself(bench, tmp_path):
         locked.chmod(0)
         with pytest.raises(BadInput, match="locked.txt"):
             bench.count(locked)
+
+
+def test_the_same_content_from_two_places_follows_each_of_them(bench, write, tmp_path):
+    first, second = write("a.txt", "one two"), write("b.txt", "one two")
+    tmp_path.joinpath("x").mkdir()
+    second = second.rename(tmp_path / "x" / "a.txt")
+    bench.count(first, name="da")
+    assert bench.count(second, name="db").up_to_date and bench.ran == ["count"]
+    second.write_text("one two three")
+    assert _states(bench) == {"da": "fresh", "db": "stale"}
+    second.write_text("one two")
+    first.write_text("one")
+    assert _states(bench) == {"da": "stale", "db": "fresh"}
+
+
+def test_a_source_that_is_edited_while_it_is_read_is_not_kept(bench, write, project):
+    from tests_workspace_commands import COUNT
+
+    source = write("a.txt", "one two")
+
+    def edited(work):
+        made = COUNT.run(work)
+        source.write_text("one two three")
+        return made
+
+    with pytest.raises(TryLater, match="changed while it was read"):
+        bench.run(Command(**{**COUNT.__dict__, "run": edited}), [source], path="count")
+    assert not list(project.store.rglob("artifact.json"))
+
+
+def test_a_link_to_a_file_is_fresh_as_it_is(bench, write, tmp_path):
+    write("v1.txt", "one two")
+    (tmp_path / "latest.txt").symlink_to("v1.txt")
+    bench.count(tmp_path / "latest.txt", name="a")
+    assert _states(bench) == {"a": "fresh"}
+
+
+def test_force_mends_what_was_damaged(bench, write):
+    from aictl.workspace.listing import check_artifacts
+
+    source = write("a.txt", "one two")
+    made = bench.count(source, name="a")
+    (made.path / "probe.json").write_text('{"total": 3}')
+    bench.count(source, name="a", force=True)
+    assert [row[1] for row in check_artifacts(bench.project.root, ["a"], silent).rows] == ["whole"]
+
+
+def _states(bench) -> dict[str, str]:
+    table = list_artifacts(bench.project.root, silent, kind=None, older=False)
+    return {row[1].partition("@")[0]: row[2] for row in table.rows}

@@ -50,8 +50,8 @@ class App(Artifact):
         return root / self.facts["folder"] if root else None
 
     def in_place(self) -> bool:
-        """False if the working copy is gone."""
-        return self.copy is not None and self.copy.is_dir()
+        """False if the working copy is gone, or is that of another scaffold."""
+        return self.copy is not None and self.copy.is_dir() and Ledger.read(self.copy).current == self.facts["files"]
 
     def edits(self) -> list[str]:
         """What differs in the working copy: ``edited``, ``removed`` and ``added`` files."""

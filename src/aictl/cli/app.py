@@ -31,10 +31,7 @@ class RootGroup(LazyGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            try:
-                return super().invoke(ctx)
-            finally:
-                sys.stdout.flush()
+            return super().invoke(ctx)
         except typer.Exit:
             raise
         except (Exception, Interrupted) as error:
@@ -80,10 +77,6 @@ def _failed(error: BaseException) -> int:
     """Say on stderr what failed and what to do, and return the exit code."""
     from aictl.cli.execute import running
 
-    if isinstance(error, BrokenPipeError):
-        # Whoever read our output has gone; what else is buffered for them must not fail again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     if isinstance(error, Interrupted):
         again = "; nothing is half-made, and the same command goes on from what was saved" if running.makes else ""
         _say("interrupted", again, running.events, error.exit_code)

@@ -16,7 +16,7 @@ from aictl.core.answer import Document
 from aictl.core.command import Command
 from aictl.core.errors import BadRequest
 from aictl.core.events import Events
-from aictl.core.spec import flat_values
+from aictl.core.spec import flat_fields, flat_values, is_ref
 from aictl.workspace import config, project
 from aictl.workspace.run import Outcome, Plan, Request, Runner
 
@@ -57,6 +57,12 @@ def execute(
         running.events = "auto"
         raise BadRequest(f"--events {common.events}: there are {', '.join(get_args(Style))}")
     place = _workspace(command, common.workspace)
+    for steps, field in flat_fields(command.spec):
+        name = steps[-1]
+        if is_ref(field) and name in given:
+            several = isinstance(given[name], list | tuple)
+            named = [one for text in (given[name] if several else [given[name]]) for one in _from_stdin(text)]
+            given[name] = named if several else named[0]
     settings = config.settle(path, command.spec, given, toml=place.config_path if place else None)
     read = {role: tuple(one for text in texts for one in _from_stdin(text)) for role, texts in refs.items()}
     request = Request(path, command, settings.spec, read, name=common.name, force=common.force)
@@ -77,9 +83,9 @@ def execute(
 def _workspace(command: Command, named: Path | None) -> project.Project | None:
     if command.workspace == "required":
         return project.require(named)
-    if named is not None and command.workspace == "optional":
-        return project.at(named, f"--workspace {named}")
-    return project.find()
+    if command.workspace == "none":
+        return None
+    return project.at(named, f"--workspace {named}") if named is not None else project.find()
 
 
 def _from_stdin(text: str) -> list[str]:

@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from aictl.core.answer import Answer, Document, Stream, Table
 
 
 def show(answer: Answer | None, *, as_json: bool) -> int:
-    """Print an answer to stdout; the exit status is that of a stream, else 0."""
+    """Print an answer to stdout; the exit status is that of a stream, else 0.
+
+    Whoever read our output may have seen enough and gone: then the rest is left unsaid.
+    """
+    try:
+        status = _show(answer, as_json=as_json)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # What is still buffered for them must not fail again when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return status
+
+
+def _show(answer: Answer | None, *, as_json: bool) -> int:
     if answer is None:
         return 0
     if isinstance(answer, Stream):
@@ -19,9 +34,7 @@ def show(answer: Answer | None, *, as_json: bool) -> int:
     if as_json:
         _json(_value(answer))
     elif isinstance(answer, Document):
-        sys.stdout.write(
-            (answer.text if answer.text is not None else "\n".join(_lines(answer.value))).rstrip("\n") + "\n"
-        )
+        _document(answer)
     elif sys.stdout.isatty():
         _draw(answer)
     else:
@@ -52,10 +65,38 @@ def _json(value: Any) -> None:
     sys.stdout.flush()
 
 
+def _document(answer: Document) -> None:
+    if answer.text is not None:
+        text = answer.text
+    elif sys.stdout.isatty():
+        text = answer.drawn if answer.drawn is not None else "\n".join(_lines(answer.value))
+    elif answer.table is not None:
+        return _tabbed(answer.table)
+    else:
+        text = "\n".join(f"{path}\t{_whole(value)}" for path, value in _leaves(answer.value, ""))
+    sys.stdout.write(text.rstrip("\n") + "\n")
+    return None
+
+
+def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Every single value with its dotted path, as ``artifact show --get`` takes it."""
+    if isinstance(value, Mapping | list | tuple) and value:
+        rows = value.items() if isinstance(value, Mapping) else enumerate(value)
+        for key, inner in rows:
+            yield from _leaves(inner, f"{path}.{key}" if path else str(key))
+    else:
+        yield path, value
+
+
 def _tabbed(table: Table) -> None:
     sys.stdout.write("\t".join(table.columns) + "\n")
     for row in table.rows:
-        sys.stdout.write("\t".join(cell(value).replace("\t", " ").replace("\n", " ") for value in row) + "\n")
+        sys.stdout.write("\t".join(map(_whole, row)) + "\n")
+
+
+def _whole(value: Any) -> str:
+    """One value for another program to read: on one line, and no digit lost."""
+    return (repr(value) if isinstance(value, float) else cell(value)).replace("\t", " ").replace("\n", " ")
 
 
 def _draw(table: Table) -> None:

@@ -25,11 +25,14 @@ class Table:
 
 @dataclass(frozen=True)
 class Document:
-    """A JSON object. ``text`` replaces the aligned keys and values where a better picture of
-    the same facts exists, such as a lineage drawn as a tree."""
+    """A JSON object: aligned keys and values on a terminal, a dotted path and its value a line in a
+    pipe. ``text`` replaces both where one value is the whole answer; ``drawn`` replaces the first
+    where a better picture exists, such as a lineage as a tree, and ``table`` the second."""
 
     value: Any
     text: str | None = None
+    drawn: str | None = None
+    table: Table | None = None
 
 
 @dataclass(frozen=True)

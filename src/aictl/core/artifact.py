@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -189,13 +190,15 @@ class Artifact:
 
     def ancestors(self) -> Iterator[Artifact]:
         """Every artifact this was made from, nearest first; those that were removed are skipped."""
-        for row in self._artifact_inputs():
-            try:
-                parent = self._opened(row)
-            except NotFound:
-                continue
-            yield parent
-            yield from parent.ancestors()
+        level: list[Artifact] = [self]
+        while level:
+            below = []
+            for one in level:
+                for row in one._artifact_inputs():
+                    with suppress(NotFound):
+                        below.append(one._opened(row))
+            yield from below
+            level = below
 
     def nearest(self, *kinds: type[A]) -> A | None:
         """This artifact or its nearest ancestor of one of ``kinds``."""

@@ -32,7 +32,8 @@ class Takes:
     """One input: the role it plays, the kinds it may be, and how it stands on the command line.
 
     ``kinds`` are artifact classes, and :class:`Source` where raw files, ``pkg:`` and ``hf:`` may
-    be given. It is an argument in the order of the list, or ``--role`` with ``option``.
+    be given. It is an argument in the order of the list, or ``--role`` with ``option``. ``named``
+    says that the input's name goes into what is made, so that another name makes another thing.
     """
 
     role: str
@@ -41,6 +42,7 @@ class Takes:
     many: bool = False
     option: bool = False
     required: bool = True
+    named: bool = False
 
 
 @dataclass(frozen=True)

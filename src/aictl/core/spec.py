@@ -33,6 +33,7 @@ def option(
     positional: bool = False,
     affects_result: bool = True,
     rest: bool = False,
+    ref: bool = False,
     **bounds: Any,
 ) -> Any:
     """Declare one option of a :class:`Spec`.
@@ -40,10 +41,11 @@ def option(
     ``positional`` makes it an argument that follows the command's inputs. ``affects_result`` is
     False for options that change how the work is done and not what comes out (worker counts,
     how often to save): they are recorded but do not enter the artifact's key. ``rest`` makes a list
-    take everything that follows its flag: another program's command line. ``bounds`` are
+    take everything that follows its flag: another program's command line. ``ref`` says that the
+    value names an artifact, and so may be ``-``, for one that stdin names. ``bounds`` are
     pydantic's own (``ge``, ``gt``, ``le``, ``lt``, ``min_length``, ``pattern``).
     """
-    extra: Any = {"positional": positional, "affects_result": affects_result, "rest": rest}
+    extra: Any = {"positional": positional, "affects_result": affects_result, "rest": rest, "ref": ref}
     return Field(default, description=help, json_schema_extra=extra, **bounds)
 
 
@@ -62,6 +64,10 @@ def affects_result(field: FieldInfo) -> bool:
 
 def takes_rest(field: FieldInfo) -> bool:
     return _flag(field, "rest", False)
+
+
+def is_ref(field: FieldInfo) -> bool:
+    return _flag(field, "ref", False)
 
 
 def nested(field: FieldInfo) -> type[Spec] | None:

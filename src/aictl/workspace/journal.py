@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import sys
 import time
 import traceback
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO
 
 from aictl.core.events import Advanced, Event, Measured
+from aictl.workspace import argv
 
 KEPT_FILES = 500
 _QUIET_S = 1.0  # progress is written at most this often
@@ -69,26 +67,9 @@ class Journal:
                     {
                         "event": "Run",
                         "command": self._command,
-                        "argv": _without_secrets(sys.argv[1:]),
+                        "argv": argv.words(),
                         "pid": os.getpid(),
                     }
                 )
             if self._file:
                 self._file.write(json.dumps({"at": round(time.time(), 3), **row}, ensure_ascii=False) + "\n")
-
-
-_SECRET = re.compile(r"(?i)(--[\w-]*(?:key|token|secret|password))(=.*)?", re.S)
-
-
-def _without_secrets(argv: Sequence[str]) -> list[str]:
-    """A command line without the values of options that are named like secrets."""
-    kept: list[str] = []
-    hide = False
-    for word in argv:
-        named = None if hide else _SECRET.fullmatch(word)
-        if named:
-            kept.append(named[1] + ("=***" if named[2] else ""))
-        else:
-            kept.append("***" if hide else word)
-        hide = bool(named and not named[2])
-    return kept

@@ -32,22 +32,28 @@ class Freshness:
             # What is looked at again while it is being looked at is no proof of its own freshness:
             # an artifact can have the very content of one that it was made from.
             self._reasons[object] = "it leads back to itself"
-            self._reasons[object] = self._reason(object)
+            try:
+                self._reasons[object] = self._reason(object)
+            except AictlError as error:
+                self._reasons[object] = error.message
         return self._reasons[object]
 
     def _reason(self, object: str) -> str | None:
         for row in self._store.record(object).inputs:
-            reason = self._artifact(row) if row.kind else self._source(row)
+            reason = self._artifact(row) if row.kind else self.source_is_stale(row)
             if reason:
                 return reason
         return None
 
-    def _source(self, row: InputRecord) -> str | None:
+    def source_is_stale(self, row: InputRecord) -> str | None:
         if row.path is None:
             return None
         mark = (row.uri, row.path)
         if mark not in self._sources:
-            self._sources[mark] = self._digest_now(row)
+            try:
+                self._sources[mark] = self._digest_now(row)
+            except AictlError as error:
+                return error.message
         now = self._sources[mark]
         if now is None:
             return f"{row.uri} is gone"
@@ -98,7 +104,7 @@ def trace(store: Store, freshness: Freshness, object: str, role: str = "", name:
     inputs = []
     for row in record.inputs:
         if not row.kind:
-            stale = freshness._source(row)
+            stale = freshness.source_is_stale(row)
             inputs.append(Node("source", row.uri or "", row.id, "", "", stale, row.role))
             continue
         try:
@@ -117,4 +123,4 @@ def trace(store: Store, freshness: Freshness, object: str, role: str = "", name:
 
 def dependents(store: Store, object: str) -> list[str]:
     """The objects that were made from this one, and would lose their lineage with it."""
-    return [one for one in store.objects() if any(row.object == object for row in store.record(one).inputs)]
+    return [one for one in store.objects() if any(row.object == object for row in store.inputs(one))]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -90,7 +90,8 @@ def show_lineage(root: Path, ref: str, events: Events) -> Document:
     assert runner.store
     found = refs.resolve(runner.store, ref)
     node = trace(runner.store, freshness, found.object, name=found.label)
-    return Document(node.to_json(), text="\n".join(_tree(node)))
+    columns = ("depth", "role", "kind", "label", "id", "command", "state", "about")
+    return Document(node.to_json(), drawn="\n".join(_tree(node)), table=Table(columns, list(_flat(node))))
 
 
 def artifact_path(root: Path, ref: str) -> Document:
@@ -187,6 +188,14 @@ def _tree(node: Node, prefix: str = "", branch: str = "") -> list[str]:
     for number, inner in enumerate(node.inputs, 1):
         lines += _tree(inner, below, "└─ " if number == len(node.inputs) else "├─ ")
     return lines
+
+
+def _flat(node: Node, depth: int = 0) -> Iterator[tuple[int | str, ...]]:
+    """The tree as rows, each below what it went into."""
+    state = "stale" if node.stale else "fresh"
+    yield depth, node.role, node.kind, node.label, node.id, node.command, state, node.stale or node.summary
+    for inner in node.inputs:
+        yield from _flat(inner, depth + 1)
 
 
 def _size(size_bytes: int) -> str:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import fcntl
 import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from aictl.core.errors import TryLater
+from aictl.workspace import argv
 
 
 @contextmanager
@@ -51,9 +51,10 @@ def if_free(path: Path) -> Iterator[bool]:
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield True
+            held = True
         except BlockingIOError:
-            yield False
+            held = False
+        yield held
     finally:
         os.close(descriptor)
 
@@ -81,4 +82,4 @@ def _open(path: Path) -> int:
 
 
 def _command_line() -> str:
-    return " ".join(["aictl", *sys.argv[1:]])[:200]
+    return " ".join(["aictl", *argv.words()])[:200]

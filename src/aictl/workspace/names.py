@@ -48,7 +48,7 @@ class Names:
         with suppress(FileNotFoundError, NotADirectoryError):
             for entry in os.scandir(folder):
                 name, at, version = entry.name.rpartition("@")
-                if at and version.isdigit() and entry.is_symlink():
+                if at and version.isascii() and version.isdigit() and entry.is_symlink():
                     found.append((name, int(version), kind + "/" + Path(entry.path).readlink().name))
         for name, number, object in sorted(found):
             yield f"{name}@{number}", object

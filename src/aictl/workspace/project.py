@@ -5,6 +5,8 @@
     artifacts/KIND/NAME@N      the artifact itself: a link into the store
     .aictl/store/KIND/...      every artifact, whole or not there
     .aictl/work/KEY/           what is being made, and what an interrupted run left to go on from
+    .aictl/lock                held together by whoever looks artifacts up and names them, and
+                               alone by whoever removes any
     .aictl/locks/  .aictl/journal/  .aictl/digests.db
 
 A workspace is a local POSIX folder: renames are atomic and file locks are real.
@@ -46,6 +48,7 @@ class Project:
         self.store = self.state / "store"
         self.work = self.state / "work"
         self.locks = self.state / "locks"
+        self.lock = self.state / "lock"
         self.journal = self.state / "journal"
         self.digests = self.state / "digests.db"
 
@@ -90,6 +93,7 @@ def create(folder: Path) -> Project:
     project = Project(folder)
     for place in (project.names, project.store):
         place.mkdir(parents=True, exist_ok=True)
+    project.lock.touch()
     ignore = folder / ".gitignore"
     if not ignore.exists():
         ignore.write_text(_IGNORE, "utf-8")

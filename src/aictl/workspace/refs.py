@@ -84,16 +84,17 @@ def _named(store: Store, kind: str, text: str) -> list[Resolved]:
     if object := store.names.current(kind, text):
         return [Resolved(object, text, text)]
     name, at, version = text.rpartition("@")
-    if at and version.isdigit() and (object := store.names.versions(kind, name).get(int(version))):
-        return [Resolved(object, None, text)]
-    return []
+    if not (at and version.isascii() and version.isdigit()):
+        return []
+    object = store.names.versions(kind, name).get(int(version))
+    return [Resolved(object, None, text)] if object else []
 
 
 def _by_id(store: Store, id: str) -> list[Resolved]:
     found: dict[str, Resolved] = {}
     for object in store.objects():
         folder = object.partition("/")[2]
-        if folder.startswith(id[:16]) and store.record(object).id.startswith(id):
+        if folder.startswith(id[:16]) and store.is_readable(object) and store.record(object).id.startswith(id):
             # Objects with one id have one content: the newest stands for all of them.
             whole = store.record(object).id
             if whole not in found or store.record(object).created > store.record(found[whole].object).created:

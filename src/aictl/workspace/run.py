@@ -18,7 +18,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,7 +28,7 @@ from aictl.core import extras
 from aictl.core.answer import Answer, Stream
 from aictl.core.artifact import Artifact, InputRecord, Record, Source
 from aictl.core.command import Command, Work
-from aictl.core.errors import BadRequest, NotFound
+from aictl.core.errors import BadRequest, NotFound, TryLater, WorkFailed
 from aictl.core.events import Events
 from aictl.core.spec import Spec, result_options
 from aictl.workspace import journal, locks, machine, refs
@@ -36,7 +36,7 @@ from aictl.workspace.digests import Digests
 from aictl.workspace.names import check_name
 from aictl.workspace.project import Project
 from aictl.workspace.sources import resolve as resolve_source
-from aictl.workspace.store import Store, listing
+from aictl.workspace.store import Store, listing, way_of
 
 SCRATCH_KEPT_S = 14 * 24 * 3600  # what an interrupted run left is kept this long for its resumption
 
@@ -51,18 +51,19 @@ class Request:
     refs: Mapping[str, Sequence[str]] = field(default_factory=dict)
     name: str | None = None
     force: bool = False
-    rehash: bool = False
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a request comes to: its inputs, its key, and the object that already answers it."""
+    """What a request comes to: its inputs, its key, and the object that already answers it. A
+    ``twin`` answers it too and was made from other inputs of the same content."""
 
     request: Request
     inputs: Mapping[str, Any]
     rows: tuple[InputRecord, ...]
     key: str
     existing: str | None
+    twin: str | None
 
 
 @dataclass(frozen=True)
@@ -101,11 +102,13 @@ class Runner:
             values = tuple(value for value, _ in pairs)
             inputs[take.role] = values if take.many else (values[0] if values else None)
         key = self._key(request, rows)
-        existing = None
-        if self.store and not request.command.observes:
-            found = [self.store.with_key(kind.kind, key) for kind in request.command.makes]
-            existing = next((one for one in found if one and self.store.open(one).in_place()), None)
-        return Plan(request, inputs, tuple(rows), key, existing)
+        return Plan(request, inputs, tuple(rows), key, self._made(request, key, way_of(rows)), self._made(request, key))
+
+    def _made(self, request: Request, key: str, way: str | None = None) -> str | None:
+        if self.store is None or request.command.observes:
+            return None
+        found = [self.store.with_key(kind.kind, key, way) for kind in request.command.makes]
+        return next((one for one in found if one and self.store.open(one).in_place()), None)
 
     def run(self, request: Request) -> Outcome:
         """Do what a request asks, or find it done. Raises the family of ``core.errors``."""
@@ -114,23 +117,40 @@ class Runner:
             return self._run(request, book)
 
     def _run(self, request: Request, book: journal.Journal) -> Outcome:
-        plan = self.plan(request)
         if not request.command.makes:
-            return self._answer(plan)
+            return self._answer(self.plan(request))
         if self.store is None:
-            return self._make_outside(plan)
-        if plan.existing and not request.force:
-            return self._keep(plan.existing, request.name, up_to_date=True)
+            return self._make_outside(self.plan(request))
+        with self._nothing_removed():
+            plan = self.plan(request)
+            if done := self._done(plan):
+                return done
         if request.command.extra:
             extras.require(request.command.extra)
-        lock = self.store.project.locks / f"key-{plan.key}"
-        with locks.exclusive(lock, waiting=self._waiting):
-            # While we waited somebody may have made it.
-            again = self.plan(request)
-            if again.existing and not request.force:
-                return self._keep(again.existing, request.name, up_to_date=True)
-            with self._in_use(again.rows), self._told(book):
-                return self._make(again)
+        while True:
+            lock = self.store.project.locks / f"key-{plan.key}"
+            with locks.exclusive(lock, waiting=self._waiting), ExitStack() as held:
+                with self._nothing_removed():
+                    # While we waited somebody may have made it, or made one of its inputs anew.
+                    again = self.plan(request)
+                    if done := self._done(again):
+                        return done
+                    held.enter_context(self._in_use(again.rows))
+                if again.key == plan.key:
+                    with self._told(book):
+                        return self._make(again)
+            plan = again
+
+    def _done(self, plan: Plan) -> Outcome | None:
+        """What is up to date already, named as it was asked for; None if there is work to do."""
+        assert self.store
+        if plan.request.force:
+            return None
+        object = plan.existing
+        if object is None and plan.twin:
+            place = self.store.project.work / f"adopt-{os.getpid()}"
+            object = self.store.adopt(plan.twin, plan.rows, place)
+        return self._keep(object, plan.request.name, up_to_date=True) if object else None
 
     # Making
 
@@ -148,18 +168,29 @@ class Runner:
         made = request.command.run(work)
         assert isinstance(made, Artifact), f"{request.path} makes an artifact and returned {made!r}"
         made.check()
+        self._require_unchanged(plan.rows)
         record = self._record(plan, made, time.monotonic() - began)
-        object = self.store.commit(folder, record)
-        self.digests.save()
-        outcome = self._keep(object, request.name, up_to_date=False)
+        with self._nothing_removed():
+            object = self.store.commit(folder, record)
+            self.digests.save()
+            outcome = self._keep(object, request.name, up_to_date=False)
         shutil.rmtree(place, ignore_errors=True)
         return outcome
+
+    def _require_unchanged(self, rows: Sequence[InputRecord]) -> None:
+        """A raw source that was edited while it was read would be kept under what it was before."""
+        for row in rows:
+            if row.path and self.digest_now(row) != row.id:
+                raise TryLater(f"{row.uri} changed while it was read", cure="run the command again")
 
     def _record(self, plan: Plan, made: Artifact, seconds: float) -> Record:
         files = listing(made.folder)
         request = plan.request
         # A record is read back with any JSON reader, so it must hold none of Python's own numbers.
-        metrics = json.loads(json.dumps(dict(made.metrics), allow_nan=False))
+        try:
+            metrics = json.loads(json.dumps(dict(made.metrics), allow_nan=False))
+        except ValueError as error:
+            raise WorkFailed(f"a metric of this {made.kind} is not finite: {dict(made.metrics)}") from error
         return Record(
             kind=made.kind,
             id=made.content(files),
@@ -236,7 +267,9 @@ class Runner:
                 row = InputRecord(role, record.id, kind=found.kind, name=found.name, object=found.object)
                 return self.store.open(found.object, found.name), row
         source = resolve_source(text, cache=cache_folder(), hash_file=self.digests, events=self.events)
-        still = None if ":" in source.uri and not Path(source.uri).exists() else str(Path(source.path).resolve())
+        # What lies in the cache stands still; anything else can be looked at again where it is.
+        cached = source.uri.startswith(("pkg:", "hf:"))
+        still = None if cached else str(source.path.absolute())
         return source, InputRecord(role, source.digest, uri=source.uri, path=still, facts=dict(source.facts))
 
     def _key(self, request: Request, rows: Sequence[InputRecord]) -> str:
@@ -245,19 +278,26 @@ class Runner:
             "revision": request.command.revision,
             "options": result_options(request.spec),
             "inputs": [[row.role, row.kind, row.id] for row in rows],
+            "names": [[take.role, self._label(rows, take.role)] for take in request.command.takes if take.named],
         }
         return hashlib.sha256(json.dumps(identity, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
+    def _label(self, rows: Sequence[InputRecord], role: str) -> list[str]:
+        """What an input is called, for a command whose result says its name."""
+        assert self.store
+        return [self.store.open(row.object, row.name).label for row in rows if row.role == role and row.object]
+
     def digest_now(self, row: InputRecord) -> str | None:
         """The digest that a recorded raw source has today, or None if it is gone."""
-        if row.path is None or not Path(row.path).exists():
+        if row.path is None or not os.path.lexists(row.path):
             return None
         return resolve_source(row.path, cache=cache_folder(), hash_file=self.digests, events=self.events).digest
 
     # Around a run
 
     def _holding(self, rows: Sequence[InputRecord], pieces: Generator[str, None, int]) -> Generator[str, None, int]:
-        with self._in_use(rows):
+        folder = self.project.journal if self.project else None
+        with self._in_use(rows), journal.Journal(folder, "stream"):
             return (yield from pieces)
 
     @contextmanager
@@ -268,6 +308,11 @@ class Runner:
                 if row.object and self.store:
                     held.enter_context(locks.shared(object_lock(self.store.project, row.object)))
             yield
+
+    def _nothing_removed(self) -> AbstractContextManager[None]:
+        """While it lasts, what is found stays there: removing waits."""
+        assert self.store
+        return locks.shared(self.store.project.lock)
 
     @contextmanager
     def _told(self, book: journal.Journal) -> Iterator[None]:
@@ -315,5 +360,8 @@ def cache_folder() -> Path:
 
 
 def _is_raw(text: str) -> bool:
-    """Whether a word can only mean raw input: a scheme, or a path that is there."""
-    return ":" in text.partition("/")[0] or (Path(text).exists() and not Path(text, "artifact.json").exists())
+    """Whether a word can only mean raw input: a scheme, or a path to what is no artifact."""
+    path = Path(text)
+    reference = path.suffix == ".ref" and path.parent.parent.name == "artifacts"
+    artifact = reference or (path / "artifact.json").exists()
+    return ":" in text.partition("/")[0] or (path.exists() and not artifact)

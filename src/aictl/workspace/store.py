@@ -1,14 +1,19 @@
 """The store: every artifact as one folder, whole or not there.
 
-A folder is called by the heads of its artifact's id and key. One content can be made in two ways:
-then there are two folders with one id, and each says how it was made.
+A folder is called by the heads of its artifact's id, its key, and the way it was made: the names and
+paths under which its inputs were asked for. One content can be made in two ways, and one key can be
+reached from two sources; then there are two folders, and each says what it depends on.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -44,14 +49,31 @@ class Store:
             self._records[object] = Record.read(self.project.store / object)
         return self._records[object]
 
-    def with_key(self, kind: str, key: str) -> str | None:
-        """The newest whole object made with a key."""
-        return self._newest([f"{kind}/{one}" for one in self._folders(kind) if one.endswith("-" + key[:HEAD])], key=key)
+    def inputs(self, object: str) -> tuple[InputRecord, ...]:
+        """What an object was made from; nothing if its record is damaged, since then nobody knows."""
+        return self.record(object).inputs if self.is_readable(object) else ()
+
+    def is_readable(self, object: str) -> bool:
+        """Whether an object's record can be read."""
+        try:
+            self.record(object)
+        except AictlError:
+            return False
+        return True
+
+    def with_key(self, kind: str, key: str, way: str | None = None) -> str | None:
+        """The newest whole object made with a key, in any way or in one."""
+        found = []
+        for one in self._folders(kind):
+            parts = one.split("-")
+            if parts[1:2] == [key[:HEAD]] and way in (None, parts[-1]):
+                found.append(f"{kind}/{one}")
+        return self._newest(found, key=key)
 
     def with_id(self, kind: str, id: str) -> list[str]:
         """The objects whose content is ``id``, or begins with it."""
         found = [f"{kind}/{one}" for one in self._folders(kind) if one.startswith(id[:HEAD])]
-        return [one for one in found if self.record(one).id.startswith(id)]
+        return [one for one in found if self.is_readable(one) and self.record(one).id.startswith(id)]
 
     def open(self, object: str, name: str | None = None) -> Artifact:
         """The artifact of an object, knowing its name and what it was made from."""
@@ -96,11 +118,11 @@ class Store:
     def commit(self, made: Path, record: Record) -> str:
         """Put a finished folder into the store under its record, all at once; it is moved away.
 
-        If the very same object is there already the new one is dropped.
+        If the very same object is there already and whole, the new one is dropped.
         """
-        object = f"{record.kind}/{record.id[:HEAD]}-{record.key[:HEAD]}"
+        object = f"{record.kind}/{record.id[:HEAD]}-{record.key[:HEAD]}-{way_of(record.inputs)}"
         target = self.project.store / object
-        if (target / RECORD_NAME).is_file():
+        if target.exists() and not self._is_damaged(object):
             shutil.rmtree(made)
             return object
         (made / RECORD_NAME).write_text(record.to_json(), "utf-8")
@@ -110,10 +132,30 @@ class Store:
             path.chmod(path.stat().st_mode | readable)
         sync_tree(made)
         target.parent.mkdir(parents=True, exist_ok=True)
+        if target.exists():
+            self.remove(object)
         made.rename(target)
         _sync(target.parent)
+        self._records.pop(object, None)
         self.__dict__.pop("labels", None)
         return object
+
+    def adopt(self, twin: str, inputs: tuple[InputRecord, ...], place: Path) -> str:
+        """The artifact of ``twin`` once more, as made from other inputs of the same content, so that
+        it follows them. Its files are shared on disk; ``place`` is where it is put together."""
+        shutil.rmtree(place, ignore_errors=True)
+        record = replace(self.record(twin), inputs=inputs, created=datetime.now(UTC).isoformat(timespec="milliseconds"))
+        for path in record.files:
+            target = place / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.link(self.project.store / twin / path, target)
+        return self.commit(place, record)
+
+    def _is_damaged(self, object: str) -> bool:
+        try:
+            return bool(self.damage(object))
+        except AictlError:
+            return True
 
     def remove(self, object: str) -> None:
         """Take an object out of the store: first out of sight, then off the disk."""
@@ -163,15 +205,17 @@ class Store:
             return []
 
     def _newest(self, objects: list[str], key: str) -> str | None:
-        whole = []
-        for one in objects:
-            try:
-                record = self.record(one)
-            except AictlError:
-                continue  # a damaged record makes nothing up to date
-            if record.key == key:
-                whole.append((record.created, one))
+        # A damaged record makes nothing up to date.
+        whole = [(self.record(one).created, one) for one in objects if self.is_readable(one)]
+        whole = [(created, one) for created, one in whole if self.record(one).key == key]
         return max(whole)[1] if whole else None
+
+
+def way_of(inputs: Sequence[InputRecord]) -> str:
+    """The head of a hash over where each input was found: the name it was asked for by, or else the
+    object or the path itself."""
+    places = [[row.role, row.kind, row.name or row.object or row.path or row.uri] for row in inputs]
+    return hashlib.sha256(json.dumps(places, ensure_ascii=False).encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
 
 def files_below(folder: Path) -> list[Path]:
@@ -181,6 +225,9 @@ def files_below(folder: Path) -> list[Path]:
 
 def listing(folder: Path) -> dict[str, dict[str, Any]]:
     """sha256 and size of every file of a finished folder, by relative path."""
+    for path in folder.rglob("*"):
+        # What a link points at can change without the artifact, which never does.
+        assert not path.is_symlink(), f"{path} is a link, and an artifact holds files alone"
     return {
         path.relative_to(folder).as_posix(): {"sha256": sha256(path), "size": path.stat().st_size}
         for path in files_below(folder)

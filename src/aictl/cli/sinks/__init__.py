@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Literal, Protocol
 
 from aictl.core.events import Event
@@ -31,13 +32,18 @@ class Lazy:
         self._sink: Sink | None = None
 
     def __call__(self, event: Event) -> None:
-        if self._sink is None:
-            self._sink = self._make()
-        self._sink(event)
+        try:
+            if self._sink is None:
+                self._sink = self._make()
+            self._sink(event)
+        except BrokenPipeError:
+            # Nobody watches any more. The work goes on, and its result is all the same.
+            self._sink = _none()
 
     def close(self) -> None:
         if self._sink is not None:
-            self._sink.close()
+            with suppress(BrokenPipeError):
+                self._sink.close()
 
 
 def choose(style: Style) -> Sink:

@@ -27,8 +27,8 @@ command = Command(
     run=run,
     spec=ScaffoldSpec,
     takes=[
-        Takes("model", (OnnxModel, Adapter, Checkpoint), help="the model that the app asks", option=True),
-        Takes("docs", (Dataset,), help="the documents that the app answers from", option=True),
+        Takes("model", (OnnxModel, Adapter, Checkpoint), help="the model that the app asks", option=True, named=True),
+        Takes("docs", (Dataset,), help="the documents that the app answers from", option=True, named=True),
     ],
     makes=(App,),
     extra="app",

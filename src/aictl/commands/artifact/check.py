@@ -14,7 +14,7 @@ from aictl.core.spec import Spec, option
 class CheckSpec(Spec):
     """Which artifacts to check."""
 
-    refs: list[str] = option([], positional=True, help="the artifacts; all of them if none is named")
+    refs: list[str] = option([], positional=True, ref=True, help="the artifacts; all of them if none is named")
 
 
 def run(work: Work[CheckSpec]) -> Table:

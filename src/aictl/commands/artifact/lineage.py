@@ -10,7 +10,7 @@ from aictl.core.spec import Spec, option
 class LineageSpec(Spec):
     """Which artifact."""
 
-    ref: str = option(positional=True, help="the artifact")
+    ref: str = option(positional=True, ref=True, help="the artifact")
 
 
 def run(work: Work[LineageSpec]) -> Document:

@@ -10,7 +10,7 @@ from aictl.core.spec import Spec, option
 class PathSpec(Spec):
     """Which artifact."""
 
-    ref: str = option(positional=True, help="the artifact")
+    ref: str = option(positional=True, ref=True, help="the artifact")
 
 
 def run(work: Work[PathSpec]) -> Document:

@@ -13,7 +13,7 @@ from aictl.core.spec import Spec, option
 class RmSpec(Spec):
     """Which artifacts to remove."""
 
-    refs: list[str] = option(positional=True, min_length=1, help="the artifacts")
+    refs: list[str] = option(positional=True, ref=True, min_length=1, help="the artifacts")
     force: bool = option(False, help="remove them although something was made from them")
 
 

@@ -13,7 +13,7 @@ from aictl.core.spec import Spec, option
 class ShowSpec(Spec):
     """Which artifact, and what of it."""
 
-    ref: str = option(positional=True, help="the artifact")
+    ref: str = option(positional=True, ref=True, help="the artifact")
     get: str | None = option(None, help="print this one value: a dotted path into the record")
 
 
