@@ -1,7 +1,8 @@
 """Decoding through the served int4 model beside PyTorch eager float32, one thread each.
 
 Both are whole programs: a server asked over HTTP, and `transformers` generating in a loop. What is
-compared is the CPU time that each spends per generated token, prompts and HTTP included, in turns.
+compared is the CPU time that each spends per decoded token, HTTP included, in turns: each question is
+asked for one token and for many, and the difference is what decoding the others cost.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 import statistics
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.bench.measure import Pair
@@ -29,12 +31,13 @@ import json, sys, time
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 torch.set_num_threads(1)
-folder, tokens = sys.argv[1], int(sys.argv[2])
+folder = sys.argv[1]
 tokenizer = AutoTokenizer.from_pretrained(folder)
 model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
 print("ready", flush=True)
 for line in sys.stdin:
-    chat = [{"role": "user", "content": json.loads(line)}]
+    question, tokens = json.loads(line)
+    chat = [{"role": "user", "content": question}]
     ids = tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_tensors="pt", return_dict=True)
     with torch.inference_mode():
         out = model.generate(**ids, max_new_tokens=tokens, do_sample=False)
@@ -93,7 +96,7 @@ def measure(place: Path) -> tuple[Pair, dict[str, float]]:
             cwd=workspace, env=environment, stdout=subprocess.PIPE, text=True,
         ) as server,
         subprocess.Popen(
-            [sys.executable, "-c", PEER, folder, str(TOKENS)],
+            [sys.executable, "-c", PEER, folder],
             env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         ) as peer,
     ):  # fmt: skip
@@ -122,27 +125,33 @@ def measure(place: Path) -> tuple[Pair, dict[str, float]]:
 def _ask_server(server: subprocess.Popen[str], url: str) -> float:
     import httpx
 
-    before, tokens = cpu_of(server), 0
-    for question in QUESTIONS:
-        body = {
-            "model": "int4",
-            "messages": [{"role": "user", "content": question}],
-            "max_tokens": TOKENS,
-            "temperature": 0,
-        }
-        tokens += (
-            httpx.post(f"{url}/v1/chat/completions", json=body, timeout=300)
-            .raise_for_status()
-            .json()["usage"]["completion_tokens"]
-        )
-    return (cpu_of(server) - before) / tokens
+    def ask(question: str, limit: int) -> int:
+        chat = [{"role": "user", "content": question}]
+        body = {"model": "int4", "messages": chat, "max_tokens": limit, "temperature": 0}
+        answer = httpx.post(f"{url}/v1/chat/completions", json=body, timeout=300).raise_for_status()
+        return int(answer.json()["usage"]["completion_tokens"])
+
+    return _decoding(server, ask)
 
 
 def _ask_peer(peer: subprocess.Popen[str]) -> float:
-    assert peer.stdin and peer.stdout
-    before, tokens = cpu_of(peer), 0
-    for question in QUESTIONS:
-        peer.stdin.write(json.dumps(question) + "\n")
+    def ask(question: str, limit: int) -> int:
+        assert peer.stdin and peer.stdout
+        peer.stdin.write(json.dumps([question, limit]) + "\n")
         peer.stdin.flush()
-        tokens += int(peer.stdout.readline())
-    return (cpu_of(peer) - before) / tokens
+        return int(peer.stdout.readline())
+
+    return _decoding(peer, ask)
+
+
+def _decoding(process: subprocess.Popen[str], ask: Callable[[str, int], int]) -> float:
+    """CPU seconds per token after the first, over all questions."""
+    spent, tokens = 0.0, 0
+    for question in QUESTIONS:
+        start = cpu_of(process)
+        first = ask(question, 1)
+        middle = cpu_of(process)
+        whole = ask(question, TOKENS)
+        spent += (cpu_of(process) - middle) - (middle - start)
+        tokens += whole - first
+    return spent / tokens

@@ -71,6 +71,13 @@ def test_a_plugin_that_raises_on_import_lists_and_fails_alone(run):
     assert "RuntimeError: no luck" in listed
 
 
+def test_a_plugin_that_exits_on_import_fails_alone(run):
+    plugin(run.site, "leaver", "hw.leave = leaver:command", '"""Leave."""\nprint("bye")\nraise SystemExit(0)\n')
+    done = run("hw", "leave")
+    assert done.returncode == 4 and done.stdout == ""
+    assert "SystemExit" in run("config", "show").stdout
+
+
 def test_a_plugin_whose_module_is_missing_lists(run):
     plugin(run.site, "absent", "hw.absent = absent_module:command")
     assert "is missing" in run("hw", "--help").stdout

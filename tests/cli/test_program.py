@@ -230,3 +230,35 @@ def test_a_document_in_a_pipe_is_paths_and_values(aictl, place, notes):
     assert rows["kind"] == "dataset" and rows["inputs.0.uri"] == str(notes)
     value = aictl("artifact", "show", "docs", "--get", "inputs.0.uri", cwd=place).stdout
     assert value == str(notes) + "\n"
+
+
+def test_words_that_are_empty_or_no_text(aictl, place, notes):
+    empty = aictl("data", "prep", "", cwd=place)
+    assert empty.returncode == 2 and "SOURCES is empty" in empty.stderr
+    odd = aictl("artifact", "show", os.fsdecode(b"\xff"), cwd=place)
+    assert odd.returncode == 3 and "Traceback" not in odd.stderr
+    nothing = aictl("serve", "docs", "--run", cwd=place)
+    assert nothing.returncode == 2 and "--run is given no command" in nothing.stderr
+
+
+def test_closed_streams(place, notes, aictl):
+    aictl("data", "prep", notes, "--name", "docs", cwd=place)
+    program = f"{sys.executable} -m aictl"
+    for line, said in ((f"{program} artifact path docs 2>&-", "docs@1\n"), (f"{program} artifact ls >&-", "")):
+        done = subprocess.run(["bash", "-c", line], cwd=place, capture_output=True, text=True, check=False)
+        assert done.returncode == 0 and done.stdout.endswith(said), done.stderr
+
+
+def test_a_group_alone_shows_its_page_and_is_no_success(aictl, tmp_path):
+    done = aictl("artifact", cwd=tmp_path)
+    assert done.returncode == 2 and done.stdout == "" and "lineage" in done.stderr
+
+
+def test_one_flipped_bit_is_found_and_listed(aictl, place, notes):
+    made = aictl("data", "prep", notes, "--name", "docs", cwd=place)
+    path = Path(made.stdout.strip()) / "train-00000.jsonl"
+    content = bytearray(path.read_bytes())
+    content[100] ^= 1
+    path.write_bytes(content)
+    checked = aictl("artifact", "check", "--json", cwd=place)
+    assert checked.returncode == 6 and json.loads(checked.stdout)[0]["state"] == "damaged"

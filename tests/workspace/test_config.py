@@ -9,7 +9,7 @@ import pytest
 
 from aictl.core.errors import BadRequest
 from aictl.core.spec import Spec, flat_fields, option, result_options
-from aictl.workspace.config import settle
+from aictl.workspace.config import in_force, settle
 
 
 class Inner(Spec):
@@ -74,3 +74,14 @@ def test_a_name_declared_twice_is_an_error():
 
     with pytest.raises(TypeError, match="learning_rate"):
         list(flat_fields(Clash))
+
+
+def test_in_force_reads_every_layer_also_where_something_must_be_typed(tmp_path):
+    class Needs(Spec):
+        what: str = option(positional=True, help="what")
+        max_steps: int = option(10, help="how long")
+
+    path = tmp_path / "aictl.toml"
+    path.write_text("[train]\nmax-steps = 20\n")
+    rows = in_force("train", Needs, toml=path, environment={"AICTL_TRAIN_WHAT": "x"})
+    assert rows == [("what", "x", "AICTL_TRAIN_WHAT"), ("max_steps", 20, str(path))]

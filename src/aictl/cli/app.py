@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import signal
 import sys
 import traceback
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -42,7 +44,7 @@ class RootGroup(LazyGroup):
 
 def build() -> LazyGroup:
     """The command tree of what is installed now."""
-    app = typer.Typer(cls=RootGroup, no_args_is_help=True, pretty_exceptions_enable=False)
+    app = typer.Typer(cls=RootGroup, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
     app.callback()(lambda: None)
     group = typer.main.get_command(app)
     assert isinstance(group, RootGroup)
@@ -61,12 +63,24 @@ def main() -> None:
     # itself (measured on two busy cores: 4 times the CPU time, 3 times the wall time).
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     sparing.begin()
+    _have_streams()
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGINT, _interrupt)
     try:
         build()(prog_name="aictl")
     except Interrupted as error:  # between the parser and a command there is little to interrupt
         sys.exit(error.exit_code)
+
+
+def _have_streams() -> None:
+    """A closed stdout or stderr (``>&-``) takes what is written and loses it; a name that is no UTF-8
+    comes out as the bytes it is."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  (for as long as we run)
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="surrogateescape")
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

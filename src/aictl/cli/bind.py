@@ -22,6 +22,7 @@ from aictl.cli.execute import Common, execute
 from aictl.core.artifact import Artifact
 from aictl.core.command import Command, Takes
 from aictl.core.doors import Clash, Door, docstring
+from aictl.core.errors import BadRequest
 from aictl.core.spec import flat_fields, is_positional, nested, takes_rest
 
 _MAKING = "Artifact"
@@ -85,6 +86,8 @@ def _rest_taking(name: str | None) -> type[TyperCommand]:
         def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
             if flag in args:
                 at = args.index(flag)
+                if not "".join(args[at + 1 :]).strip():
+                    raise BadRequest(f"{flag} is given no command", cure="is a variable unset?")
                 args = [*args[:at], *(word for one in args[at + 1 :] for word in (flag, one))]
             return super().parse_args(ctx, args)
 

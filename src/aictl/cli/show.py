@@ -39,7 +39,7 @@ def _show(answer: Answer | None, *, as_json: bool) -> int:
         _draw(answer)
     else:
         _tabbed(answer)
-    return 0
+    return answer.status if isinstance(answer, Table) else 0
 
 
 def cell(value: Any) -> str:

@@ -15,12 +15,13 @@ from typing import Any
 @dataclass(frozen=True)
 class Table:
     """Rows of plain values under named columns. ``styles`` colours words of a column on a
-    terminal, such as ``{"state": {"stale": "yellow"}}``."""
+    terminal, such as ``{"state": {"stale": "yellow"}}``. ``status`` is the exit status."""
 
     columns: Sequence[str]
     rows: Iterable[Sequence[Any]]
     title: str | None = None
     styles: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    status: int = 0
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -59,8 +59,9 @@ class Door:
         """
         module, _, attribute = self.target.partition(":")
         try:
-            return getattr(importlib.import_module(module), attribute)
-        except Exception as error:
+            with redirect_stdout(sys.stderr):  # stdout belongs to the result
+                return getattr(importlib.import_module(module), attribute)
+        except (Exception, SystemExit) as error:
             raise ExtraMissing(
                 f"'{self.name}' from {self.distribution} {self.version} cannot be loaded: "
                 f"{type(error).__name__}: {error}",
@@ -85,7 +86,8 @@ class Clash:
     def load(self) -> Any:
         raise BadRequest(
             f"'{self.name}' is offered by {' and by '.join(self.distributions)}",
-            cure=f"pip uninstall {self.distributions[-1]}, or ask its authors for another name",
+            cure=f"pip uninstall {next((one for one in self.distributions if one != 'aictl'), 'one of them')}, "
+            "or ask its authors for another name",
         )
 
 

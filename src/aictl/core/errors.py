@@ -25,11 +25,12 @@ class AictlError(Exception):
     """Base of the family: a message for a person, a cure, and an exit code for a shell."""
 
     exit_code = 70
+    usual_cure: str | None = None
 
     def __init__(self, message: str, *, cure: str | None = None) -> None:
         super().__init__(message)
         self.message = message
-        self.cure = cure
+        self.cure = cure or self.usual_cure
 
 
 class WorkFailed(AictlError):
@@ -78,6 +79,7 @@ class Damaged(AictlError):
     """An artifact or a download differs from what its record promises."""
 
     exit_code = 6
+    usual_cure = "`aictl artifact check` names what is damaged; the command that made it makes it again with --force"
 
 
 class TryLater(AictlError):

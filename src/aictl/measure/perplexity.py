@@ -18,9 +18,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from aictl.artifacts.dataset import Dataset
-from aictl.core.errors import BadInput, BadRequest
+from aictl.core.errors import BadInput, BadRequest, WorkFailed
 from aictl.core.events import Events, silent
 from aictl.inference.generator import TextGenerator
+
+MAX_LOSS = 700.0  # nats per token; the exponential of more is no float, and a guess is about 11
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,10 @@ def heldout(
 def perplexity(
     generator: TextGenerator, windows: Sequence[Window], *, events: Events = silent, task: str = "measure perplexity"
 ) -> float:
-    """exp of the mean negative log-likelihood (natural logarithm) of the predicted tokens."""
+    """exp of the mean negative log-likelihood (natural logarithm) of the predicted tokens.
+
+    Raises :class:`WorkFailed` if it is no number: a model whose logits are not finite.
+    """
     total = sum(window.predicted for window in windows)
     loss, done = 0.0, 0
     events.started(task, total=total, unit="tokens")
@@ -71,6 +76,8 @@ def perplexity(
         done += window.predicted
         events.advanced(task, done)
     events.finished(task)
+    if not loss / total < MAX_LOSS:
+        raise WorkFailed(f"the model predicts nothing: its loss is {loss / total:.4g} nats per token")
     return math.exp(loss / total)
 
 

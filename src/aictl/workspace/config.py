@@ -73,6 +73,35 @@ def settle(
     Raises :class:`BadRequest` naming every bad value and its source.
     """
     fields = {path[-1]: (path, field) for path, field in flat_fields(spec)}
+    values, origin, problems = _layers(command, spec, given, toml, environment)
+    tree: dict[str, Any] = {}
+    for name, value in values.items():
+        place = tree
+        for step in fields[name][0][:-1]:
+            place = place.setdefault(step, {})
+        place[name] = value
+    settled: Spec | None = None
+    try:
+        settled = spec.model_validate(tree)
+    except ValidationError as error:
+        problems += [_problem(row, origin) for row in error.errors()]
+    if problems or settled is None:
+        raise BadRequest(
+            problems[0] if len(problems) == 1 else "bad options:\n  " + "\n  ".join(problems),
+            cure=f"aictl {command.replace('.', ' ')} --help",
+        )
+    return Settings(settled, {name: origin.get(name, "default") for name in fields})
+
+
+def _layers(
+    command: str,
+    spec: type[Spec],
+    given: Mapping[str, Any],
+    toml: Path | None,
+    environment: Mapping[str, str] | None,
+) -> tuple[dict[str, Any], dict[str, str], list[str]]:
+    """What the layers above the defaults set, from where, and what is wrong with their names."""
+    fields = {path[-1]: (path, field) for path, field in flat_fields(spec)}
     values: dict[str, Any] = {}
     origin: dict[str, str] = {}
     problems: list[str] = []
@@ -97,24 +126,7 @@ def settle(
 
     for name, value in given.items():
         values[name], origin[name] = value, flag(name)
-
-    tree: dict[str, Any] = {}
-    for name, value in values.items():
-        place = tree
-        for step in fields[name][0][:-1]:
-            place = place.setdefault(step, {})
-        place[name] = value
-    settled: Spec | None = None
-    try:
-        settled = spec.model_validate(tree)
-    except ValidationError as error:
-        problems += [_problem(row, origin) for row in error.errors()]
-    if problems or settled is None:
-        raise BadRequest(
-            problems[0] if len(problems) == 1 else "bad options:\n  " + "\n  ".join(problems),
-            cure=f"aictl {command.replace('.', ' ')} --help",
-        )
-    return Settings(settled, {name: origin.get(name, "default") for name in fields})
+    return values, origin, problems
 
 
 def flag(name: str) -> str:
@@ -176,24 +188,24 @@ def in_force(
 
     Raises :class:`BadRequest` for a bad value, like the run that would meet it.
     """
-    required = {path[-1]: None for path, field in flat_fields(spec) if field.is_required()}
+    required = {path[-1] for path, field in flat_fields(spec) if field.is_required()}
     if not required:
         settings = settle(command, spec, {}, toml=toml, environment=environment)
         values = flat_values(settings.spec)
         return [InForce(name, values[name], origin) for name, origin in settings.origin.items()]
+    # What has to be typed is not there to be checked, so the rest stands as it was set.
+    values, origins, problems = _layers(command, spec, {}, toml, environment)
+    if problems:
+        raise BadRequest("\n  ".join(problems))
     rows = []
-    table = table_of(read_toml(toml), command) if toml else {}
     for path, field in flat_fields(spec):
         name = path[-1]
-        if name in required:
-            origin = f"{toml}" if name in table else "the command line"
-            rows.append(InForce(name, table.get(name), origin))
-        else:
-            rows.append(
-                InForce(
-                    name,
-                    table.get(name, field.get_default(call_default_factory=True)),
-                    f"{toml}" if name in table else "default",
-                )
-            )
+        value = (
+            values[name]
+            if name in values
+            else None
+            if name in required
+            else field.get_default(call_default_factory=True)
+        )
+        rows.append(InForce(name, value, origins.get(name, "the command line" if name in required else "default")))
     return rows

@@ -60,7 +60,7 @@ class Journal:
         with suppress(OSError):
             if self._file is None and self.path:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
-                self._file = self.path.open("a", encoding="utf-8", buffering=1)
+                self._file = self.path.open("a", encoding="utf-8", errors="backslashreplace", buffering=1)
                 for old in sorted(self.path.parent.glob("*.jsonl"))[:-KEPT_FILES]:
                     old.unlink(missing_ok=True)
                 self._write(

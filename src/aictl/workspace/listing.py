@@ -104,7 +104,7 @@ def artifact_path(root: Path, ref: str) -> Document:
 
 
 def check_artifacts(root: Path, named: Sequence[str], events: Events) -> Table:
-    """Re-hash artifacts. Raises :class:`Damaged` naming every file that differs."""
+    """Re-hash artifacts and name every file that differs; the exit status is then that of ``Damaged``."""
     runner, _ = _opened(root, events)
     store = runner.store
     assert store
@@ -124,12 +124,13 @@ def check_artifacts(root: Path, named: Sequence[str], events: Events) -> Table:
         rows.append((label, state, size, "; ".join(wrong or edits)))
         events.advanced("check", number)
     events.finished("check")
+    for one in damage:
+        events.noted(one, "warning")
     if damage:
-        raise Damaged(
-            "\n  ".join([f"{len(damage)} of the files checked are damaged:", *damage]),
-            cure="make the artifact again with --force, or remove it with `aictl artifact rm`",
-        )
-    return Table(("artifact", "state", "size", "about"), rows, styles={"state": {"whole": "green", "edited": "cyan"}})
+        events.noted(f"{len(damage)} damaged; {Damaged.usual_cure}", "warning")
+    styles = {"state": {"whole": "green", "edited": "cyan", "damaged": "red"}}
+    status = Damaged.exit_code if damage else 0
+    return Table(("artifact", "state", "size", "about"), rows, styles=styles, status=status)
 
 
 def show_config(root: Path | None, only: str, *, changed: bool) -> Table:

@@ -6,6 +6,7 @@ locked. The file says who holds it, for the message of whoever waits.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from collections.abc import Callable, Iterator
@@ -35,8 +36,15 @@ def exclusive(path: Path, waiting: Callable[[str], None]) -> Iterator[None]:
 
 @contextmanager
 def shared(path: Path) -> Iterator[None]:
-    """Hold a lock together with others who use the same thing."""
-    descriptor = _open(path)
+    """Hold a lock together with others who use the same thing. Where this user may not write, nobody
+    who may is held off: a workspace on a read-only volume can be served from."""
+    try:
+        descriptor = _open(path)
+    except OSError as error:
+        if error.errno not in (errno.EROFS, errno.EACCES):
+            raise
+        yield
+        return
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH)
         yield

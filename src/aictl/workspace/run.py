@@ -28,7 +28,7 @@ from aictl.core import extras
 from aictl.core.answer import Answer, Stream
 from aictl.core.artifact import Artifact, InputRecord, Record, Source
 from aictl.core.command import Command, Work
-from aictl.core.errors import BadRequest, NotFound, TryLater, WorkFailed
+from aictl.core.errors import BadRequest, Damaged, NotFound, TryLater, WorkFailed
 from aictl.core.events import Events
 from aictl.core.spec import Spec, result_options
 from aictl.workspace import journal, locks, machine, refs
@@ -136,6 +136,7 @@ class Runner:
                     if done := self._done(again):
                         return done
                     held.enter_context(self._in_use(again.rows))
+                self._require_whole(again.rows)
                 if again.key == plan.key:
                     with self._told(book):
                         return self._make(again)
@@ -176,6 +177,17 @@ class Runner:
             outcome = self._keep(object, request.name, up_to_date=False)
         shutil.rmtree(place, ignore_errors=True)
         return outcome
+
+    def _require_whole(self, rows: Sequence[InputRecord]) -> None:
+        """Nothing may be made from damaged inputs; files that were read before are known by their marks."""
+        for row in rows:
+            if row.object and self.store:
+                folder = self.store.project.store / row.object
+                for path, entry in self.store.record(row.object).files.items():
+                    if self.digests(folder / path) != entry["sha256"]:
+                        raise Damaged(f"{row.kind} '{row.name or row.id[:12]}': {path} is not what was made")
+        if self.store:
+            self.digests.save()
 
     def _require_unchanged(self, rows: Sequence[InputRecord]) -> None:
         """A raw source that was edited while it was read would be kept under what it was before."""
@@ -245,6 +257,7 @@ class Runner:
         root = self.project.root if self.project else None
         nowhere = Path(os.devnull)
         work: Work[Any] = Work(plan.request.spec, plan.inputs, nowhere, nowhere, self.events, root)
+        self._require_whole(plan.rows)
         if isinstance(result := command.run(work), Stream):
             # A stream does its work while it is read, so its inputs are in use until it ends.
             result = replace(result, pieces=self._holding(plan.rows, result.pieces))
@@ -254,6 +267,8 @@ class Runner:
     # Inputs
 
     def _input(self, role: str, kinds: Sequence[type[Any]], text: str) -> tuple[Artifact | Source, InputRecord]:
+        if not text.strip():
+            raise BadRequest(f"{role.upper()} is empty", cure="is a variable unset?")
         artifact_kinds = [kind for kind in kinds if issubclass(kind, Artifact)]
         raw = any(issubclass(kind, Source) for kind in kinds)
         if artifact_kinds and self.store and not (raw and _is_raw(text)):
@@ -280,7 +295,7 @@ class Runner:
             "inputs": [[row.role, row.kind, row.id] for row in rows],
             "names": [[take.role, self._label(rows, take.role)] for take in request.command.takes if take.named],
         }
-        return hashlib.sha256(json.dumps(identity, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
     def _label(self, rows: Sequence[InputRecord], role: str) -> list[str]:
         """What an input is called, for a command whose result says its name."""
@@ -342,7 +357,8 @@ class Runner:
                 if free:
                     shutil.rmtree(place / "made", ignore_errors=True)
                     scratch = place / "scratch"
-                    if not scratch.is_dir() or time.time() - scratch.stat().st_mtime > SCRATCH_KEPT_S:
+                    old = not scratch.is_dir() or time.time() - scratch.stat().st_mtime > SCRATCH_KEPT_S
+                    if old or not any(scratch.iterdir()):
                         shutil.rmtree(place, ignore_errors=True)
 
 
@@ -363,5 +379,6 @@ def _is_raw(text: str) -> bool:
     """Whether a word can only mean raw input: a scheme, or a path to what is no artifact."""
     path = Path(text)
     reference = path.suffix == ".ref" and path.parent.parent.name == "artifacts"
-    artifact = reference or (path / "artifact.json").exists()
-    return ":" in text.partition("/")[0] or (path.exists() and not artifact)
+    # os.path says False where nobody may look; pathlib raises.
+    artifact = reference or os.path.exists(path / "artifact.json")  # noqa: PTH110
+    return ":" in text.partition("/")[0] or (os.path.lexists(path) and not artifact)

@@ -36,13 +36,13 @@ class Lazy:
             if self._sink is None:
                 self._sink = self._make()
             self._sink(event)
-        except BrokenPipeError:
+        except OSError:
             # Nobody watches any more. The work goes on, and its result is all the same.
             self._sink = _none()
 
     def close(self) -> None:
         if self._sink is not None:
-            with suppress(BrokenPipeError):
+            with suppress(OSError):
                 self._sink.close()
 
 
