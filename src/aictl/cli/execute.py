@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 from aictl.cli import sparing
 from aictl.cli.show import show
@@ -21,8 +21,7 @@ from aictl.workspace import config, project
 from aictl.workspace.run import Outcome, Plan, Request, Runner
 
 
-@dataclass(frozen=True)
-class Common:
+class Common(NamedTuple):
     """The options that every command has."""
 
     name: str | None

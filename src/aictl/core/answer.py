@@ -8,24 +8,22 @@ text on as it comes.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(NamedTuple):
     """Rows of plain values under named columns. ``styles`` colours words of a column on a
     terminal, such as ``{"state": {"stale": "yellow"}}``. ``status`` is the exit status."""
 
     columns: Sequence[str]
     rows: Iterable[Sequence[Any]]
     title: str | None = None
-    styles: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    styles: Mapping[str, Mapping[str, str]] = MappingProxyType({})
     status: int = 0
 
 
-@dataclass(frozen=True)
-class Document:
+class Document(NamedTuple):
     """A JSON object: aligned keys and values on a terminal, a dotted path and its value a line in a
     pipe. ``text`` replaces both where one value is the whole answer; ``drawn`` replaces the first
     where a better picture exists, such as a lineage as a tree, and ``table`` the second."""
@@ -36,8 +34,7 @@ class Document:
     table: Table | None = None
 
 
-@dataclass(frozen=True)
-class Stream:
+class Stream(NamedTuple):
     """Text that arrives in pieces. The generator's return value is the exit status.
 
     With ``--json`` the whole text becomes ``{key: text}``; where ``live`` is set the first piece

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 from aictl.core.answer import Answer
 from aictl.core.artifact import Artifact, Source
@@ -27,8 +27,7 @@ class NoOptions(Spec):
     """The settings of a command that has none."""
 
 
-@dataclass(frozen=True)
-class Takes:
+class Takes(NamedTuple):
     """One input: the role it plays, the kinds it may be, and how it stands on the command line.
 
     ``kinds`` are artifact classes, and :class:`Source` where raw files, ``pkg:`` and ``hf:`` may

@@ -6,10 +6,9 @@ they had, and every input, as its name stands now, is fresh and has the id it ha
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from aictl.core.artifact import InputRecord
 from aictl.core.errors import AictlError
@@ -76,8 +75,7 @@ class Freshness:
         return None if None in reasons else f"{row.kind} {row.id[:12]} is stale: {reasons[0]}"
 
 
-@dataclass(frozen=True)
-class Node:
+class Node(NamedTuple):
     """One thing in a lineage: an artifact, or a raw source at its end."""
 
     kind: str
@@ -87,7 +85,7 @@ class Node:
     summary: str
     stale: str | None
     role: str
-    inputs: list[Node] = field(default_factory=list)
+    inputs: Sequence[Node] = ()
 
     def to_json(self) -> dict[str, Any]:
         value: dict[str, Any] = {"role": self.role} if self.role else {}

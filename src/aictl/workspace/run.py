@@ -19,10 +19,10 @@ import tempfile
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from aictl.core import extras
 from aictl.core.answer import Answer, Stream
@@ -53,8 +53,7 @@ class Request:
     force: bool = False
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """What a request comes to: its inputs, its key, and the object that already answers it. A
     ``twin`` answers it too and was made from other inputs of the same content."""
 
@@ -66,8 +65,7 @@ class Plan:
     twin: str | None
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What came of a request: an artifact in the store and its path, or an answer."""
 
     artifact: Artifact | None = None
@@ -260,7 +258,7 @@ class Runner:
         self._require_whole(plan.rows)
         if isinstance(result := command.run(work), Stream):
             # A stream does its work while it is read, so its inputs are in use until it ends.
-            result = replace(result, pieces=self._holding(plan.rows, result.pieces))
+            result = result._replace(pieces=self._holding(plan.rows, result.pieces))
         assert not isinstance(result, Artifact), f"{plan.request.path} declares no kind that it makes"
         return Outcome(answer=result)
 
