@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from tests.bench import decode, startup
+from tests.bench.measure import Pair
 
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 HEAD = """# Benchmarks
@@ -24,11 +25,8 @@ def main() -> int:
         place = Path(name)
         lines = [HEAD.format(machine=_machine()), "## Starting up, CPU milliseconds\n"]
         lines += ["| what | peer | ours | peer's | ours / peer's | goal |", "|---|---|---|---|---|---|"]
-        for what, peer, pair, goal in startup.measure(place):
-            ratio = f"**{pair.ratio:.2f}** ({pair.low:.2f}–{pair.high:.2f})"
-            lines.append(
-                f"| {what} | {peer} | {pair.ours_s * 1e3:.0f} | {pair.theirs_s * 1e3:.0f} | {ratio} | {goal} |"
-            )
+        for row in startup.measure(place):
+            lines.append(f"| {row.what} | {row.peer} | {_figures(row.figures)} | {row.goal} |")
             print(lines[-1])
         pair, cost = decode.measure(Path(os.environ.get("AICTL_BENCH_FOLDER", place)))
         lines += ["", "## Decoding, SmolLM2-135M-Instruct, one thread each, CPU milliseconds per token\n"]
@@ -46,6 +44,13 @@ def main() -> int:
         )
         PAGE.write_text("\n".join(lines) + "\n", "utf-8")
     return 0
+
+
+def _figures(pair: Pair | str) -> str:
+    if isinstance(pair, str):
+        return f"– | – | {pair}"
+    ratio = f"**{pair.ratio:.2f}** ({pair.low:.2f}–{pair.high:.2f})"
+    return f"{pair.ours_s * 1e3:.0f} | {pair.theirs_s * 1e3:.0f} | {ratio}"
 
 
 def _machine() -> str:
