@@ -73,11 +73,32 @@ def test_a_cut_off_answer_is_said(chat_model):
     assert any("cut off after 3 tokens" in note for note in notes)
 
 
+def test_what_was_used_is_told_at_the_end(chat_model):
+    def ended(**options: object) -> dict:
+        pieces = generate(chat_model, "hi", GenerateSpec(**options), silent)
+        while True:
+            try:
+                next(pieces)
+            except StopIteration as end:
+                return end.value
+
+    cut = ended(max_tokens=5)
+    prompt = len("<|user|>hi<|assistant|>")  # a token a byte
+    usage = {"prompt_tokens": prompt, "completion_tokens": 5, "total_tokens": prompt + 5}
+    assert cut == {"model": "tiny", "finish_reason": "length", "usage": usage}
+    text = said(chat_model, "hi", max_tokens=20)
+    stopped = ended(max_tokens=20, stop=[text[5:7]])
+    assert stopped["finish_reason"] == "stop" and stopped["usage"]["completion_tokens"] < 20
+
+
 @pytest.mark.slow
 def test_the_program_takes_its_prompt_as_an_argument_or_from_stdin(chat_workspace, aictl):
     asked = ["generate", "tiny", "--max-tokens", "8"]
     given = aictl(*asked, "hi", cwd=chat_workspace)
     assert given.returncode == 0, given.stderr
     piped = aictl(*asked, "--json", cwd=chat_workspace, stdin="hi\n")
-    assert given.stdout == json.loads(piped.stdout)["text"] + "\n" != "\n"
+    answer = json.loads(piped.stdout)
+    assert list(answer) == ["text", "model", "finish_reason", "usage"]
+    assert (answer["model"], answer["finish_reason"], answer["usage"]["completion_tokens"]) == ("tiny", "length", 8)
+    assert given.stdout == answer["text"] + "\n" != "\n"
     assert aictl(*asked, cwd=chat_workspace, stdin="").returncode == 2

@@ -153,11 +153,12 @@ def _stream(stream: Stream, as_json: bool) -> int:
         try:
             piece = next(pieces)
         except StopIteration as ended:
+            facts = ended.value if isinstance(ended.value, Mapping) else {}
             if as_json and not stream.live:
-                _json({stream.key: "".join(kept)})
+                _json({stream.key: "".join(kept), **facts})
             elif not as_json and kept and not kept[-1].endswith("\n"):
                 sys.stdout.write("\n")
-            return int(ended.value or 0)
+            return 0 if facts else int(ended.value or 0)
         if not as_json:
             sys.stdout.write(piece)
             sys.stdout.flush()

@@ -35,13 +35,15 @@ class Document(NamedTuple):
 
 
 class Stream(NamedTuple):
-    """Text that arrives in pieces. The generator's return value is the exit status.
+    """Text that arrives in pieces. The generator returns the exit status, or, having ended well,
+    what there is to say of the whole text.
 
-    With ``--json`` the whole text becomes ``{key: text}``; where ``live`` is set the first piece
-    alone does, at once, because the command goes on running (a server that says where it is).
+    With ``--json`` the whole text becomes ``{key: text}``, and what is said of it stands beside it;
+    where ``live`` is set the first piece alone does, at once, because the command goes on running
+    (a server that says where it is).
     """
 
-    pieces: Generator[str, None, int]
+    pieces: Generator[str, None, int | Mapping[str, Any]]
     key: str = "text"
     live: bool = False
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Generator
 from contextlib import closing
+from typing import Any
 
 from aictl.artifacts.adapter import Adapter
 from aictl.core.artifact import Artifact
@@ -16,8 +17,11 @@ from aictl.inference.generator import Sampling, TextGenerator
 from aictl.inference.load import load
 
 
-def generate(artifact: Artifact, prompt: str, spec: GenerateSpec, events: Events) -> Generator[str, None, int]:
-    """Yields the answer in pieces; returns the exit status 0.
+def generate(
+    artifact: Artifact, prompt: str, spec: GenerateSpec, events: Events
+) -> Generator[str, None, dict[str, Any]]:
+    """Yields the answer in pieces; returns the model, why it ended and how many tokens it took, in
+    the words of OpenAI's API.
 
     Raises :class:`BadRequest` for an empty prompt, one that fills the model's context, and
     instructions for a model that knows no chats; and what loading the model raises.
@@ -41,7 +45,8 @@ def generate(artifact: Artifact, prompt: str, spec: GenerateSpec, events: Events
     events.noted(f"{piece.tokens} tokens in {seconds:.2f} s, after a prompt of {len(ids)}", "detail")
     if piece.finish_reason == "length":
         events.noted(f"cut off after {piece.tokens} tokens; --max-tokens sets how many there may be")
-    return 0
+    usage = {"prompt_tokens": len(ids), "completion_tokens": piece.tokens, "total_tokens": len(ids) + piece.tokens}
+    return {"model": artifact.label, "finish_reason": piece.finish_reason, "usage": usage}
 
 
 def _knows_chats(artifact: Artifact) -> bool:

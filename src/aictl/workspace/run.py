@@ -308,7 +308,7 @@ class Runner:
 
     # Around a run
 
-    def _holding(self, rows: Sequence[InputRecord], pieces: Generator[str, None, int]) -> Generator[str, None, int]:
+    def _holding(self, rows: Sequence[InputRecord], pieces: Generator[str, None, Any]) -> Generator[str, None, Any]:
         folder = self.project.journal if self.project else None
         with self._in_use(rows), journal.Journal(folder, "stream"):
             return (yield from pieces)
