@@ -26,7 +26,9 @@ def cpu_s(command: Sequence[str], *, cwd: Path, environment: dict[str, str] | No
     process = subprocess.Popen(
         list(command),
         cwd=cwd,
-        env={**os.environ, **(environment or {})},
+        # As installed: a program whose modules are compiled anew at every start is another program.
+        env={name: text for name, text in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        | (environment or {}),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

@@ -34,7 +34,7 @@ class Bench:
             self.ran.append(path)
             return command.run(work)
 
-        watched = Command(**{**command.__dict__, "run": counted})
+        watched = command._replace(run=counted)
         request = Request(path, watched, command.spec(**spec), {role: tuple(map(str, refs))}, name=name, **more)
         return self.runner().run(request)
 

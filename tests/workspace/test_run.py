@@ -75,7 +75,7 @@ def test_a_raised_revision_makes_it_again(bench, write):
 
     source = write("a.txt", "one two")
     bench.count(source)
-    raised = Command(**{**COUNT.__dict__, "revision": 2})
+    raised = COUNT._replace(revision=2)
     assert not bench.run(raised, [source], path="count").up_to_date
 
 
@@ -168,7 +168,7 @@ def test_two_who_make_the_same_make_it_once(bench, write):
         time.sleep(0.5)
         return COUNT.run(work)
 
-    command = Command(**{**COUNT.__dict__, "run": slowly})
+    command = COUNT._replace(run=slowly)
     outcomes = []
     first = threading.Thread(target=lambda: outcomes.append(bench.run(command, [source], "a", path="count")))
     first.start()
@@ -193,7 +193,7 @@ from pathlib import Path
 def dies(work):
     (work.folder / "half").write_text("x")
     os.kill(os.getpid(), signal.SIGKILL)
-command = Command(**{{**COUNT.__dict__, "run": dies}})
+command = COUNT._replace(run=dies)
 request = Request("count", command, COUNT.spec(), {{"sources": ({str(source)!r},)}}, name="a")
 Runner(Project(Path({str(project.root)!r})), silent).run(request)
 """
@@ -211,7 +211,7 @@ def test_a_missing_extra_is_said_before_the_work(bench, write):
 
     extras.EXTRAS["never"] = ("no_such_module_anywhere",)
     try:
-        command = Command(**{**COUNT.__dict__, "extra": "never"})
+        command = COUNT._replace(extra="never")
         with pytest.raises(ExtraMissing) as caught:
             bench.run(command, [write("a.txt", "x")])
         assert "pip install 'aictl[never]'" in caught.value.cure and bench.ran == []
@@ -277,7 +277,7 @@ def test_a_source_that_is_edited_while_it_is_read_is_not_kept(bench, write, proj
         return made
 
     with pytest.raises(TryLater, match="changed while it was read"):
-        bench.run(Command(**{**COUNT.__dict__, "run": edited}), [source], path="count")
+        bench.run(COUNT._replace(run=edited), [source], path="count")
     assert not list(project.store.rglob("artifact.json"))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
@@ -35,7 +34,6 @@ class Common(NamedTuple):
 
 
 # What a failure is shown by, since it comes up through Typer: set when a command begins.
-@dataclass
 class Running:
     """How the command that runs now wants its errors shown."""
 

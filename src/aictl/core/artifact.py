@@ -15,9 +15,9 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from aictl.core.answer import Answer, Document
 from aictl.core.errors import Damaged, NotFound
@@ -41,8 +41,7 @@ class Source:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class InputRecord:
+class InputRecord(NamedTuple):
     """One input of an artifact: another artifact or a raw source.
 
     Of an artifact, ``kind`` and ``id``, the store's ``object`` it was, and the ``name`` it was asked
@@ -57,11 +56,10 @@ class InputRecord:
     object: str | None = None
     uri: str | None = None
     path: str | None = None
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any] = {}
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """Everything known about how an artifact came to be. Only ``kind``, ``id``, ``key`` and
     ``files`` have consequences; the rest is for people and reports."""
 
@@ -77,8 +75,8 @@ class Record:
     summary: str
     created: str
     seconds: float
-    packages: Mapping[str, str] = field(default_factory=dict)
-    machine: Mapping[str, Any] = field(default_factory=dict)
+    packages: Mapping[str, str] = {}
+    machine: Mapping[str, Any] = {}
     schema: int = SCHEMA
 
     @property
@@ -86,7 +84,8 @@ class Record:
         return sum(entry["size"] for entry in self.files.values())
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n"
+        values = {**self._asdict(), "inputs": [row._asdict() for row in self.inputs]}
+        return json.dumps(values, indent=1, ensure_ascii=False) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> Record:

@@ -11,7 +11,6 @@ is the command's path::
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
@@ -44,8 +43,7 @@ class Takes(NamedTuple):
     named: bool = False
 
 
-@dataclass(frozen=True)
-class Work(Generic[S]):
+class Work(NamedTuple, Generic[S]):
     """Everything a command's ``run`` is handed.
 
     ``inputs`` holds one Artifact or Source per role, a tuple for roles that take many, None for
@@ -62,8 +60,7 @@ class Work(Generic[S]):
     workspace: Path | None
 
 
-@dataclass(frozen=True)
-class Command:
+class Command(NamedTuple):
     """A verb at the door: what it takes, what it makes, and the function that does it.
 
     ``makes`` is empty for a command that answers; its ``run`` then returns an ``Answer`` or None.

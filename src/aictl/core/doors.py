@@ -15,25 +15,22 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import redirect_stdout, suppress
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from aictl.core.errors import BadRequest, ExtraMissing, NotFound
 
 COMMANDS = "aictl.commands"
 KINDS = "aictl.artifacts"
 
-_DOCSTRING = re.compile(
-    r"""\A(?:\s*\#[^\n]*\n|\s)*(?P<literal>[rR]?(?P<quote>\"{3}|'{3}|"|').*?(?<!\\)(?P=quote))""", re.S
-)
+# Compiled when the first page of help is shown: most commands show none.
+_DOCSTRING = r"""(?s)\A(?:\s*\#[^\n]*\n|\s)*(?P<literal>[rR]?(?P<quote>\"{3}|'{3}|"|').*?(?<!\\)(?P=quote))"""
 _HEAD_BYTES = 8192
 
 
-@dataclass(frozen=True)
-class Door:
+class Door(NamedTuple):
     """One entry point: its name, ``module:attribute``, and the distribution that brings it."""
 
     name: str
@@ -69,8 +66,7 @@ class Door:
             ) from error
 
 
-@dataclass(frozen=True)
-class Clash:
+class Clash(NamedTuple):
     """A name that two distributions offer, so that neither may have it."""
 
     name: str
@@ -165,7 +161,7 @@ def docstring(module: str) -> str | None:
             head = file.read(_HEAD_BYTES)
     except OSError:
         return None
-    found = _DOCSTRING.match(head)
+    found = re.match(_DOCSTRING, head)
     try:
         return str(ast.literal_eval(found["literal"])) if found else ""
     except (SyntaxError, ValueError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +71,8 @@ def show_artifact(root: Path, ref: str, events: Events, *, get: str | None) -> D
         **({"stale_because": because} if because else {}),
         "path": str(store.path(found.object)),
         "summary": record.summary,
-        **{key: inner for key, inner in asdict(record).items() if key not in ("kind", "summary", "schema", "files")},
-        "inputs": [{key: inner for key, inner in asdict(row).items() if inner} for row in record.inputs],
+        **{key: inner for key, inner in record._asdict().items() if key not in ("kind", "summary", "schema", "files")},
+        "inputs": [{key: inner for key, inner in row._asdict().items() if inner} for row in record.inputs],
     }
     if edits := artifact.edits():
         value["edits"] = edits

@@ -7,7 +7,7 @@
     .aictl/work/KEY/           what is being made, and what an interrupted run left to go on from
     .aictl/lock                held together by whoever looks artifacts up and names them, and
                                alone by whoever removes any
-    .aictl/locks/  .aictl/journal/  .aictl/digests.db
+    .aictl/locks/  .aictl/journal/  .aictl/digests
 
 A workspace is a local POSIX folder: renames are atomic and file locks are real.
 """
@@ -50,7 +50,7 @@ class Project:
         self.locks = self.state / "locks"
         self.lock = self.state / "lock"
         self.journal = self.state / "journal"
-        self.digests = self.state / "digests.db"
+        self.digests = self.state / "digests"
 
 
 def find(start: Path | None = None) -> Project | None:

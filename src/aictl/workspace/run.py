@@ -19,7 +19,6 @@ import tempfile
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -41,14 +40,13 @@ from aictl.workspace.store import Store, listing, way_of
 SCRATCH_KEPT_S = 14 * 24 * 3600  # what an interrupted run left is kept this long for its resumption
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """One command to run: its path, its settled spec, and a tuple of refs for each role."""
 
     path: str
     command: Command
     spec: Spec
-    refs: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    refs: Mapping[str, Sequence[str]] = {}
     name: str | None = None
     force: bool = False
 

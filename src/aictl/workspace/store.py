@@ -12,7 +12,6 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -144,7 +143,7 @@ class Store:
         """The artifact of ``twin`` once more, as made from other inputs of the same content, so that
         it follows them. Its files are shared on disk; ``place`` is where it is put together."""
         shutil.rmtree(place, ignore_errors=True)
-        record = replace(self.record(twin), inputs=inputs, created=datetime.now(UTC).isoformat(timespec="milliseconds"))
+        record = self.record(twin)._replace(inputs=inputs, created=datetime.now(UTC).isoformat(timespec="milliseconds"))
         for path in record.files:
             target = place / path
             target.parent.mkdir(parents=True, exist_ok=True)
