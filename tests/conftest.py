@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -47,6 +48,73 @@ def aictl() -> Callable[..., subprocess.CompletedProcess[str]]:
         )
 
     return run
+
+
+@pytest.fixture
+def places(tmp_path) -> Callable[[str], tuple[Path, Path]]:
+    """The folder and the scratch that a verb is given, by a name: the same name again is the same run resumed."""
+
+    def make(name: str) -> tuple[Path, Path]:
+        folder, scratch = tmp_path / name / "made", tmp_path / name / "scratch"
+        folder.mkdir(parents=True, exist_ok=True)
+        scratch.mkdir(exist_ok=True)
+        return folder, scratch
+
+    return make
+
+
+@pytest.fixture
+def write_dataset(tmp_path):
+    """Writes a dataset: ``write_dataset(name, format, {split: documents})``."""
+    from aictl.artifacts.dataset import Dataset, DatasetWriter
+
+    def write(name: str, format: str, splits: dict[str, list[dict[str, object]]]) -> Dataset:
+        folder = tmp_path / name
+        folder.mkdir()
+        with DatasetWriter(folder, format) as writer:
+            for split, documents in splits.items():
+                for document in documents:
+                    writer.add(split, document)
+        return Dataset(folder)
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def write_llama():
+    """Writes a model's folder: ``write_llama(folder, text, chat_template)``. A Llama of two layers with random
+    weights, and a tokenizer learnt from the text. Its rotary base is not the default, so that it cannot be lost
+    unnoticed, and its weights are large enough for its head to tell tokens apart."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    from aictl.train import tokenizer as tokenizers
+
+    def write(folder: Path, text: str, chat_template: str) -> None:
+        folder.mkdir()
+        tokenizer = tokenizers.learn([text] * 20, 300)
+        tokenizers.save(tokenizer, folder, 64)
+        config = json.loads((folder / "tokenizer_config.json").read_text())
+        (folder / "tokenizer_config.json").write_text(json.dumps(config | {"chat_template": chat_template}))
+        torch.manual_seed(0)
+        shape = LlamaConfig(
+            vocab_size=tokenizer.get_vocab_size(),
+            hidden_size=64,
+            intermediate_size=96,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            num_key_value_heads=2,
+            max_position_embeddings=64,
+            bos_token_id=0,
+            eos_token_id=1,
+            pad_token_id=2,
+            tie_word_embeddings=True,
+            initializer_range=0.2,
+            rope_parameters={"rope_type": "default", "rope_theta": 5000.0},
+        )
+        LlamaForCausalLM(shape).save_pretrained(folder)
+
+    return write
 
 
 CHAT_CONTEXT = 3000

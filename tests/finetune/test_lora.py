@@ -30,17 +30,6 @@ SPEC = LoraSpec(
 )
 
 
-@pytest.fixture
-def places(tmp_path):
-    def make(name: str) -> tuple[Path, Path]:
-        folder, scratch = tmp_path / name / "made", tmp_path / name / "scratch"
-        folder.mkdir(parents=True, exist_ok=True)
-        scratch.mkdir(exist_ok=True)
-        return folder, scratch
-
-    return make
-
-
 def held_out_loss(model, tokenizer, talks) -> float:
     """Loss of the answers and their end tokens, computed the plain way."""
     total, count = 0.0, 0
@@ -172,15 +161,11 @@ def test_a_dataset_without_an_answer_is_refused(checkpoint, chats, places):
         finetune(checkpoint, dataset, SPEC, folder, scratch=scratch, events=silent)
 
 
-def test_text_is_refused(checkpoint, tmp_path, places):
-    from aictl.artifacts.dataset import Dataset, DatasetWriter
-
-    (tmp_path / "text").mkdir()
-    with DatasetWriter(tmp_path / "text", "text") as writer:
-        writer.add("train", {"text": "no conversation"})
+def test_text_is_refused(checkpoint, write_dataset, places):
+    text = write_dataset("notes", "text", {"train": [{"text": "no conversation"}]})
     folder, scratch = places("text")
     with pytest.raises(WrongKind, match="format text"):
-        finetune(checkpoint, Dataset(tmp_path / "text"), SPEC, folder, scratch=scratch, events=silent)
+        finetune(checkpoint, text, SPEC, folder, scratch=scratch, events=silent)
 
 
 def changed(checkpoint: Checkpoint, folder: Path) -> Path:

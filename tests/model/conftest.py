@@ -9,42 +9,18 @@ from pathlib import Path
 import gguf
 import numpy as np
 import pytest
-import torch
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import LlamaForCausalLM
 
 from aictl.core.artifact import Source
-from aictl.train import tokenizer as tokenizers
 
 TEMPLATE = "{% for message in messages %}{{ message['content'] + eos_token }}{% endfor %}"
-HEADS, KEY_VALUE_HEADS = 4, 2
 
 
 @pytest.fixture(scope="session")
-def folder_model(tmp_path_factory) -> Path:
+def folder_model(write_llama, tmp_path_factory) -> Path:
     """A Hugging Face folder with safetensors."""
     folder = tmp_path_factory.mktemp("folder") / "model"
-    folder.mkdir()
-    tokenizer = tokenizers.learn(["The capital of France is Paris. "] * 20, 290)
-    tokenizers.save(tokenizer, folder, 64)
-    config = json.loads((folder / "tokenizer_config.json").read_text())
-    (folder / "tokenizer_config.json").write_text(json.dumps(config | {"chat_template": TEMPLATE}))
-    torch.manual_seed(0)
-    shape = LlamaConfig(
-        vocab_size=tokenizer.get_vocab_size(),
-        hidden_size=64,
-        intermediate_size=96,
-        num_hidden_layers=2,
-        num_attention_heads=HEADS,
-        num_key_value_heads=KEY_VALUE_HEADS,
-        max_position_embeddings=64,
-        bos_token_id=0,
-        eos_token_id=1,
-        pad_token_id=2,
-        tie_word_embeddings=True,
-        initializer_range=0.2,
-        rope_parameters={"rope_type": "default", "rope_theta": 5000.0},
-    )
-    LlamaForCausalLM(shape).save_pretrained(folder)
+    write_llama(folder, "The capital of France is Paris. ", TEMPLATE)
     (folder / "README.md").write_text("---\nlanguage: en\nlicense: mit\n---\n# A model\n")
     return folder
 
@@ -54,6 +30,7 @@ def gguf_model(folder_model, tmp_path_factory) -> Path:
     """The same model as a GGUF file with 8-bit matrices."""
     path = tmp_path_factory.mktemp("gguf") / "tiny.Q8_0.gguf"
     model = LlamaForCausalLM.from_pretrained(folder_model)
+    config = model.config
     saved = json.loads((folder_model / "tokenizer.json").read_text())
     tokens = sorted(saved["model"]["vocab"], key=saved["model"]["vocab"].__getitem__)
     special = {row["content"] for row in saved["added_tokens"]}
@@ -61,15 +38,15 @@ def gguf_model(folder_model, tmp_path_factory) -> Path:
     writer.add_name("Tiny")
     writer.add_license("apache-2.0")
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_Q8_0)
-    writer.add_block_count(2)
-    writer.add_context_length(64)
-    writer.add_embedding_length(64)
-    writer.add_feed_forward_length(96)
-    writer.add_head_count(HEADS)
-    writer.add_head_count_kv(KEY_VALUE_HEADS)
-    writer.add_layer_norm_rms_eps(1e-6)
-    writer.add_rope_freq_base(5000.0)
-    writer.add_rope_dimension_count(16)
+    writer.add_block_count(config.num_hidden_layers)
+    writer.add_context_length(config.max_position_embeddings)
+    writer.add_embedding_length(config.hidden_size)
+    writer.add_feed_forward_length(config.intermediate_size)
+    writer.add_head_count(config.num_attention_heads)
+    writer.add_head_count_kv(config.num_key_value_heads)
+    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
+    writer.add_rope_freq_base(config.rope_parameters["rope_theta"])
+    writer.add_rope_dimension_count(config.hidden_size // config.num_attention_heads)
     writer.add_vocab_size(len(tokens))
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("gpt-2")
@@ -110,11 +87,11 @@ def _tensors(model: LlamaForCausalLM) -> dict[str, np.ndarray]:
         "token_embd.weight": model.model.embed_tokens.weight.detach().numpy(),
         "output_norm.weight": model.model.norm.weight.detach().numpy(),
     }
+    heads_of = {"attn_q": model.config.num_attention_heads, "attn_k": model.config.num_key_value_heads}
     for number, layer in enumerate(model.model.layers):
         for ours, theirs in names.items():
             values = layer.get_submodule(ours).weight.detach().numpy()
-            heads = {"attn_q": HEADS, "attn_k": KEY_VALUE_HEADS}.get(theirs)
-            if heads:
+            if heads := heads_of.get(theirs):
                 values = values.reshape(heads, 2, -1, values.shape[1]).swapaxes(1, 2).reshape(values.shape)
             tensors[f"blk.{number}.{theirs}.weight"] = np.ascontiguousarray(values)
     return tensors

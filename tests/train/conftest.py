@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from pathlib import Path
 
 import pytest
 
-from aictl.artifacts.dataset import Dataset, DatasetWriter
+from aictl.artifacts.dataset import Dataset
 
 SENTENCES = [
     f"The {noun} {verb} the {other} in the {place}.\n"
@@ -17,16 +16,18 @@ SENTENCES = [
 ]
 
 
-def write_text(folder: Path, train: list[str], validation: list[str]) -> Dataset:
-    folder.mkdir()
-    with DatasetWriter(folder, "text") as writer:
-        for split, texts in (("train", train), ("validation", validation)):
-            for text in texts:
-                writer.add(split, {"text": text, "source": "made up"})
-    return Dataset(folder)
+@pytest.fixture
+def text_dataset(write_dataset):
+    """Writes a dataset of texts: ``text_dataset(name, train, validation)``."""
+
+    def write(name: str, train: list[str], validation: list[str]) -> Dataset:
+        texts = {"train": train, "validation": validation}
+        return write_dataset(name, "text", {split: [{"text": text} for text in texts[split]] for split in texts})
+
+    return write
 
 
 @pytest.fixture
-def dataset(tmp_path) -> Dataset:
+def dataset(text_dataset) -> Dataset:
     documents = ["".join(SENTENCES[start::7] * 3) for start in range(7)]
-    return write_text(tmp_path / "dataset", documents, ["".join(SENTENCES[::5])])
+    return text_dataset("dataset", documents, ["".join(SENTENCES[::5])])

@@ -7,13 +7,11 @@ import subprocess
 import sys
 import textwrap
 import time
-from pathlib import Path
 
 import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from aictl.artifacts.dataset import Dataset, DatasetWriter
 from aictl.artifacts.safetensors import parameter_count
 from aictl.core.errors import BadInput, BadRequest, Interrupted, WorkFailed, WrongKind
 from aictl.core.events import Advanced, Events, silent
@@ -40,26 +38,6 @@ def smaller_preset(monkeypatch):
         PRESETS["tiny"], hidden_size=64, layers=2, heads=1, key_value_heads=1, intermediate_size=128
     )
     monkeypatch.setitem(pretrain.PRESETS, "tiny", tiny)
-
-
-@pytest.fixture
-def places(tmp_path):
-    def make(name: str) -> tuple[Path, Path]:
-        folder, scratch = tmp_path / name / "made", tmp_path / name / "scratch"
-        folder.mkdir(parents=True, exist_ok=True)
-        scratch.mkdir(exist_ok=True)
-        return folder, scratch
-
-    return make
-
-
-def text_dataset(folder: Path, train_texts: list[str], validation_texts: list[str]) -> Dataset:
-    folder.mkdir()
-    with DatasetWriter(folder, "text") as writer:
-        for split, texts in (("train", train_texts), ("validation", validation_texts)):
-            for text in texts:
-                writer.add(split, {"text": text})
-    return Dataset(folder)
 
 
 def test_a_model_that_transformers_loads_and_that_learnt(dataset, places):
@@ -136,27 +114,25 @@ def test_a_sequence_beyond_the_context_is_refused(dataset, places):
         train(dataset, SPEC.model_copy(update={"sequence_length": 4096}), folder, scratch=scratch, events=silent)
 
 
-def test_a_dataset_that_is_too_small_is_refused(tmp_path, places):
-    small = text_dataset(tmp_path / "small", ["Too little."], ["Even less."])
+def test_a_dataset_that_is_too_small_is_refused(text_dataset, places):
+    small = text_dataset("short", ["Too little."], ["Even less."])
     folder, scratch = places("small")
     with pytest.raises(BadInput, match="at least 129 are needed"):
         train(small, SPEC, folder, scratch=scratch, events=silent)
 
 
-def test_a_dataset_without_validation_is_refused(tmp_path, places):
-    lone = text_dataset(tmp_path / "lone", ["Some words to learn. " * 100], [])
+def test_a_dataset_without_validation_is_refused(text_dataset, places):
+    lone = text_dataset("lone", ["Some words to learn. " * 100], [])
     folder, scratch = places("lone")
     with pytest.raises(BadInput, match="validation"):
         train(lone, SPEC, folder, scratch=scratch, events=silent)
 
 
-def test_conversations_are_refused(tmp_path, places):
-    (tmp_path / "chats").mkdir()
-    with DatasetWriter(tmp_path / "chats", "chat") as writer:
-        writer.add("train", {"messages": []})
+def test_conversations_are_refused(write_dataset, places):
+    chats = write_dataset("talks", "chat", {"train": [{"messages": []}]})
     folder, scratch = places("chats")
     with pytest.raises(WrongKind, match="format chat"):
-        train(Dataset(tmp_path / "chats"), SPEC, folder, scratch=scratch, events=silent)
+        train(chats, SPEC, folder, scratch=scratch, events=silent)
 
 
 def test_a_run_that_learns_nothing_fails(dataset, places):

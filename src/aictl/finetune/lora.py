@@ -61,7 +61,6 @@ def finetune(
         loop=spec.loop,
         compute=compute,
         scratch=scratch,
-        compiled=spec.precision.compile,
     )
     outcome = fit(job, events)
     before, after = outcome.held_out_before, outcome.held_out_after
@@ -78,8 +77,6 @@ def finetune(
         "parameters": trained,
         "base_parameters": total - trained,
         "conversations": len(training),
-        "precision": compute.precision,
-        "device": compute.device.type,
     }
     summary = f"rank {spec.rank} on {checkpoint.label}, held-out loss {before:.3f} to {after:.3f}"
     return Adapter(folder, metrics=metrics, summary=summary)

@@ -54,7 +54,6 @@ def train(dataset: Dataset, spec: TrainSpec, folder: Path, *, scratch: Path, eve
         loop=spec.loop,
         compute=compute,
         scratch=scratch,
-        compiled=spec.precision.compile,
     )
     outcome = fit(job, events)
     if outcome.held_out_after >= outcome.held_out_before:
@@ -74,8 +73,6 @@ def train(dataset: Dataset, spec: TrainSpec, folder: Path, *, scratch: Path, eve
         "parameters": model.num_parameters(),
         "vocabulary": tokenizer.get_vocab_size(),
         "corpus_tokens": len(corpus),
-        "precision": compute.precision,
-        "device": compute.device.type,
     }
     size = f"{metrics['parameters'] / 1e6:.1f}M parameters"
     return Checkpoint(folder, metrics=metrics, summary=f"{size}, held-out perplexity {metrics['perplexity']:.1f}")

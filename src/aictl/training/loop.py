@@ -29,6 +29,7 @@ LAST_STEPS = 10  # the last train loss is a mean over this many steps: one batch
 class Outcome:
     """What a finished run came to. Losses are nats per target; ``seconds`` are spent in steps."""
 
+    compute: Compute
     history: History
     steps: int
     tokens: int
@@ -53,13 +54,15 @@ class Outcome:
             "steps": self.steps,
             "tokens": self.tokens,
             "tokens_per_second": round(self.tokens / self.seconds, 1) if self.seconds else None,
+            "precision": self.compute.precision,
+            "device": self.compute.device.type,
         }
 
 
 @dataclass(frozen=True)
 class Job:
     """One run: what is trained, on what, how and for how long. ``scratch`` is the folder that an
-    interrupted run is resumed from; ``compiled`` asks for torch.compile."""
+    interrupted run is resumed from."""
 
     model: torch.nn.Module
     batches: Batches
@@ -71,7 +74,6 @@ class Job:
     compute: Compute
     scratch: Path
     objective: Objective = next_token_loss
-    compiled: bool = False
 
 
 def fit(job: Job, events: Events) -> Outcome:
@@ -112,7 +114,7 @@ def fit(job: Job, events: Events) -> Outcome:
         saver.save_if_whole()
         raise
     events.finished("train")
-    return Outcome(history, max_steps, int(run.facts["tokens"]), run.facts["seconds"])
+    return Outcome(job.compute, history, max_steps, int(run.facts["tokens"]), run.facts["seconds"])
 
 
 class _Run:
@@ -121,7 +123,7 @@ class _Run:
     def __init__(self, job: Job) -> None:
         self.job = job
         self.model = job.model.train().to(job.compute.device)
-        self.forward = torch.compile(self.model) if job.compiled else self.model
+        self.forward = torch.compile(self.model) if job.compute.compiled else self.model
         self.optimizer = adamw(self.model.parameters(), job.optimizer)
         self.scaler = job.compute.scaler()
         self.facts: dict[str, float] = {"step": 0, "tokens": 0, "seconds": 0.0}

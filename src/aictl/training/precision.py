@@ -18,12 +18,14 @@ DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 @dataclass(frozen=True)
 class Compute:
-    """A device, the format of its matrix products, and how many tokens go through the model
-    together at most. Weights that are trained stay float32."""
+    """A device, the format of its matrix products, how many tokens go through the model together
+    at most, and whether torch.compile is to work on it first. Weights that are trained stay
+    float32."""
 
     device: torch.device
     precision: str
     tokens_at_once: int = CPU_TOKENS
+    compiled: bool = False
 
     @property
     def dtype(self) -> torch.dtype:
@@ -53,7 +55,7 @@ def choose(spec: PrecisionSpec) -> Compute:
         else:
             precision = "bf16" if cpu_multiplies_bf16() else "fp32"
     tokens_at_once = spec.tokens_at_once or (GPU_TOKENS if cuda else CPU_TOKENS)
-    return Compute(torch.device("cuda" if cuda else "cpu"), precision, tokens_at_once)
+    return Compute(torch.device("cuda" if cuda else "cpu"), precision, tokens_at_once, spec.compile)
 
 
 def cpu_multiplies_bf16() -> bool:
