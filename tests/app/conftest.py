@@ -43,7 +43,7 @@ def make(project, docs: Dataset, notes: list[str], tmp_path: Path) -> Callable[.
     numbers = count()
 
     def begin(dataset: Dataset = docs, **options: object) -> App:
-        folder = project.work / f"key-{next(numbers)}" / "made"
+        folder = project.making / f"key-{next(numbers)}" / "made"
         folder.mkdir(parents=True)
         spec = ScaffoldSpec(**{"template": "customer-service", "name": "helpbot", **options})
         events = Events(lambda event: notes.append(event.message) if isinstance(event, Noted) else None)

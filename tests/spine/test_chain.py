@@ -106,7 +106,7 @@ def test_killed_at_every_stage_the_chain_still_comes_to_the_same(chain, tmp_path
         done = aictl(place, *step.words)
         assert done.returncode == 0, f"{step.name}: {done.stderr}"
     assert aictl(place, "artifact", "check").returncode == 0
-    assert not list((place / ".aictl/work").iterdir())
+    assert not list((place / ".aictl/making").iterdir())
     for step in CHAIN:
         if step.name.startswith(("dataset", "checkpoint", "adapter")):
             ids = {(one / "artifacts" / f"{step.name}.ref").read_text() for one in (place, chain)}

@@ -154,7 +154,7 @@ def test_scratch_is_there_again_after_a_failure_and_gone_after_success(bench, wr
         bench.run(command, [source], path="resume")
     bench.run(command, [source], path="resume")
     assert seen == [False, True]
-    assert list(project.work.iterdir()) == []
+    assert list(project.making.iterdir()) == []
 
 
 def test_two_who_make_the_same_make_it_once(bench, write):
@@ -199,9 +199,9 @@ Runner(Project(Path({str(project.root)!r})), silent).run(request)
 """
     died = subprocess.run([sys.executable, "-c", script], check=False)
     assert died.returncode == -9
-    assert list(project.work.rglob("half")) and not (project.names / "probe").exists()
+    assert list(project.making.rglob("half")) and not (project.names / "probe").exists()
     made = bench.count(source, name="a")
-    assert not made.up_to_date and not list(project.work.rglob("half"))
+    assert not made.up_to_date and not list(project.making.rglob("half"))
 
 
 def test_a_missing_extra_is_said_before_the_work(bench, write):

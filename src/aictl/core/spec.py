@@ -23,7 +23,6 @@ from pydantic_core import PydanticUndefined
 class Spec(BaseModel):
     """Base of every operation's settings: frozen, and an unknown option is an error."""
 
-    # Most commands that are bound read the values of one Spec; the rest need never be built.
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 

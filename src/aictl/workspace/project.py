@@ -4,7 +4,7 @@
     artifacts/KIND/NAME.ref    the id of what NAME stands for now: a regular file, for make
     artifacts/KIND/NAME@N      the artifact itself: a link into the store
     .aictl/store/KIND/...      every artifact, whole or not there
-    .aictl/work/KEY/           what is being made, and what an interrupted run left to go on from
+    .aictl/making/KEY/         what is being made, and what an interrupted run left to go on from
     .aictl/lock                held together by whoever looks artifacts up and names them, and
                                alone by whoever removes any
     .aictl/locks/  .aictl/journal/  .aictl/digests
@@ -46,7 +46,7 @@ class Project:
         self.names = self.root / "artifacts"
         self.state = self.root / ".aictl"
         self.store = self.state / "store"
-        self.work = self.state / "work"
+        self.making = self.state / "making"
         self.locks = self.state / "locks"
         self.lock = self.state / "lock"
         self.journal = self.state / "journal"

@@ -145,7 +145,7 @@ class Runner:
             return None
         object = plan.existing
         if object is None and plan.twin:
-            place = self.store.project.work / f"adopt-{os.getpid()}"
+            place = self.store.project.making / f"adopt-{os.getpid()}"
             object = self.store.adopt(plan.twin, plan.rows, place)
         return self._keep(object, plan.request.name, up_to_date=True) if object else None
 
@@ -155,7 +155,7 @@ class Runner:
         assert self.store
         request = plan.request
         self._sweep(keep=plan.key)
-        place = self.store.project.work / plan.key
+        place = self.store.project.making / plan.key
         folder, scratch = place / "made", place / "scratch"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
@@ -346,7 +346,7 @@ class Runner:
     def _sweep(self, keep: str) -> None:
         """Clear away what killed runs left, unless somebody is at work there or may yet resume."""
         assert self.store
-        for place in self.store.project.work.glob("*"):
+        for place in self.store.project.making.glob("*"):
             if place.name == keep:
                 continue
             with locks.if_free(self.store.project.locks / f"key-{place.name}") as free:

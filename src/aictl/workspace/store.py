@@ -158,7 +158,7 @@ class Store:
 
     def remove(self, object: str) -> None:
         """Take an object out of the store: first out of sight, then off the disk."""
-        doomed = self.project.work / f"removed-{object.replace('/', '-')}-{os.getpid()}"
+        doomed = self.project.making / f"removed-{object.replace('/', '-')}-{os.getpid()}"
         doomed.parent.mkdir(parents=True, exist_ok=True)
         (self.project.store / object).rename(doomed)
         shutil.rmtree(doomed, ignore_errors=True)
