@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 # The whole product in one line; the README and the tutorial follow it.
@@ -45,12 +45,12 @@ def page(usage: str, about: str, parts: Sequence[tuple[str, Sequence[Row]]], foo
     width = max(48, min(shutil.get_terminal_size().columns if terminal else 100, 110))
     paint = _Paint(colour)
     lines = ["", f" {paint.strong('Usage:')} {usage}", ""]
-    lines += [f" {line}" for line in _wrap(about, width - 2)] + [""]
+    lines += [f" {line}" for line in wrap(about, width - 2)] + [""]
     column = max((len(row.name) for _, rows in parts for row in rows), default=0)
     for title, rows in parts:
         lines += _box(title, rows, column, width, paint) if terminal else _list(title, rows, column, width)
     if footer:
-        lines += [*(f" {paint.faint(line)}" for line in _wrap(footer, width - 2)), ""]
+        lines += [*(f" {paint.faint(line)}" for line in wrap(footer, width - 2)), ""]
     return "\n".join(lines)
 
 
@@ -92,17 +92,18 @@ def _list(title: str, rows: Sequence[Row], column: int, width: int) -> list[str]
 
 
 def _texts(row: Row, width: int) -> list[tuple[str, bool]]:
-    texts = [(line, False) for line in _wrap(row.text, width)]
-    return texts + [(line, True) for line in _wrap(" · ".join(row.below), width) if line]
+    texts = [(line, False) for line in wrap(row.text, width)]
+    return texts + [(line, True) for line in wrap(" · ".join(row.below), width) if line]
 
 
-def _wrap(text: str, width: int) -> list[str]:
-    """Lines of at most ``width`` characters. textwrap would do, and import more than we do."""
+def wrap(text: str, width: int, measure: Callable[[str], int] = len) -> list[str]:
+    """Lines of at most ``width``, as ``measure`` counts it, whose words are whole. textwrap would do,
+    and import more than we do."""
     lines: list[str] = []
     for paragraph in text.split("\n"):
         line = ""
         for word in paragraph.split():
-            if line and len(line) + 1 + len(word) > width:
+            if line and measure(line) + 1 + measure(word) > width:
                 lines.append(line)
                 line = word
             else:

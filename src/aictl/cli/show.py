@@ -100,22 +100,13 @@ def _whole(value: Any) -> str:
 
 
 def _draw(table: Table) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table as RichTable
-    from rich.text import Text
+    import shutil
 
-    drawn = RichTable(title=table.title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
-    for name in table.columns:
-        drawn.add_column(name, overflow="fold")
-    for row in table.rows:
-        drawn.add_row(
-            *(
-                Text(cell(value), style=table.styles.get(name, {}).get(cell(value), ""))
-                for name, value in zip(table.columns, row, strict=True)
-            )
-        )
-    Console().print(drawn)
+    from aictl.cli.table import draw
+
+    rows = [[cell(value) for value in row] for row in table.rows]
+    colour = "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+    sys.stdout.write(draw(table, rows, shutil.get_terminal_size().columns, colour=colour) + "\n")
 
 
 def _lines(value: Any, indent: str = "") -> list[str]:

@@ -14,12 +14,15 @@ from typing import Any, NamedTuple
 
 class Table(NamedTuple):
     """Rows of plain values under named columns. ``styles`` colours words of a column on a
-    terminal, such as ``{"state": {"stale": "yellow"}}``. ``status`` is the exit status."""
+    terminal, such as ``{"state": {"stale": "yellow"}}``. Where the terminal is narrow, the columns
+    of ``spare`` are left out, the first of them first, and the one called ``cut`` is cut short.
+    ``status`` is the exit status."""
 
     columns: Sequence[str]
     rows: Iterable[Sequence[Any]]
-    title: str | None = None
     styles: Mapping[str, Mapping[str, str]] = MappingProxyType({})
+    spare: Sequence[str] = ()
+    cut: str | None = None
     status: int = 0
 
 

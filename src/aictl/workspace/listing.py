@@ -52,7 +52,8 @@ def list_artifacts(root: Path, events: Events, *, kind: str | None, older: bool)
                 (of_kind, label, state, _size(record.size_bytes), created, record.id[:12], because or record.summary)
             )
     columns = ("kind", "name", "state", "size", "made", "id", "about")
-    return Table(columns, sorted(rows, key=lambda row: (row[0], row[1])), styles={"state": _STATES})
+    rows.sort(key=lambda row: (row[0], row[1]))
+    return Table(columns, rows, styles={"state": _STATES}, spare=("id", "made", "size"), cut="about")
 
 
 def show_artifact(root: Path, ref: str, events: Events, *, get: str | None) -> Document:

@@ -35,7 +35,13 @@ def run(work: Work[LsSpec]) -> Table:
                     state, about = "broken", error.message
             rows.append((what, name.replace(".", " ") if what == "command" else name, brings, version, state, about))
     styles = {"state": {"works": "green", "broken": "red", "refused": "red"}}
-    return Table(("what", "name", "distribution", "version", "state", "about"), rows, styles=styles)
+    return Table(
+        ("what", "name", "distribution", "version", "state", "about"),
+        rows,
+        styles=styles,
+        spare=("version",),
+        cut="about",
+    )
 
 
 command = Command(run=run, spec=LsSpec, workspace="none")
