@@ -17,6 +17,7 @@ class Probe(Artifact):
 
     kind = "probe"
     about = "the hardware and software of a machine"
+    is_report = True
 
     def read(self) -> dict[str, Any]:
         path = self.folder / "probe.json"

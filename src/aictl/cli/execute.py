@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
@@ -71,8 +72,11 @@ def execute(
             return show(_plan(runner.plan(request), runner, settings.origin), as_json=common.as_json)
         outcome = runner.run(request)
         if outcome.artifact is None:
-            return show(outcome.answer, as_json=common.as_json)
-        return _show_made(outcome, runner.events, as_json=common.as_json)
+            return show(outcome.answer, as_json=common.as_json) or outcome.status
+        if outcome.artifact.is_report and not common.as_json and common.events not in ("jsonl", "none"):
+            with redirect_stdout(sys.stderr):
+                show(outcome.artifact.answer(), as_json=False)
+        return _show_made(outcome, runner.events, as_json=common.as_json) or outcome.status
     finally:
         sink.close()
 
@@ -113,6 +117,9 @@ def _show_made(outcome: Outcome, events: Events, *, as_json: bool) -> int:
             "summary": artifact.summary,
             "metrics": dict(artifact.metrics),
         }
+        if artifact.is_report:
+            answer = artifact.answer()
+            value = {**value, **(answer.value if isinstance(answer, Document) else {}), **value}
         return show(Document(value), as_json=True)
     if outcome.up_to_date:
         if sys.stderr.isatty():

@@ -123,6 +123,8 @@ class Artifact:
 
     kind: ClassVar[str]
     about: ClassVar[str] = ""
+    is_report: ClassVar[bool] = False
+    """Whether people read it as it stands (a probe, a plan): then its answer is shown when it is made."""
 
     def __init__(
         self,
@@ -176,6 +178,11 @@ class Artifact:
     def answer(self) -> Answer:
         """What ``artifact show`` prints of it beyond the record, or a document of its metrics."""
         return Document(dict(self.metrics))
+
+    @property
+    def exit_code(self) -> int:
+        """The exit status of the command that made it: not 0 for a report of something that failed."""
+        return 0
 
     def made_from(self, role: str) -> Artifact:
         """The artifact that was given under ``role`` when this one was made.

@@ -70,6 +70,7 @@ class Outcome(NamedTuple):
     path: Path | None = None
     up_to_date: bool = False
     answer: Answer | None = None
+    status: int = 0
 
 
 class Runner:
@@ -222,7 +223,7 @@ class Runner:
             self.store.names.bind(object.partition("/")[0], name, object, self.store.record(object).id)
             self.store.__dict__.pop("labels", None)
         artifact = self.store.open(object, name)
-        return Outcome(artifact=artifact, path=self._shown(object, name), up_to_date=up_to_date)
+        return Outcome(artifact, self._shown(object, name), up_to_date, status=artifact.exit_code)
 
     def _shown(self, object: str, name: str | None) -> Path:
         assert self.store
@@ -244,7 +245,7 @@ class Runner:
             made = command.run(Work(plan.request.spec, plan.inputs, folder, scratch, self.events, None))
             assert isinstance(made, Artifact)
             made.check()
-            return Outcome(answer=made.answer())
+            return Outcome(answer=made.answer(), status=made.exit_code)
 
     def _answer(self, plan: Plan) -> Outcome:
         command = plan.request.command

@@ -1,0 +1,32 @@
+"""A command whose artifact is a report shows it, and stdout stays what a shell can chain."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def place(tmp_path: Path, aictl) -> Path:
+    assert aictl("init", "w", cwd=tmp_path).returncode == 0
+    return tmp_path / "w"
+
+
+def test_the_report_is_on_stderr_and_its_path_on_stdout(aictl, place):
+    done = aictl("hw", "probe", cwd=place)
+    assert (Path(done.stdout.strip()) / "probe.json").is_file() and done.stdout.count("\n") == 1
+    assert "cpu" in done.stderr.splitlines()
+    assert aictl("hw", "probe", "--events", "none", cwd=place).stderr == ""
+
+
+def test_json_is_the_report_and_where_it_lies(aictl, place):
+    document = json.loads(aictl("hw", "probe", "--json", cwd=place).stdout)
+    assert document["cpu"]["cores"] >= 1 and document["kind"] == "probe"
+    assert json.loads((Path(document["path"]) / "probe.json").read_text())["cpu"] == document["cpu"]
+
+
+def test_outside_a_workspace_the_report_is_the_answer(aictl, tmp_path):
+    assert aictl("hw", "probe", cwd=tmp_path).stdout.splitlines()[0] == "cpu"
+    assert json.loads(aictl("hw", "probe", "--json", cwd=tmp_path).stdout)["cpu"]["cores"] >= 1
