@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -117,6 +117,24 @@ def write_llama():
     return write
 
 
+@pytest.fixture
+def unprivileged() -> Iterator[Path]:
+    """A folder of one's own and, while the test runs, no right to read what is closed: root has every
+    right, so it becomes nobody for as long."""
+    import tempfile
+
+    folder = Path(tempfile.mkdtemp(prefix="aictl-test-"))
+    me = os.geteuid()
+    if me == 0:
+        os.chown(folder, NOBODY, NOBODY)
+        os.seteuid(NOBODY)
+    yield folder
+    os.seteuid(me)
+    subprocess.run(["chmod", "-R", "u+rwX", folder], check=False)
+    shutil.rmtree(folder)
+
+
+NOBODY = 65534
 CHAT_CONTEXT = 3000
 CHAT_TEMPLATE = (
     "{% for m in messages %}{% if m.role == 'assistant' and loop.first %}"

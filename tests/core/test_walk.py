@@ -67,9 +67,19 @@ def test_broken_links_pipes_and_sockets_are_named_with_their_reason(tmp_path):
     skipped = {}
     assert names(tmp_path, skipped) == ["a.txt"]
     assert skipped["broken"] == "a broken link"
-    assert skipped["self"].startswith("a link that leads nowhere")
+    assert skipped["self"] == "a loop of links"
     assert skipped["pipe"] == "a pipe"
     assert skipped["socket"] == "a socket"
+
+
+def test_a_folder_that_cannot_be_read_is_told_and_gone_past(unprivileged):
+    write(unprivileged, "a.txt", "closed/b.txt", "z/c.txt")
+    (unprivileged / "closed").chmod(0)
+    skipped = {}
+    assert names(unprivileged, skipped) == ["a.txt", "z/c.txt"]
+    assert skipped == {"closed/": "cannot be read: Permission denied"}
+    assert names(unprivileged / "closed", skipped) == []
+    assert skipped[""] == "cannot be read: Permission denied"
 
 
 def test_a_tree_deeper_than_python_recurses(tmp_path):

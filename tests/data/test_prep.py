@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import os
 import sysconfig
 from pathlib import Path
 
@@ -11,7 +13,9 @@ import pytest
 from aictl.artifacts.dataset import Dataset
 from aictl.core.artifact import Source
 from aictl.core.errors import BadInput, BadRequest, ExtraMissing, WrongKind
-from aictl.core.events import Events, Noted
+from aictl.core.events import Events, Noted, silent
+from aictl.data.prep import prepare
+from aictl.data.spec import PrepSpec
 
 LONG = "a sentence that is long enough to be kept by the default minimum of characters, number "
 
@@ -98,6 +102,91 @@ def test_strict_stops_at_the_first_bad_document(write, prep):
         prep(strict=True)
 
 
+@pytest.fixture
+def unreadable(write, tmp_path):
+    """Thirty documents that can be read, and five names behind which there is nothing to read."""
+    write("a.jsonl", rows(30))
+    (tmp_path / "raw/gone.txt").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "raw/loop.jsonl").symlink_to(tmp_path / "raw/loop.jsonl")
+    (tmp_path / "raw/broken-disk.txt").symlink_to("/proc/self/mem")  # EIO, also for root
+    os.mkfifo(tmp_path / "raw/endless.jsonl")
+    os.mkfifo(tmp_path / "raw/README")
+    os.mkfifo(tmp_path / "raw/video.mp4")  # of a kind that is not read anyway
+    return {
+        "README": "a pipe",
+        "broken-disk.txt": "Input/output error",
+        "endless.jsonl": "a pipe",
+        "gone.txt": "a broken link",
+        "loop.jsonl": "a loop of links",
+    }
+
+
+def test_what_cannot_be_read_is_set_aside_like_any_bad_document(unreadable, prep):
+    dataset = prep(max_rejected=0.2)
+    rejected = [json.loads(line) for line in (dataset.folder / "rejected.jsonl").read_text().splitlines()]
+    assert {one["source"]: one["reason"] for one in rejected} == {
+        name: f"cannot be read: {why}" for name, why in unreadable.items()
+    }
+    assert dataset.metrics["documents"] == {
+        "in": 35, "out": 30, "duplicates": 0, "too_short": 0, "empty": 0, "rejected": 5
+    }  # fmt: skip
+    assert dataset.metrics["rejected"] == {"cannot be read": 5}
+    assert dataset.metrics["files"]["left_out"] == 1
+    with pytest.raises(BadInput, match="5 of 35 documents cannot be used"):
+        prep()
+    with pytest.raises(BadInput, match="cannot be read"):
+        prep(max_rejected=1, strict=True)
+    assert prep(exclude=list(unreadable), strict=True).metrics["documents"]["rejected"] == 0
+
+
+def test_a_folder_that_may_not_be_read_is_set_aside_as_one(unprivileged):
+    raw, out = unprivileged / "raw", unprivileged / "out"
+    for place in (out, raw / "open", raw / "closed"):
+        place.mkdir(parents=True)
+    (raw / "open" / "a.jsonl").write_text(rows(30))
+    (raw / "closed" / "b.jsonl").write_text(rows(30))
+    (raw / "README").write_text(LONG)
+    for closed in ("closed", "README"):
+        (raw / closed).chmod(0)
+    dataset = prepare([Source("raw", raw, "")], PrepSpec(), out, silent)
+    rejected = [json.loads(line) for line in (out / "rejected.jsonl").read_text().splitlines()]
+    assert [one["source"] for one in rejected] == ["README", "closed/"]
+    assert {one["reason"] for one in rejected} == {"cannot be read: Permission denied"}
+    assert dataset.metrics["documents"]["out"] == 30
+
+
+@pytest.mark.parametrize("bad", ["gone.txt", "loop.jsonl", "README", "video.mp4"])
+def test_one_source_of_many_that_cannot_be_read_is_set_aside(unreadable, prep, tmp_path, bad):
+    dataset = prep(tmp_path / "raw/a.jsonl", tmp_path / "raw" / bad)
+    assert (dataset.metrics["documents"]["out"], dataset.metrics["documents"]["rejected"]) == (30, 1)
+    with pytest.raises(BadInput, match=f"2 of 2 documents cannot be used: .*{bad}"):
+        prep(tmp_path / "raw" / bad, tmp_path / "raw" / "gone.txt")
+
+
+def test_nothing_undecided_hides_what_is_wrong(write, prep):
+    """Where no file says of what format it is, the error is still about what is wrong with the file."""
+    with pytest.raises(BadInput, match=r"truncated gzip: it ends too early; `gzip -t` checks it"):
+        prep(write("a.jsonl.gz", gzip.compress(rows(30).encode())[:20]))
+    with pytest.raises(BadInput, match=r"truncated gzip"):
+        prep(write("b.yml.gz", gzip.compress(b"conversations:\n- - a\n  - b\n")[:20]))
+    with pytest.raises(BadInput, match=r"c\.jsonl:1: broken JSON"):
+        prep(write("c.jsonl", "{broken"))
+
+
+def test_files_of_no_use_are_counted_by_kind_and_the_cure_names_what_is_read(write, prep, tmp_path):
+    for name in ("a.png", "b.png", "c.css"):
+        write(name, b"\x89PNG\0")
+    with pytest.raises(
+        BadInput, match=r"none of these 3 files holds text or conversations .*: \.png 2, \.css 1"
+    ) as caught:
+        prep()
+    assert caught.value.cure.startswith("text is read from .txt .text .md")
+    assert "; conversations are read from .json .jsonl" in caught.value.cure
+    with pytest.raises(BadInput, match=r"a\.png is of no kind that is read") as caught:
+        prep(tmp_path / "raw/a.png", format="chat")
+    assert "text" not in caught.value.cure
+
+
 def test_too_many_bad_documents_are_an_error_that_names_the_first(write, prep):
     write("a.jsonl", rows(8) + "{broken\n" * 2)
     with pytest.raises(BadInput, match=r"2 of 10 documents cannot be used: a\.jsonl:9: broken JSON") as caught:
@@ -112,8 +201,8 @@ def test_too_many_bad_documents_are_an_error_that_names_the_first(write, prep):
         ("a.txt", b"", "nothing is left of 1 documents.* 1 are empty"),
         ("a.txt", b"short", "1 are shorter than 32 characters"),
         ("a.txt", b"\xff\xfe\xfa", "1 of 1 documents cannot be used: a.txt"),
-        ("a.png", b"\x89PNG\0", "a.png is something that holds"),
-        ("a.jsonl", b"", "the file is empty"),
+        ("a.png", b"\x89PNG\0", r"a\.png is of no kind that is read"),
+        ("a.jsonl", b"", r"a\.jsonl is empty"),
         ("a.jsonl", b"{broken", "a.jsonl"),
     ],
 )
@@ -124,12 +213,12 @@ def test_input_of_no_use_is_an_error_that_names_it(write, prep, name, content, w
         prep(path) if named else prep()
     if named:
         with pytest.raises(BadInput, match=why):
-            prep(path, format="auto" if "something" in why else "text")
+            prep(path)
 
 
 def test_a_file_that_the_user_named_is_never_left_out_silently(write, prep):
     good, bad = write("a.jsonl", rows(10)), write("b.png", b"\x89PNG\0")
-    with pytest.raises(BadInput, match=r"b\.png is something"):
+    with pytest.raises(BadInput, match=r"b\.png is of no kind"):
         prep(good, bad)
 
 

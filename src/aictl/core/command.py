@@ -32,6 +32,8 @@ class Takes(NamedTuple):
     ``kinds`` are artifact classes, and :class:`Source` where raw files, ``pkg:`` and ``hf:`` may
     be given. It is an argument in the order of the list, or ``--role`` with ``option``. ``named``
     says that the input's name goes into what is made, so that another name makes another thing.
+    ``sets_aside`` says that the command itself sets aside raw files that cannot be read, so that they
+    are an error only where there are no others.
     """
 
     role: str
@@ -41,6 +43,7 @@ class Takes(NamedTuple):
     option: bool = False
     required: bool = True
     named: bool = False
+    sets_aside: bool = False
 
 
 class Work(NamedTuple, Generic[S]):

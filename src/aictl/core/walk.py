@@ -3,18 +3,20 @@
 Left out is what is no content of the user's: hidden files and folders (and with them .git, .hg and
 .svn), CVS, ``__pycache__`` and ``*.dist-info``, the artifacts of a workspace, and whatever is no
 regular file. Links are followed. A folder is entered once, however many links lead to it, so that a
-loop of links ends.
+loop of links ends. What cannot be read is told and gone past: whoever walks decides what it means.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from aictl.core.errors import BadInput
+READ_ALREADY = "a link to a folder that was read already"
+CANNOT_BE_READ = "cannot be read: "  # and the system's reason
 
 _DERIVED = frozenset({"CVS", "__pycache__"})
 
@@ -33,10 +35,11 @@ def shown(name: str) -> str:
 
 def regular_files(root: Path, skipped: Callable[[str, str], None]) -> Iterator[Found]:
     """Every file below ``root``, folder by folder, each in order of name; folders that are reached
-    through a link come last. ``skipped(relative, reason)`` is told what was left out for cause: a
-    broken link, a loop, a socket.
+    through a link come last.
 
-    Raises :class:`BadInput` for a folder that cannot be read.
+    ``skipped(relative, reason)`` is told what was left out for cause: a broken link, a loop, a
+    socket, a folder that cannot be read (``root`` itself as ``""``). All of it is lost to the reader
+    but a folder that was ``READ_ALREADY``.
     """
     entered: set[tuple[int, int]] = set()
     folders = [("", root)]
@@ -46,19 +49,20 @@ def regular_files(root: Path, skipped: Callable[[str, str], None]) -> Iterator[F
         try:
             status = folder.stat()
             if (status.st_dev, status.st_ino) in entered:
-                skipped(relative, "a link to a folder that was read already")
+                skipped(relative, READ_ALREADY)
                 continue
             entered.add((status.st_dev, status.st_ino))
             with os.scandir(folder) as listing:
                 entries = sorted(listing, key=lambda entry: entry.name)
         except OSError as error:
-            raise BadInput(f"{shown(str(folder))} cannot be read: {error.strerror}") from error
+            skipped(relative, unreadable(error))
+            continue
         deeper: list[tuple[str, Path]] = []
         for entry in entries:
             name = f"{relative}{entry.name}"
             if _left_out(entry, folder):
                 continue
-            kind = _kind(entry)
+            kind = kind_of(entry)
             if kind == "file":
                 yield Found(name, Path(entry.path))
             elif kind == "folder":
@@ -68,14 +72,7 @@ def regular_files(root: Path, skipped: Callable[[str, str], None]) -> Iterator[F
         folders += reversed(deeper)
 
 
-def _left_out(entry: os.DirEntry[str], folder: Path) -> bool:
-    name = entry.name
-    if name.startswith(".") or name in _DERIVED or name.endswith(".dist-info"):
-        return True
-    return name == "artifacts" and (folder / "aictl.toml").is_file()
-
-
-def _kind(entry: os.DirEntry[str]) -> str:
+def kind_of(entry: os.DirEntry[str] | Path) -> str:
     """``file``, ``folder``, or the reason why it is neither."""
     try:
         if entry.is_file():
@@ -83,11 +80,24 @@ def _kind(entry: os.DirEntry[str]) -> str:
         if entry.is_dir():
             return "folder"
         mode = entry.stat().st_mode
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return "a broken link"
     except OSError as error:
-        return f"a link that leads nowhere: {error.strerror}"
+        return "a loop of links" if error.errno == errno.ELOOP else unreadable(error)
     for test, what in ((stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket")):
         if test(mode):
             return what
     return "a device"
+
+
+def unreadable(error: OSError) -> str:
+    """The reason why a file or folder cannot be read, as the system gives it."""
+    return f"{CANNOT_BE_READ}{error.strerror or error}"
+
+
+def _left_out(entry: os.DirEntry[str], folder: Path) -> bool:
+    name = entry.name
+    if name.startswith(".") or name in _DERIVED or name.endswith(".dist-info"):
+        return True
+    # os.path says False where nobody may look; pathlib raises.
+    return name == "artifacts" and os.path.isfile(folder / "aictl.toml")  # noqa: PTH113

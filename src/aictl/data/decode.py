@@ -18,6 +18,8 @@ BLOCK_BYTES = 8 * 2**20
 SNIFF_BYTES = 8192
 MAX_WHOLE_BYTES = 512 * 2**20  # the most that is read at once, for formats that cannot be streamed
 
+BROKEN = (OSError, EOFError, zlib.error)  # what the disk and gzip raise; broken() says what it means
+
 # UTF-32 first: its little-endian mark begins with that of UTF-16.
 _MARKS = [
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -38,23 +40,38 @@ def encoding_of(head: bytes) -> str:
     return "utf-8"
 
 
-def looks_like_text(file: InputFile) -> bool:
-    """Whether the beginning of a file is text in an encoding that is read here."""
+def looks_like_text(file: InputFile) -> bool | None:
+    """Whether the beginning of a file is text in an encoding that is read here; None if it cannot be read."""
     try:
         with open_bytes(file) as stream:
             head = stream.read(SNIFF_BYTES)
+    except (Unreadable, *BROKEN):
+        return None
+    try:
         # A character may be cut in two at the end of what was read.
         codecs.getincrementaldecoder(encoding_of(head))().decode(head)
-    except (Unreadable, UnicodeDecodeError, OSError, EOFError, zlib.error):
+    except (Unreadable, UnicodeDecodeError):
         return False
     return True
 
 
 def open_bytes(file: InputFile) -> IO[bytes]:
-    """The file's bytes, unpacked if it is gzipped."""
+    """The file's bytes, unpacked if it is gzipped. Raises :class:`Unreadable` for one that is lost."""
+    if file.lost:
+        raise Unreadable("cannot be read", file.lost)
     if file.is_gzip:
         return gzip.open(file.path, "rb")  # type: ignore[return-value]
     return file.path.open("rb")
+
+
+def broken(error: Exception, line: int | None = None) -> Unreadable:
+    """What one of ``BROKEN`` says about a file, and how a person can check it."""
+    check = "`gzip -t` checks it; copy or download it again"
+    if isinstance(error, EOFError):
+        return Unreadable("truncated gzip", f"it ends too early; {check}", line)
+    if isinstance(error, zlib.error | gzip.BadGzipFile):
+        return Unreadable("damaged gzip", f"{error}; {check}", line)
+    return Unreadable("cannot be read", getattr(error, "strerror", None) or str(error), line)
 
 
 def whole_bytes(file: InputFile) -> bytes:
@@ -62,10 +79,8 @@ def whole_bytes(file: InputFile) -> bytes:
     try:
         with open_bytes(file) as stream:
             data = stream.read(MAX_WHOLE_BYTES + 1)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise Unreadable("damaged gzip", str(error)) from error
-    except OSError as error:
-        raise Unreadable("cannot be read", error.strerror or str(error)) from error
+    except BROKEN as error:
+        raise broken(error) from error
     if len(data) > MAX_WHOLE_BYTES:
         raise Unreadable(
             "too large", f"more than {MAX_WHOLE_BYTES // 2**20} MiB in one piece; JSONL and text are streamed"
@@ -94,7 +109,7 @@ def text_blocks(file: InputFile) -> Iterator[str]:
     aside all of it and not only the rest. Raises :class:`Unreadable` before the first block.
     """
     try:
-        if not file.is_gzip and file.size_bytes < BLOCK_BYTES:
+        if not file.is_gzip and file.size_bytes < BLOCK_BYTES and not file.lost:
             yield decoded(file.path.read_bytes())
             return
         with open_bytes(file) as stream:
@@ -105,10 +120,8 @@ def text_blocks(file: InputFile) -> Iterator[str]:
         for _ in _decode_stream(file):
             pass
         yield from _decode_stream(file)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise Unreadable("damaged gzip", str(error)) from error
-    except OSError as error:
-        raise Unreadable("cannot be read", error.strerror or str(error)) from error
+    except BROKEN as error:
+        raise broken(error) from error
 
 
 def _decode_stream(file: InputFile) -> Iterator[str]:

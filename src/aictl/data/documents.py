@@ -40,12 +40,14 @@ Items = Iterator[Document | Rejected]
 @dataclass(frozen=True, slots=True)
 class InputFile:
     """A file to read. ``name`` is its path as citations show it; ``named`` says that the user gave
-    the file itself and not a folder around it."""
+    the file itself and not a folder around it. ``lost`` is why it cannot be read at all, where that
+    is known: it may be a folder, or a pipe that never ends."""
 
     name: str
     path: Path
     size_bytes: int
     named: bool = False
+    lost: str | None = None
 
     @property
     def is_gzip(self) -> bool:

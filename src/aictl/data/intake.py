@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from fnmatch import translate
+from pathlib import Path
 
 from aictl.core.artifact import Source
 from aictl.core.errors import BadInput, BadRequest
-from aictl.core.walk import regular_files, shown
+from aictl.core.walk import CANNOT_BE_READ, READ_ALREADY, kind_of, regular_files, shown, unreadable
 from aictl.data.documents import InputFile
-from aictl.data.readers import SUFFIXES, Format, format_of
+from aictl.data.readers import SUFFIXES, Format, format_of, reader_for
 from aictl.data.spec import PrepSpec
 
 
@@ -38,19 +40,32 @@ def list_files(sources: Sequence[Source], spec: PrepSpec) -> list[InputFile]:
     for number, file in kept:
         places.setdefault(file.name, set()).add(number)
     return [
-        InputFile(f"{number}:{file.name}", file.path, file.size_bytes, file.named)
-        if len(places[file.name]) > 1
-        else file
-        for number, file in kept
+        replace(file, name=f"{number}:{file.name}") if len(places[file.name]) > 1 else file for number, file in kept
     ]
 
 
 def _of_source(source: Source) -> Iterable[InputFile]:
-    if source.path.is_file():
-        return [InputFile(shown(source.path.name), source.path, source.path.stat().st_size, named=True)]
+    kind = kind_of(source.path)
+    if kind != "folder":
+        return [_file(source.path.name, source.path, None if kind == "file" else kind, named=True)]
     prefix = source.facts.get("prefix", "")
-    found = regular_files(source.path, lambda name, reason: None)  # what is left out was told when it was resolved
-    return [InputFile(prefix + shown(name), path, path.stat().st_size) for name, path in found]
+    lost: dict[str, str] = {}
+    files = [_file(prefix + name, path) for name, path in regular_files(source.path, lost.__setitem__)]
+    if "" in lost:
+        return [_file(f"{source.path.name}/", source.path, lost[""], named=True)]
+    # A folder that was read already is no loss; that it was left out was told when it was resolved.
+    rest = [(name, reason) for name, reason in lost.items() if reason != READ_ALREADY]
+    return files + [_file(prefix + name, source.path / name, reason) for name, reason in rest]
+
+
+def _file(name: str, path: Path, lost: str | None = None, *, named: bool = False) -> InputFile:
+    size_bytes = 0
+    if lost is None:
+        try:
+            size_bytes = path.stat().st_size
+        except OSError as error:
+            lost = unreadable(error)
+    return InputFile(shown(name), path, size_bytes, named, lost and lost.removeprefix(CANNOT_BE_READ))
 
 
 def _matcher(globs: Sequence[str]) -> Callable[[str], bool]:
@@ -86,18 +101,31 @@ def decide_format(files: Sequence[InputFile], spec: PrepSpec) -> Format:
                     f"{examples['text']} holds text and {examples['chat']} conversations, and a dataset is one of them",
                     cure="say --format text or --format chat, or leave files out with --exclude",
                 )
-    if not examples:
-        raise nothing_to_read(files, None)
-    return next(iter(examples))
+    if examples:
+        return next(iter(examples))
+    # None is of either without doubt, so a reader says of each what is wrong with it.
+    formats: tuple[Format, ...] = ("text", "chat")
+    possible = [format for format in formats if any(reader_for(file, format) for file in files)]
+    if not possible:
+        raise nothing_to_read(files, spec)
+    return possible[0]
 
 
-def nothing_to_read(files: Sequence[InputFile], format: Format | None) -> BadInput:
-    """The error for files of which none can be read."""
-    formats: tuple[Format, ...] = (format,) if format else ("text", "chat")
-    taken = "; ".join(f"{one} is read from {' '.join(SUFFIXES[one])}" for one in formats)
-    what = f"{files[0].name} is" if len(files) == 1 else f"none of {len(files)} files ({suffix_counts(files)}) is"
-    empty = " (the file is empty)" if len(files) == 1 and not files[0].size_bytes else ""
-    return BadInput(f"{what} something that holds {' or '.join(formats)} documents{empty}", cure=taken)
+def nothing_to_read(files: Sequence[InputFile], spec: PrepSpec) -> BadInput:
+    """The error for files of which none holds what is looked for."""
+    formats: tuple[Format, ...] = ("text", "chat") if spec.format == "auto" else (spec.format,)
+    known = {suffix for one in formats for suffix in SUFFIXES[one]}
+    wanted = " or ".join({"text": "text", "chat": "conversations"}[one] for one in formats)
+    if len(files) > 1:
+        said = f"none of these {len(files)} files holds {wanted} in a form that is read: {suffix_counts(files)}"
+    elif not files[0].size_bytes:
+        said = f"{files[0].name} is empty"
+    elif files[0].suffix in known:
+        said = f"{files[0].name} holds no {wanted} in a form that is read"
+    else:
+        said = f"{files[0].name} is of no kind that is read"
+    read = {"text": "text is read from", "chat": "conversations are read from"}
+    return BadInput(said, cure="; ".join(f"{read[one]} {' '.join(SUFFIXES[one])}" for one in formats))
 
 
 def suffix_counts(files: Sequence[InputFile], most: int = 8) -> str:

@@ -185,7 +185,7 @@ class _Preparation:
             )
         named = next((file for file in self._skipped if file.named), None)
         if named or not good:
-            raise nothing_to_read([named] if named else self._skipped or files, self.format)
+            raise nothing_to_read([named] if named else self._skipped or files, self.spec)
         if not self._seen:
             raise BadInput(
                 f"nothing is left of {good:,} documents: {self._counts['too_short']:,} are shorter than "

@@ -21,14 +21,14 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aictl.core import extras
 from aictl.core.answer import Answer, Stream
 from aictl.core.artifact import Artifact, InputRecord, Record, Source
-from aictl.core.command import Command, Work
+from aictl.core.command import Command, Takes, Work
 from aictl.core.errors import BadRequest, Damaged, NotFound, TryLater, WorkFailed
-from aictl.core.events import Events
+from aictl.core.events import Events, silent
 from aictl.core.spec import Spec, result_options
 from aictl.workspace import journal, locks, machine, refs
 from aictl.workspace.digests import Digests
@@ -36,6 +36,9 @@ from aictl.workspace.names import check_name
 from aictl.workspace.project import Project
 from aictl.workspace.sources import resolve as resolve_source
 from aictl.workspace.store import Store, listing, way_of
+
+if TYPE_CHECKING:
+    from aictl.workspace.sources.path import SetAside
 
 SCRATCH_KEPT_S = 14 * 24 * 3600  # what an interrupted run left is kept this long for its resumption
 
@@ -94,7 +97,7 @@ class Runner:
                 raise BadRequest(f"{take.role.upper()} is missing: {take.help}")
             if len(given) > 1 and not take.many:
                 raise BadRequest(f"{take.role.upper()} was given {len(given)} times and is taken once")
-            pairs = [self._input(take.role, take.kinds, text) for text in given]
+            pairs = [self._input(take, text, alone=len(given) == 1) for text in given]
             rows += [row for _, row in pairs]
             values = tuple(value for value, _ in pairs)
             inputs[take.role] = values if take.many else (values[0] if values else None)
@@ -263,7 +266,8 @@ class Runner:
 
     # Inputs
 
-    def _input(self, role: str, kinds: Sequence[type[Any]], text: str) -> tuple[Artifact | Source, InputRecord]:
+    def _input(self, take: Takes, text: str, *, alone: bool) -> tuple[Artifact | Source, InputRecord]:
+        role, kinds = take.role, take.kinds
         if not text.strip():
             raise BadRequest(f"{role.upper()} is empty", cure="is a variable unset?")
         artifact_kinds = [kind for kind in kinds if issubclass(kind, Artifact)]
@@ -278,7 +282,10 @@ class Runner:
                 record = self.store.record(found.object)
                 row = InputRecord(role, record.id, kind=found.kind, name=found.name, object=found.object)
                 return self.store.open(found.object, found.name), row
-        source = resolve_source(text, cache=cache_folder(), hash_file=self.digests, events=self.events)
+        lenient: SetAside = "nothing" if not take.sets_aside else "inside" if alone else "all"
+        source = resolve_source(
+            text, cache=cache_folder(), hash_file=self.digests, events=self.events, set_aside=lenient
+        )
         # What lies in the cache stands still; anything else can be looked at again where it is.
         cached = source.uri.startswith(("pkg:", "hf:"))
         still = None if cached else str(source.path.absolute())
@@ -303,7 +310,9 @@ class Runner:
         """The digest that a recorded raw source has today, or None if it is gone."""
         if row.path is None or not os.path.lexists(row.path):
             return None
-        return resolve_source(row.path, cache=cache_folder(), hash_file=self.digests, events=self.events).digest
+        return resolve_source(
+            row.path, cache=cache_folder(), hash_file=self.digests, events=silent, set_aside="all"
+        ).digest
 
     # Around a run
 

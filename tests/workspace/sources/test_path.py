@@ -104,17 +104,61 @@ def test_a_broken_link_says_so(tmp_path, digest):
 def test_an_empty_folder_a_link_to_itself_and_a_device_are_bad_input(tmp_path, digest):
     (tmp_path / "empty").mkdir()
     (tmp_path / "self").symlink_to(tmp_path / "self")
-    for path, why in (("empty", "no files"), ("self", "cannot be read"), ("/dev/null", "neither a file nor a folder")):
-        with pytest.raises(BadInput, match=why):
+    for path, why in (("empty", "no files"), ("self", "a loop of links"), ("/dev/zero", "a device")):
+        with pytest.raises(BadInput, match=why) as caught:
             digest(tmp_path / path)
+        assert caught.value.cure
 
 
-def test_a_file_that_may_not_be_read_is_bad_input(notes, digest):
-    (notes / "a.txt").chmod(0)
-    if os.access(notes / "a.txt", os.R_OK):
-        pytest.skip("whoever runs this test may read everything")
-    with pytest.raises(BadInput, match=r"a\.txt cannot be read"):
-        digest(notes)
+@pytest.mark.parametrize("given", ["a.txt", "deep", "."])
+@pytest.mark.parametrize("closed", ["a.txt", "deep"])
+def test_what_may_not_be_read_is_bad_input_with_its_place_and_a_cure(unprivileged, given, closed):
+    def digest(path):
+        return resolve(str(path), cache=unprivileged, hash_file=sha256, events=silent).digest
+
+    (unprivileged / "a.txt").write_text("a")
+    (unprivileged / "deep").mkdir()
+    (unprivileged / "deep" / "b.txt").write_text("b")
+    before = digest(unprivileged / given)
+    (unprivileged / closed).chmod(0)
+    if given not in (".", closed):
+        assert digest(unprivileged / given) == before
+        return
+    with pytest.raises(BadInput, match=f"{closed}/?' cannot be read: Permission denied") as caught:
+        digest(unprivileged / given)
+    assert caught.value.cure.startswith(f"`chmod -R u+rX {unprivileged / closed}")
+
+
+def test_what_will_be_set_aside_counts_by_its_name_and_reason(notes, tmp_path):
+    def digest(path=notes, set_aside="inside"):
+        return resolve(str(path), cache=tmp_path, hash_file=sha256, events=silent, set_aside=set_aside).digest
+
+    assert digest() == digest(set_aside="nothing")
+    seen = {digest()}
+    (notes / "c.txt").symlink_to(tmp_path / "nowhere")
+    seen.add(digest())
+    assert digest(set_aside="all") in seen
+    (notes / "c.txt").unlink()
+    (notes / "c.txt").symlink_to("/proc/self/mem")  # of which the first byte cannot be read, whoever asks
+    seen.add(digest())
+    (notes / "c.txt").unlink()
+    (notes / "c.txt").write_text("now it can be read")
+    seen.add(digest())
+    assert len(seen) == 4
+    (tmp_path / "alone.txt").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(NotFound, match="broken link"):
+        digest(tmp_path / "alone.txt")
+    assert digest(tmp_path / "alone.txt", set_aside="all") not in seen
+    with pytest.raises(NotFound, match="does not exist"):
+        digest(tmp_path / "missing.txt", set_aside="all")
+
+
+def test_a_folder_of_which_nothing_can_be_read_names_the_first(tmp_path):
+    (tmp_path / "a.txt").symlink_to("/proc/self/mem")
+    (tmp_path / "b.txt").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(BadInput, match=r"no file that can be read: .*b\.txt' is a broken link and 1 more") as caught:
+        resolve(str(tmp_path), cache=tmp_path, hash_file=sha256, events=silent, set_aside="inside")
+    assert "mend the link" in caught.value.cure
 
 
 @pytest.mark.parametrize("text", ["https://example.org/a.txt", "s3://bucket/key", "file://host/a.txt"])

@@ -22,6 +22,14 @@ def run(work: Work[PrepSpec]) -> Dataset:
 command = Command(
     run=run,
     spec=PrepSpec,
-    takes=[Takes("sources", (Source, Dataset), help="files, folders, pkg:, hf:datasets/, or datasets", many=True)],
+    takes=[
+        Takes(
+            "sources",
+            (Source, Dataset),
+            help="files, folders, pkg:, hf:datasets/, or datasets",
+            many=True,
+            sets_aside=True,
+        )
+    ],
     makes=(Dataset,),
 )

@@ -36,13 +36,13 @@ def reader_for(file: InputFile, format: Format) -> Reader | None:
     """Who reads this file as this format, or None.
 
     A file without a suffix (README, copyright) is text if it begins like text, and so is one that
-    the user named, whatever its suffix.
+    the user named, whatever its suffix. What cannot be opened might have been: its reader says why.
     """
     table = _CHAT if format == "chat" else _TEXT
     known = table.get(file.suffix)
     if known or format == "chat" or file.suffix in _CHAT:
         return known
-    return plain_text.read if (not file.suffix or file.named) and looks_like_text(file) else None
+    return plain_text.read if (not file.suffix or file.named) and looks_like_text(file) is not False else None
 
 
 def format_of(file: InputFile, spec: PrepSpec) -> Format | None:
@@ -52,4 +52,4 @@ def format_of(file: InputFile, spec: PrepSpec) -> Format | None:
         return json_records.format_of(file, spec)
     if file.suffix in (".yml", ".yaml"):
         return "chat" if chat_yaml.is_corpus(file) else None
-    return "text" if reader_for(file, "text") else None
+    return "text" if file.suffix in _TEXT or (reader_for(file, "text") and looks_like_text(file)) else None

@@ -15,7 +15,7 @@ from typing import Any
 
 from aictl.core import extras
 from aictl.data.conversations import Unusable, alternating
-from aictl.data.decode import SNIFF_BYTES, open_bytes, whole_text
+from aictl.data.decode import BROKEN, SNIFF_BYTES, open_bytes, whole_text
 from aictl.data.documents import Document, HoldsNoDocuments, InputFile, Items, Rejected, Unreadable
 from aictl.data.spec import PrepSpec
 
@@ -27,7 +27,7 @@ def is_corpus(file: InputFile) -> bool:
     try:
         with open_bytes(file) as stream:
             head = stream.read(SNIFF_BYTES)
-    except OSError:
+    except (Unreadable, *BROKEN):
         return False
     return _KEY.search(head.decode("utf-8", "replace")) is not None
 

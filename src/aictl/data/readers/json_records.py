@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
 import json
-import zlib
 from collections.abc import Callable, Iterator
 from typing import IO, Any, Literal
 
 from aictl.data.conversations import Unusable, conversation, is_conversation
-from aictl.data.decode import SNIFF_BYTES, decoded, encoding_of, open_bytes, whole_text
+from aictl.data.decode import BROKEN, SNIFF_BYTES, broken, decoded, encoding_of, open_bytes, whole_text
 from aictl.data.documents import Document, HoldsNoDocuments, InputFile, Items, Rejected, Unreadable
 from aictl.data.spec import PrepSpec
 
@@ -115,10 +113,8 @@ def _read_lines(file: InputFile, spec: PrepSpec, convert: _Convert) -> Items:
                 yield Rejected(source, "broken JSON", str(error))
             else:
                 yield convert(record, source, spec)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:  # what was read before it stands
-        yield Rejected(f"{file.name}:{number + 1}", "damaged gzip", str(error))
-    except OSError as error:
-        raise Unreadable("cannot be read", error.strerror or str(error)) from error
+    except BROKEN as error:  # what was read before it stands
+        yield broken(error, number + 1 if number else None).rejected(file)
 
 
 def _parsed_lines(file: InputFile) -> Iterator[Any]:
@@ -129,7 +125,7 @@ def _parsed_lines(file: InputFile) -> Iterator[Any]:
                 yield json.loads(decoded(line, "utf-8"))
             except (Unreadable, ValueError, RecursionError):
                 continue
-    except (Unreadable, EOFError, zlib.error, OSError):
+    except (Unreadable, *BROKEN):
         return
 
 

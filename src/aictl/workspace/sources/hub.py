@@ -15,7 +15,7 @@ from typing import Any
 
 from aictl.core import extras
 from aictl.core.artifact import Source
-from aictl.core.errors import AictlError, BadInput, BadRequest, NotFound, TryLater
+from aictl.core.errors import AictlError, BadInput, BadRequest, Damaged, NotFound, TryLater
 from aictl.core.events import Events
 from aictl.core.walk import regular_files
 from aictl.workspace.sources.path import digest
@@ -52,10 +52,6 @@ _URI = re.compile(r"hf:(?P<data>datasets/)?(?P<repo>[\w.-]+(?:/[\w.-]+)?)(?:@(?P
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
-def _silent(name: str, reason: str) -> None:
-    pass
-
-
 def resolve(uri: str, *, hash_file: Callable[[Path], str], events: Events) -> Source:
     """The files of a repository at the commit that its revision stands for now.
 
@@ -76,8 +72,15 @@ def resolve(uri: str, *, hash_file: Callable[[Path], str], events: Events) -> So
     folder, commit = _snapshot(uri, repo, kind, revision, patterns)
     events.finished(task)
     facts = {"repo": repo, "repo_type": kind, "revision": revision, "commit": commit}
+    lost: dict[str, str] = {}
+    found_files = list(regular_files(folder, lost.__setitem__))
+    if lost:
+        name, reason = next(iter(lost.items()))
+        raise Damaged(
+            f"'{uri}': {name} in {folder} is lost: {reason}", cure="remove that folder, and it is fetched again"
+        )
     # Other tools may have put more files of the repository there: only those that are taken count.
-    files = [one for one in regular_files(folder, _silent) if any(fnmatch(one.relative, form) for form in patterns)]
+    files = [one for one in found_files if any(fnmatch(one.relative, form) for form in patterns)]
     if not files:
         raise BadInput(f"'{uri}' holds no files that are taken", cure=f"taken are {', '.join(patterns)}")
     return Source(uri, folder, digest(files, hash_file), facts)

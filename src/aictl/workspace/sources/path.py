@@ -4,58 +4,97 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 from aictl.core.artifact import Source
-from aictl.core.errors import BadInput, NotFound
+from aictl.core.errors import AictlError, BadInput
 from aictl.core.events import Events
-from aictl.core.walk import Found, regular_files, shown
+from aictl.core.walk import CANNOT_BE_READ, READ_ALREADY, Found, kind_of, regular_files, shown, unreadable
 
 SHOWN = 3  # how many of the things left out are named on the screen; the journal has them all
 
+SetAside = Literal["nothing", "inside", "all"]
 
-def resolve(uri: str, path: Path, *, hash_file: Callable[[Path], str], events: Events) -> Source:
+
+def resolve(
+    uri: str,
+    path: Path,
+    *,
+    hash_file: Callable[[Path], str],
+    events: Events,
+    set_aside: SetAside = "nothing",
+) -> Source:
     """The file or folder at ``path``, made absolute, with the digest of its bytes.
+
+    What cannot be read is an error, unless whoever reads the source will set it aside: what lies
+    ``inside`` of a folder, or the source itself too (``all``). It then counts into the digest by
+    its name and the reason.
 
     Raises :class:`NotFound` if there is nothing and :class:`BadInput` if it is neither a file nor a
     folder, holds no file, or cannot be read.
     """
     path = Path(os.path.expanduser(path)).absolute()  # noqa: PTH111  ("~" in a config file; "~x" may be a name)
-    try:
-        mode = path.stat().st_mode
-    except (FileNotFoundError, NotADirectoryError):
-        what = "is a broken link" if path.is_symlink() else "does not exist"
-        raise NotFound(
-            f"'{shown(uri)}' {what}", cure=f"check the spelling; relative paths start here: {Path.cwd()}"
-        ) from None
-    except (OSError, ValueError) as error:  # a link to itself, a name too long, a NUL in the name
-        raise BadInput(f"'{shown(uri)}' cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    if stat.S_ISREG(mode):
-        return Source(uri, path, digest([Found(path.name, path)], hash_file))
-    if not stat.S_ISDIR(mode):
-        raise BadInput(f"'{shown(uri)}' is neither a file nor a folder", cure="write it to a file first")
-    files = _files(uri, path, events)
+    if not os.path.lexists(path):
+        raise _refused(uri, path, "")
+    kind = kind_of(path)
+    if kind == "folder":
+        return _folder(uri, path, hash_file, events, set_aside)
+    if kind == "file":
+        lines, lost = _hashed([Found(path.name, path)], hash_file)
+        if not lost:
+            return Source(uri, path, _total(lines))
+        kind = lost[path.name]
+    if set_aside != "all":
+        raise _refused(uri, path, kind)
+    return Source(uri, path, _total([_lost_line(path.name, kind)]))
+
+
+def _folder(uri: str, path: Path, hash_file: Callable[[Path], str], events: Events, set_aside: SetAside) -> Source:
+    lost: dict[str, str] = {}
+    files = list(regular_files(path, lost.__setitem__))
+    if set_aside != "all" and "" in lost:
+        raise _refused(uri, path, lost[""])
+    again = {name: lost.pop(name) for name, reason in list(lost.items()) if reason == READ_ALREADY}
     # Where a folder stands does not count, nor what it is called; but by its name a package is imported.
-    prefix = f"{path.name}/" if (path / "__init__.py").is_file() else ""
-    facts = {"prefix": prefix} if prefix else {}
-    return Source(uri, path, digest([Found(prefix + one.relative, one.path) for one in files], hash_file), facts)
-
-
-def _files(uri: str, folder: Path, events: Events) -> list[Found]:
-    left_out: list[str] = []
-    files = list(regular_files(folder, lambda name, reason: left_out.append(f"{shown(name)} ({reason})")))
-    if left_out:
-        more = f" and {len(left_out) - SHOWN} more" if len(left_out) > SHOWN else ""
-        events.noted(f"{shown(uri)}: left out {', '.join(left_out[:SHOWN])}{more}")
-        for line in left_out[SHOWN:]:
-            events.noted(f"{shown(uri)}: left out {line}", "detail")
-    if not files:
+    prefix = f"{path.name}/" if os.path.isfile(path / "__init__.py") else ""  # noqa: PTH113  (nobody may look)
+    lines, unread = _hashed(files, hash_file, prefix)
+    lost |= unread
+    refused = [_refused(f"{uri.rstrip('/')}/{name}", path / name, reason) for name, reason in lost.items()]
+    if set_aside == "nothing":
+        if worst := next((one for one in refused if CANNOT_BE_READ in one.message), None):
+            raise worst
+        _tell(uri, lost, events)
+    for name, reason in again.items():  # nothing is lost
+        events.noted(f"{shown(uri)}: left out {shown(name)} ({reason})", "detail")
+    if not lines and not (lost and set_aside == "all"):
+        if refused:
+            said = f"'{shown(uri)}' holds no file that can be read: {refused[0]}{_more(len(lost) - 1)}"
+            raise BadInput(said, cure=refused[0].cure)
         raise BadInput(
             f"'{shown(uri)}' holds no files", cure="hidden files are not taken; give the folder that holds the data"
         )
-    return files
+    lines += [_lost_line(prefix + name, reason) for name, reason in lost.items()]
+    return Source(uri, path, _total(lines), {"prefix": prefix} if prefix else {})
+
+
+def _refused(uri: str, path: Path, reason: str) -> AictlError:
+    from aictl.workspace.sources.refusal import refused
+
+    return refused(uri, path, reason)
+
+
+def _tell(uri: str, left_out: dict[str, str], events: Events) -> None:
+    lines = [f"{shown(name)} ({reason})" for name, reason in left_out.items()]
+    if lines:
+        events.noted(f"{shown(uri)}: left out {', '.join(lines[:SHOWN])}{_more(len(lines) - SHOWN)}")
+    for line in lines[SHOWN:]:
+        events.noted(f"{shown(uri)}: left out {line}", "detail")
+
+
+def _more(count: int) -> str:
+    return f" and {count} more" if count > 0 else ""
 
 
 def digest(files: list[Found], hash_file: Callable[[Path], str]) -> str:
@@ -63,7 +102,34 @@ def digest(files: list[Found], hash_file: Callable[[Path], str]) -> str:
 
     The name of a single file counts too: its suffix says how it is read.
     """
+    return _total([_line(relative, hash_file(path)) for relative, path in files])
+
+
+def _hashed(
+    files: list[Found], hash_file: Callable[[Path], str], prefix: str = ""
+) -> tuple[list[tuple[str, bytes]], dict[str, str]]:
+    """The line of every file that can be read, and why the others cannot."""
+    lines, lost = [], {}
+    for relative, path in files:
+        try:
+            lines.append(_line(prefix + relative, hash_file(path)))
+        except BadInput as error:
+            if not isinstance(error.__cause__, OSError):
+                raise
+            lost[relative] = unreadable(error.__cause__)
+    return lines, lost
+
+
+def _line(relative: str, sha256: str) -> tuple[str, bytes]:
+    return relative, b"%s\0%s\n" % (os.fsencode(relative), sha256.encode())
+
+
+def _lost_line(relative: str, reason: str) -> tuple[str, bytes]:
+    return relative, b"%s\0(%s)\n" % (os.fsencode(relative), reason.encode())
+
+
+def _total(lines: list[tuple[str, bytes]]) -> str:
     total = hashlib.sha256()
-    for relative, path in sorted(files):
-        total.update(b"%s\0%s\n" % (os.fsencode(relative), hash_file(path).encode()))
+    for _, line in sorted(lines):
+        total.update(line)
     return total.hexdigest()
