@@ -81,7 +81,11 @@ class Names:
 
     def all(self) -> list[str]:
         """Every name in use, of any kind."""
-        return sorted({label.rpartition("@")[0] for kind in self._kinds() for label, _ in self.links(kind)})
+        return sorted({name for kind in self._kinds() for name in self.of_kind(kind)})
+
+    def of_kind(self, kind: str) -> list[str]:
+        """Every name of a kind."""
+        return sorted({label.rpartition("@")[0] for label, _ in self.links(kind)})
 
     def bind(self, kind: str, name: str, object: str, id: str) -> None:
         """Let a name stand for an object. If it does already, the ``.ref`` is touched and no more."""

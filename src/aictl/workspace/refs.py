@@ -9,7 +9,6 @@ PATH            an artifact's folder, or its .ref file
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import NamedTuple
 
 from aictl.core import doors
 from aictl.core.artifact import RECORD_NAME, Artifact
-from aictl.core.errors import BadRequest, NotFound, WrongKind
+from aictl.core.errors import BadRequest, WrongKind
 from aictl.workspace.store import Store
 
 _ID = re.compile(r"[0-9a-f]{8,64}")
@@ -38,7 +37,7 @@ class Resolved(NamedTuple):
 def resolve(store: Store, ref: str, kinds: Sequence[type[Artifact]] = ()) -> Resolved:
     """The object that a ref stands for, among ``kinds`` if any are given.
 
-    Raises :class:`NotFound` with the nearest names, :class:`WrongKind` if the ref is good and its
+    Raises ``NotFound`` with the nearest names, :class:`WrongKind` if the ref is good and its
     kind is not taken, and :class:`BadRequest` if several kinds use the name.
     """
     taken = [kind.kind for kind in kinds]
@@ -49,16 +48,15 @@ def resolve(store: Store, ref: str, kinds: Sequence[type[Artifact]] = ()) -> Res
     if fitting:
         choices = ", ".join(f"{one.kind}/{one.label}" for one in fitting)
         raise BadRequest(f"'{ref}' could be any of {choices}", cure="say which, as KIND/NAME")
+    from aictl.workspace import hints
+
     if found:
         was = " and ".join(sorted({one.kind for one in found}))
         raise WrongKind(
-            f"'{ref}' is of kind {was}, and this command takes {' or '.join(taken)}", cure=_way_to(taken, found[0].kind)
+            f"'{ref}' is of kind {was}, and this command takes {' or '.join(taken)}",
+            cure=hints.next_step(store, ref, found[0].object, taken),
         )
-    near = difflib.get_close_matches(ref, store.names.all(), n=3)
-    raise NotFound(
-        f"no artifact is called '{ref}'",
-        cure=f"perhaps {' or '.join(near)}?" if near else "aictl artifact ls shows what there is",
-    )
+    raise hints.missing(store, ref, taken)
 
 
 def _candidates(store: Store, ref: str) -> list[Resolved]:
@@ -114,16 +112,3 @@ def _at_path(store: Store, path: Path) -> list[Resolved]:
             cure="run the command there with --workspace, or bring it here with `aictl model add` or `aictl data prep`",
         )
     return [Resolved(f"{folder.parent.name}/{folder.name}", None, path.name)]
-
-
-def _way_to(taken: Sequence[str], given: str) -> str:
-    """The command that makes a taken kind from the given one, where there is one in the chain."""
-    steps = {
-        ("dataset", "checkpoint"): "train it first: aictl train REF",
-        ("checkpoint", "onnx"): "export it first: aictl export onnx REF",
-        ("adapter", "onnx"): "export it first: aictl export onnx REF",
-    }
-    for kind in taken:
-        if step := steps.get((given, kind)):
-            return step
-    return "aictl artifact ls shows the artifacts of each kind"
