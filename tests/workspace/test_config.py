@@ -9,7 +9,7 @@ import pytest
 
 from aictl.core.errors import BadRequest
 from aictl.core.spec import Spec, flat_fields, option, result_options
-from aictl.workspace.config import in_force, settle
+from aictl.workspace.config import in_force, read_toml, settle
 
 
 class Inner(Spec):
@@ -54,13 +54,38 @@ def test_all_bad_values_are_named_at_once_with_their_source(tmp_path):
     [
         ("[trian]\nx = 1\n", r"did you mean \[train\]"),
         ("train = 3\n", "is a command"),
-        ("[train\n", "aictl.toml"),
+        ('[train]\npreset = "tiny"\nstop = [1 2]\n', r"aictl.toml, line 3, column 11: unclosed array"),
+        ("[train\n", r"aictl.toml, line 1, column 7: expected '\]'"),
+        ("[train]\nstop = [\n\n", r"aictl.toml, line 2, column 9: invalid value"),
         ("[finetune.lroa]\nrank = 3\n", r"finetune.lora"),
     ],
 )
 def test_a_bad_file_says_what_is_near(tmp_path, toml, says):
     with pytest.raises(BadRequest, match=says):
         settled(tmp_path, toml)
+
+
+def test_a_file_that_is_no_utf8_says_where(tmp_path):
+    path = tmp_path / "aictl.toml"
+    path.write_bytes(b"# caf\xc3\xa9\n# caf\xe9\n")
+    with pytest.raises(BadRequest, match=r"aictl.toml, line 2, column 6: byte 0xe9 is not UTF-8") as caught:
+        read_toml(path)
+    assert "iconv" in caught.value.cure
+
+
+def test_a_byte_order_mark_is_no_content(tmp_path):
+    path = tmp_path / "aictl.toml"
+    path.write_bytes(b'\xef\xbb\xbf[train]\npreset = "tiny"\n')
+    assert read_toml(path) == {"train": {"preset": "tiny"}}
+
+
+def test_a_file_that_may_not_be_read_says_so(unprivileged):
+    path = unprivileged / "aictl.toml"
+    path.write_text("")
+    path.chmod(0)
+    with pytest.raises(BadRequest, match="cannot be read: Permission denied") as caught:
+        read_toml(path)
+    assert f"ls -l {path}" in caught.value.cure
 
 
 def test_result_options_leave_out_what_cannot_change_it():

@@ -31,14 +31,24 @@ class Settings(NamedTuple):
 def read_toml(path: Path) -> dict[str, Any]:
     """The whole ``aictl.toml``, its tables checked against the commands there are.
 
-    Raises :class:`BadRequest` for a file that is no TOML and for an unknown table.
+    Raises :class:`BadRequest` for a file that cannot be read or is no TOML, and for an unknown table.
     """
     try:
-        text = path.read_text("utf-8")
+        data = path.read_bytes()
+        text = data.decode("utf-8-sig")  # some editors begin a file with a byte order mark
     except FileNotFoundError:
         return {}
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadRequest(f"{path} cannot be read: {error}") from error
+    except OSError as error:
+        raise BadRequest(
+            f"{path} cannot be read: {error.strerror}",
+            cure=f"`ls -l {path}` shows who may; an empty {path.name} will do",
+        ) from error
+    except UnicodeDecodeError as error:
+        where = _at(data[: error.start].decode("utf-8-sig"))
+        raise BadRequest(
+            f"{path}{where}: byte 0x{data[error.start]:02x} is not UTF-8",
+            cure="save it as UTF-8; `iconv -f LATIN1 -t UTF-8` converts it, or whatever it is in",
+        ) from error
     if all(not line.strip() or line.lstrip().startswith("#") for line in text.splitlines()):
         return {}
     import tomllib  # most workspaces set nothing, and most commands are over before this would be
@@ -46,9 +56,19 @@ def read_toml(path: Path) -> dict[str, Any]:
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise BadRequest(f"{path}: {error}") from error
+        said, _, place = str(error).removesuffix(")").rpartition(" (at ")
+        where = _at(text.rstrip()) if place == "end of document" else f", {place}"
+        raise BadRequest(
+            f"{path}{where}: {said[:1].lower()}{said[1:]}",
+            cure='mend it there; a table is written [train], and below it an option: preset = "tiny"',
+        ) from error
     _check_tables(tables, (), path)
     return tables
+
+
+def _at(before: str) -> str:
+    """The place that follows some text, as a person counts it."""
+    return f", line {before.count(chr(10)) + 1}, column {len(before.rpartition(chr(10))[2]) + 1}"
 
 
 def table_of(tables: Mapping[str, Any], command: str) -> dict[str, Any]:
@@ -161,7 +181,7 @@ def _check_tables(tables: Mapping[str, Any], path: tuple[str, ...], file: Path) 
         here = ".".join((*path, key))
         if here in commands:
             if not isinstance(value, Mapping):
-                raise BadRequest(f"{file}: '{here}' is a command; set its options in a table [{here}]")
+                raise BadRequest(f"{file}: '{here}' is a command", cure=f"set its options in a table [{here}]")
             continue
         if any(command.startswith(here + ".") for command in commands) and isinstance(value, Mapping):
             _check_tables(value, (*path, key), file)

@@ -60,13 +60,13 @@ def find(start: Path | None = None) -> Project | None:
     """
     if start is None and (named := os.environ.get(ENVIRONMENT)):
         return at(Path(named), f"{ENVIRONMENT}={named}")
-    here = (start or Path.cwd()).resolve()
-    return next((Project(place) for place in (here, *here.parents) if (place / CONFIG_NAME).is_file()), None)
+    here = (start or _working_folder()).resolve()
+    return next((Project(place) for place in (here, *here.parents) if _is_workspace(place)), None)
 
 
 def at(root: Path, named_by: str) -> Project:
     """The workspace in exactly this folder. Raises :class:`NotFound` if there is none."""
-    if not (root / CONFIG_NAME).is_file():
+    if not _is_workspace(root):
         raise NotFound(f"{named_by}: no workspace there (no {CONFIG_NAME})", cure=f"aictl init {root}")
     return Project(root)
 
@@ -78,6 +78,18 @@ def require(named: Path | None = None) -> Project:
     if project := find():
         return project
     raise NotFound(f"no workspace in {Path.cwd()} or above it", cure="aictl init NAME && cd NAME")
+
+
+def _is_workspace(folder: Path) -> bool:
+    # os.path says False where nobody may look; pathlib raises.
+    return os.path.isfile(folder / CONFIG_NAME)  # noqa: PTH113
+
+
+def _working_folder() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        raise NotFound("the folder you are in is no longer there", cure="cd to one that is") from None
 
 
 def create(folder: Path) -> Project:
