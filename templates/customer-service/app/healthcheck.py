@@ -6,7 +6,7 @@ import urllib.request
 
 
 def main() -> int:
-    url = os.environ.get("HEALTH_URL", "http://127.0.0.1:8080/healthz")
+    url = f"http://127.0.0.1:{os.environ.get('UVICORN_PORT', '8080')}/healthz"
     try:
         with urllib.request.urlopen(url, timeout=4) as reply:
             return 0 if reply.status == 200 else 1
