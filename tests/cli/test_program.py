@@ -100,7 +100,7 @@ def test_a_ref_from_stdin(aictl, place, notes):
         (["artifact", "ls", "--nonsense"], 2, "nonsense"),
         (["artifact", "ls", "--kind", "nonsense"], 3, "nonsense"),
         (["artifact", "ls", "--events", "loud"], 2, "--events loud"),
-        (["data", "prep"], 2, "Missing argument 'SOURCES'"),
+        (["data", "prep"], 2, "aictl data prep: SOURCES is missing"),
         (["data", "prep", "/nowhere/at/all"], 3, "/nowhere/at/all"),
         (["data", "prep", ".", "--validation-fraction", "7"], 2, "--validation-fraction 7"),
         (["artifact", "ls", "--workspace", "/"], 3, "aictl init"),
@@ -111,6 +111,39 @@ def test_bad_requests(aictl, place, words, code, says):
     done = aictl(*words, cwd=place)
     assert done.returncode == code and says in done.stderr, done.stderr
     assert done.stdout == "" and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message", "cure"),
+    [
+        (["artifact", "ls", "--kimd", "x"], "aictl artifact ls has no option --kimd", "perhaps --kind?"),
+        (["artifact", "ls", "--zzz"], "aictl artifact ls has no option --zzz", "aictl artifact ls --help lists"),
+        (["artifact", "ls", "-\x1b"], "aictl artifact ls has no option '-\\x1b'", "aictl artifact ls --help lists"),
+        (["artifact", "--json", "ls"], "aictl artifact has no option --json", "options stand after a command's name"),
+        (["--verison"], "aictl has no option --verison", "perhaps --version?"),
+        (["artifact", "ls", "--kind"], "aictl artifact ls: option '--kind' requires", "aictl artifact ls --help"),
+        (["artifact", "ls", "--json=3"], "aictl artifact ls: option '--json' does not", "aictl artifact ls --help"),
+        (["artifact", "path", "a", "b c"], "aictl artifact path: 'b c' is more than it takes", "aictl artifact path"),
+        (["artifact", "rm"], "aictl artifact rm: REFS is missing", "aictl artifact rm --help"),
+        (["artifact", "lss"], "no command is called 'artifact lss'", "perhaps ls?"),
+    ],
+)
+def test_words_that_cannot_be_read_are_errors_like_any_other(aictl, tmp_path, words, message, cure):
+    done = aictl(*words, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    first, second = done.stderr.splitlines()
+    assert first.startswith(f"error: {message}") and second.startswith(f"  → {cure}")
+
+
+@pytest.mark.parametrize("asked", [["--events", "jsonl"], ["--events=jsonl"]])
+def test_words_that_cannot_be_read_are_told_as_they_ask_for(aictl, tmp_path, asked):
+    for words in (["artifact", "ls", "--nonsense"], ["artifact", "lss"], ["artifact", "rm"]):
+        done = aictl(*words, *asked, "--json", cwd=tmp_path)
+        row = json.loads(done.stderr)
+        assert (row["event"], row["exit_code"], done.returncode, done.stdout) == ("Failed", 2, 2, "")
+        assert row["cure"]
+    shown = aictl("artifact", "ls", "--nonsense", "--debug", cwd=tmp_path)
+    assert "Traceback" in shown.stderr and "error: aictl artifact ls has no option" in shown.stderr
 
 
 def test_outside_a_workspace(aictl, tmp_path):

@@ -8,6 +8,8 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -17,6 +19,7 @@ import typer
 from aictl import __version__
 from aictl.cli import sparing
 from aictl.cli.lazy import LazyGroup, tree
+from aictl.cli.running import running
 from aictl.core import doors
 from aictl.core.errors import AictlError, Interrupted, MachineLacks
 
@@ -31,15 +34,40 @@ class RootGroup(LazyGroup):
             raise typer.Exit()
         return super().parse_args(ctx, args)
 
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        self._words = list(args)
+        running.begin(args)
+        with self._failing():
+            return super().make_context(info_name, args, parent, **extra)
+
     def invoke(self, ctx: Any) -> Any:
-        try:
+        with self._failing():
             return super().invoke(ctx)
-        except typer.Exit:
+
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        try:
+            yield
+        except (typer.Exit, typer.Abort):
             raise
         except (Exception, Interrupted) as error:
+            told = error
             if type(error).__module__.startswith("typer"):
-                raise  # a usage error, which Typer shows itself
-            raise typer.Exit(_failed(error)) from error
+                from aictl.cli.usage import as_ours
+
+                told = as_ours(error, self._called()).with_traceback(error.__traceback__)
+            raise typer.Exit(_failed(told)) from error
+
+    def _called(self) -> str:
+        """The command that was typed, as far as there is one."""
+        called, here = ["aictl"], self.branches
+        for word in self._words:
+            if word not in here:
+                break
+            called.append(word)
+            below = here[word]
+            here = below if isinstance(below, dict) else {}
+        return " ".join(called)
 
 
 def build() -> LazyGroup:
@@ -89,8 +117,6 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 def _failed(error: BaseException) -> int:
     """Say on stderr what failed and what to do, and return the exit code."""
-    from aictl.cli.execute import running
-
     if isinstance(error, Interrupted):
         again = "; nothing is half-made, and the same command goes on from what was saved" if running.makes else ""
         _say("interrupted", again, running.events, error.exit_code)

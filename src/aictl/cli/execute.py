@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
 from aictl.cli import sparing
+from aictl.cli.running import running
 from aictl.cli.show import show
 from aictl.cli.sinks import Style, choose
 from aictl.core.answer import Document
@@ -32,18 +33,6 @@ class Common(NamedTuple):
     events: str
     debug: bool
     workspace: Path | None
-
-
-# What a failure is shown by, since it comes up through Typer: set when a command begins.
-class Running:
-    """How the command that runs now wants its errors shown."""
-
-    events: str = "auto"
-    debug: bool = False
-    makes: bool = False
-
-
-running = Running()
 
 
 def execute(
@@ -69,7 +58,7 @@ def execute(
     sparing.end()
     try:
         if common.dry_run:
-            return show(_plan(runner.plan(request), runner, settings.origin), as_json=common.as_json)
+            return show(_plan(runner.plan(request, fetch=False), runner, settings.origin), as_json=common.as_json)
         outcome = runner.run(request)
         if outcome.artifact is None:
             return show(outcome.answer, as_json=common.as_json) or outcome.status
@@ -132,19 +121,28 @@ def _show_made(outcome: Outcome, events: Events, *, as_json: bool) -> int:
 def _plan(plan: Plan, runner: Runner, origin: Mapping[str, str]) -> Document:
     values = flat_values(plan.request.spec)
     fresh = bool(plan.existing) and not plan.request.force
+    absent = [row.uri for row in plan.rows if not row.id]
+    would = "return what is there" if fresh else "run"
+    if absent:
+        would = f"fetch {', '.join(map(str, absent))}, and then see whether there is anything left to do"
     return Document(
         {
             "command": plan.request.path,
             "inputs": [
-                {"role": row.role, "is": row.name or row.uri or row.object, "kind": row.kind or "source", "id": row.id}
+                {
+                    "role": row.role,
+                    "is": row.name or row.uri or row.object,
+                    "kind": row.kind or "source",
+                    "id": row.id or None,
+                }
                 for row in plan.rows
             ],
             "options": {name: {"value": values[name], "from": where} for name, where in origin.items()},
             "makes": [kind.kind for kind in plan.request.command.makes],
             "name": plan.request.name,
-            "key": plan.key,
-            "up_to_date": fresh,
-            "would": "return what is there" if fresh else "run",
+            "key": plan.key or None,
+            "up_to_date": None if absent else fresh,
+            "would": would,
             "artifact": str(runner.store.path(plan.existing)) if runner.store and plan.existing else None,
         }
     )
