@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 from aictl.core.errors import BadRequest, MachineLacks
@@ -31,3 +33,10 @@ def test_every_interface_is_reached_over_loopback():
 def test_other_machines_are_warned_of(start, notes):
     start(host="0.0.0.0")
     assert any("no API key" in note for note in notes)
+
+
+def test_small_writes_are_sent_at_once():
+    with bind("127.0.0.1", 0) as listening, socket.create_connection(listening.getsockname()):
+        connection, _ = listening.accept()
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
