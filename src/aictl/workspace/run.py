@@ -34,6 +34,7 @@ from aictl.workspace import journal, locks, machine, refs
 from aictl.workspace.digests import Digests
 from aictl.workspace.names import check_name
 from aictl.workspace.project import Project
+from aictl.workspace.sources import NotFetched, may_not_fetch, pinned
 from aictl.workspace.sources import resolve as resolve_source
 from aictl.workspace.store import Store, listing, way_of
 
@@ -85,8 +86,12 @@ class Runner:
         self.store = Store(project) if project else None
         self.digests = Digests(project.digests if project else Path(os.devnull), rehash=rehash)
 
-    def plan(self, request: Request) -> Plan:
-        """Resolve a request's inputs and find out whether its artifact is there; makes nothing."""
+    def plan(self, request: Request, *, fetch: bool = True) -> Plan:
+        """Resolve a request's inputs and find out whether its artifact is there; makes nothing.
+
+        Without ``fetch`` nothing is downloaded either: an input that only a download would tell has
+        an empty id, and the plan no key.
+        """
         if request.name is not None:
             check_name(request.name)
         inputs: dict[str, Any] = {}
@@ -97,11 +102,12 @@ class Runner:
                 raise BadRequest(f"{take.role.upper()} is missing: {take.help}")
             if len(given) > 1 and not take.many:
                 raise BadRequest(f"{take.role.upper()} was given {len(given)} times and is taken once")
-            pairs = [self._input(take, text, alone=len(given) == 1) for text in given]
+            lenient: SetAside = "nothing" if not take.sets_aside else "inside" if len(given) == 1 else "all"
+            pairs = [self._input(request.command, take, text, lenient, fetch=fetch) for text in given]
             rows += [row for _, row in pairs]
             values = tuple(value for value, _ in pairs)
             inputs[take.role] = values if take.many else (values[0] if values else None)
-        key = self._key(request, rows)
+        key = self._key(request, rows) if all(row.id for row in rows) else ""
         return Plan(request, inputs, tuple(rows), key, self._made(request, key, way_of(rows)), self._made(request, key))
 
     def _made(self, request: Request, key: str, way: str | None = None) -> str | None:
@@ -266,7 +272,9 @@ class Runner:
 
     # Inputs
 
-    def _input(self, take: Takes, text: str, *, alone: bool) -> tuple[Artifact | Source, InputRecord]:
+    def _input(
+        self, command: Command, take: Takes, text: str, lenient: SetAside, *, fetch: bool
+    ) -> tuple[Artifact | Source, InputRecord]:
         role, kinds = take.role, take.kinds
         if not text.strip():
             raise BadRequest(f"{role.upper()} is empty", cure="is a variable unset?")
@@ -282,14 +290,24 @@ class Runner:
                 record = self.store.record(found.object)
                 row = InputRecord(role, record.id, kind=found.kind, name=found.name, object=found.object)
                 return self.store.open(found.object, found.name), row
-        lenient: SetAside = "nothing" if not take.sets_aside else "inside" if alone else "all"
-        source = resolve_source(
-            text, cache=cache_folder(), hash_file=self.digests, events=self.events, set_aside=lenient
-        )
+        # Whoever lacks what the command needs shall know before the download and not after it.
+        before = (lambda: extras.require(command.extra) if command.extra else None) if fetch else may_not_fetch
+        try:
+            source = resolve_source(
+                text, hash_file=self.digests, events=self.events, set_aside=lenient, before_fetch=before
+            )
+        except NotFetched:
+            source = Source(text, Path(os.devnull), self._recorded(text))
         # What lies in the cache stands still; anything else can be looked at again where it is.
         cached = source.uri.startswith(("pkg:", "hf:"))
         still = None if cached else str(source.path.absolute())
         return source, InputRecord(role, source.digest, uri=source.uri, path=still, facts=dict(source.facts))
+
+    def _recorded(self, text: str) -> str:
+        """The digest that a pinned source had when something was made from it, or nothing."""
+        pin = pinned(text)
+        rows = [row for one in self.store.objects() for row in self.store.inputs(one)] if self.store and pin else []
+        return next((row.id for row in rows if pin.items() <= row.facts.items()), "")
 
     def _key(self, request: Request, rows: Sequence[InputRecord]) -> str:
         identity = {
@@ -310,9 +328,7 @@ class Runner:
         """The digest that a recorded raw source has today, or None if it is gone."""
         if row.path is None or not os.path.lexists(row.path):
             return None
-        return resolve_source(
-            row.path, cache=cache_folder(), hash_file=self.digests, events=silent, set_aside="all"
-        ).digest
+        return resolve_source(row.path, hash_file=self.digests, events=silent, set_aside="all").digest
 
     # Around a run
 
@@ -371,14 +387,6 @@ class Runner:
 def object_lock(project: Project, object: str) -> Path:
     """The lock of an object: shared by its readers, held alone by whoever removes it."""
     return project.locks / f"object-{object.replace('/', '-')}"
-
-
-def cache_folder() -> Path:
-    """Where downloads are kept: ``AICTL_CACHE``, or ``aictl`` in the user's cache folder."""
-    if named := os.environ.get("AICTL_CACHE"):
-        return Path(named)
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "aictl"
 
 
 def _is_raw(text: str) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -62,3 +64,64 @@ def test_a_source_that_gives_no_end_is_never_waited_for(aictl, project):
     for source in ("/dev/zero", "/dev/stdin"):
         result = aictl("data", "prep", source, cwd=project.root, timeout=60)
         assert result.returncode == 2 and "write what it gives to a file" in result.stderr
+
+
+@pytest.fixture
+def packaged(tmp_path) -> dict[str, str]:
+    """Settings by which pip sees one folder, with a wheel of documents in it, and downloads have a
+    place of their own."""
+    index = tmp_path / "index"
+    index.mkdir()
+    with zipfile.ZipFile(index / "corpus-1.0-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("corpus-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: corpus\nVersion: 1.0\n")
+        wheel.writestr("corpus-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr("corpus-1.0.dist-info/RECORD", "")
+        for number in range(30):
+            wheel.writestr(f"corpus/{number}.txt", f"{LONG}{number}")
+    return {
+        "PIP_NO_INDEX": "1",
+        "PIP_FIND_LINKS": str(index),
+        "PIP_CONFIG_FILE": os.devnull,
+        "AICTL_CACHE": str(tmp_path / "cache"),
+    }
+
+
+def test_a_dry_run_downloads_nothing_and_says_what_it_does_not_know(aictl, project, packaged, tmp_path):
+    cache = tmp_path / "cache"
+
+    def dry(source: str) -> dict:
+        return said(aictl("data", "prep", source, "--dry-run", "--json", cwd=project.root, env=packaged))
+
+    before = sorted(project.root.rglob("*"))
+    told = dry("pkg:corpus==1.0")
+    assert told["up_to_date"] is None and told["key"] is None and told["inputs"][0]["id"] is None
+    assert told["would"].startswith("fetch pkg:corpus==1.0, and then see")
+    assert not cache.exists() and sorted(project.root.rglob("*")) == before
+    text = aictl("data", "prep", "pkg:corpus==1.0", "--dry-run", cwd=project.root, env=packaged).stdout
+    assert "fetch pkg:corpus==1.0" in text
+
+    made = said(aictl("data", "prep", "pkg:corpus==1.0", "--json", cwd=project.root, env=packaged))
+    sha256 = json.loads((cache / "packages/corpus==1.0.json").read_text())["facts"]["sha256"]
+    assert dry("pkg:corpus==1.0")["up_to_date"] is True  # the download is there
+    shutil.rmtree(cache)
+    assert dry("pkg:corpus==1.0")["up_to_date"] is None
+    pinned = dry(f"pkg:corpus==1.0#sha256={sha256}")  # of which the record says what is in it
+    assert pinned["key"] == json.loads((Path(made["path"]) / "artifact.json").read_text())["key"]
+    assert dry(f"pkg:corpus==1.0#sha256={'0' * 64}")["up_to_date"] is None
+    assert not cache.exists()
+
+
+def test_a_missing_extra_is_told_before_the_download(project, packaged, monkeypatch):
+    """model add needs the extra train, which no download helps."""
+    from aictl.commands.model.add import command
+    from aictl.core.errors import ExtraMissing
+    from aictl.core.events import silent
+    from aictl.workspace.run import Request, Runner
+
+    for name, value in packaged.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("aictl.core.extras.missing", lambda extra: ["torch"])
+    request = Request("model.add", command, command.spec(), {"source": ("pkg:corpus==1.0",)})
+    with pytest.raises(ExtraMissing, match="'train'"):
+        Runner(project, silent).run(request)
+    assert not Path(os.environ["AICTL_CACHE"]).exists()

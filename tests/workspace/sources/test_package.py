@@ -16,14 +16,17 @@ import pytest
 from aictl.core.errors import BadInput, BadRequest, Damaged, MachineLacks, NotFound, TryLater
 from aictl.core.events import silent
 from aictl.workspace.digests import sha256
-from aictl.workspace.sources import package, pip, resolve
+from aictl.workspace.sources import NotFetched, may_not_fetch, package, pinned, pip, resolve
 
 DATA = {"corpus/data/a.txt": b"some text", "corpus/__init__.py": b"raise SystemExit('this must not run')"}
 
 
 @pytest.fixture
 def fetch(tmp_path):
-    return lambda text="pkg:corpus==1.0": resolve(text, cache=tmp_path / "cache", hash_file=sha256, events=silent)
+    def run(text="pkg:corpus==1.0", **more):
+        return resolve(text, cache=tmp_path / "cache", hash_file=sha256, events=silent, **more)
+
+    return run
 
 
 def test_the_data_of_a_wheel_with_its_sha256(index, make_wheel, fetch):
@@ -173,3 +176,38 @@ def test_what_a_kill_left_half_made_is_cleared(index, make_wheel, fetch, tmp_pat
 
 def test_names_are_normalised():
     assert package.parse("pkg:Foo_Bar.baz==1.0") == package.Pin("foo-bar-baz", "1.0", None)
+
+
+def test_nothing_is_fetched_or_written_where_it_may_not(index, make_wheel, fetch, tmp_path):
+    make_wheel(DATA)
+    with pytest.raises(NotFetched):
+        fetch(before_fetch=may_not_fetch)
+    assert not (tmp_path / "cache").exists()
+    first = fetch()
+    assert fetch(before_fetch=may_not_fetch) == first
+
+
+def test_a_cache_that_cannot_be_written_names_the_setting(index, make_wheel, fetch, tmp_path):
+    make_wheel(DATA)
+    (tmp_path / "cache").write_text("a file, where a folder should be")
+    with pytest.raises(MachineLacks, match="cannot be written: Not a directory") as caught:
+        fetch()
+    assert "XDG_CACHE_HOME" in caught.value.cure
+
+
+def test_where_downloads_are_kept(monkeypatch, tmp_path):
+    for name in ("AICTL_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert package.cache_folder() == tmp_path / ".cache/aictl"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert package.cache_folder() == tmp_path / "xdg/aictl"
+    monkeypatch.setenv("AICTL_CACHE", str(tmp_path / "mine"))
+    assert package.cache_folder() == tmp_path / "mine"
+
+
+def test_a_pin_is_a_promise_of_bytes_and_a_version_is_not():
+    assert pinned("pkg:corpus==1.0") == pinned("hf:org/name@main") == pinned("notes/") == {}
+    assert pinned(f"pkg:corpus==1.0#sha256={'AB' * 32}") == {"sha256": "ab" * 32}
+    commit = "0123456789" * 4
+    assert pinned(f"hf:datasets/org/name@{commit}") == {"repo": "org/name", "repo_type": "dataset", "commit": commit}

