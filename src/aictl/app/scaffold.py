@@ -34,7 +34,7 @@ def scaffold(
     rendered.
     """
     docs.require_format("text", cure="prepare the documents with: aictl data prep DOCS... --format text")
-    template = find(spec.template)
+    template = find(spec.template, spec.template_sha256)
     copy = workspace / spec.name
     working_copy.require_free(copy, workspace)
     answers = {**spec.answers(), "model": model.label, "docs": docs.label}

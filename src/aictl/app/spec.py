@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pydantic import field_validator
+from pydantic import ValidationInfo, field_validator
 
 from aictl.core.spec import Spec, option
 
@@ -16,20 +16,29 @@ _RESERVED = ("artifacts",)
 class ScaffoldSpec(Spec):
     """Which template, and what it is told."""
 
-    template: str = option(positional=True, help="a template's name, or a folder with a copier.yml")
+    template: str = option(
+        positional=True, affects_result=False, help="a template's name, or a folder with a copier.yml"
+    )
     name: str = option(
         positional=True, help="name of the app, and of its folder in the workspace, which is yours to edit"
     )
     title: str | None = option(None, min_length=1, max_length=200, help="what the app calls itself; from its name")
     answer: list[str] = option([], help="another answer to the template, as KEY=VALUE; may be given several times")
+    template_sha256: str | None = option(
+        None,
+        validate_default=True,
+        pattern="^[0-9a-f]{64}$",
+        help="the digest that the template has to have; that of its files now if unset",
+    )
 
-    @field_validator("template")
+    @field_validator("template_sha256")
     @classmethod
-    def _pinned(cls, text: str) -> str:
-        """The template's digest is part of the option, so that an edited template is another one."""
+    def _found(cls, wanted: str | None, settled: ValidationInfo) -> str | None:
+        """What a template is to the app is its files, wherever they lie: an edited one is another,
+        and a copy is the same."""
         from aictl.app.templates import find
 
-        return find(text).pinned
+        return find(settled.data["template"], wanted).digest if "template" in settled.data else wanted
 
     @field_validator("name")
     @classmethod

@@ -10,7 +10,6 @@ import aictl
 from aictl.core.errors import BadInput, NotFound
 
 _QUESTIONS = ("copier.yml", "copier.yaml")
-_PIN = "#sha256="
 _NOT_CONTENT = ("__pycache__", ".git", ".DS_Store")
 
 
@@ -26,29 +25,26 @@ class Template:
     def name(self) -> str:
         return self.folder.resolve().name
 
-    @property
-    def pinned(self) -> str:
-        """The template in words that stand still: its files cannot change behind them."""
-        return f"{self.text}{_PIN}{self.digest}"
 
-
-def find(text: str) -> Template:
-    """The template of a name or a folder, with ``#sha256=…`` if only those very files will do.
+def find(text: str, wanted: str | None = None) -> Template:
+    """The template of a name or a folder; with a digest ``wanted``, those very files or none.
 
     Raises :class:`NotFound` with the names there are, and :class:`BadInput` if the files are not
     those of the digest.
     """
-    name, _, wanted = text.partition(_PIN)
-    folder = shipped().get(name) or Path(name).expanduser()
+    folder = shipped().get(text) or Path(text).expanduser()
     if not any((folder / one).is_file() for one in _QUESTIONS):
         raise NotFound(
-            f"no template is called '{name}'; there are {', '.join(shipped())}",
+            f"no template is called '{text}'; there are {', '.join(shipped())}",
             cure="name one of those, or a folder with a copier.yml",
         )
     digest = _digest(folder)
     if wanted and wanted != digest:
-        raise BadInput(f"template '{name}' has sha256 {digest}, and {wanted} was asked for")
-    return Template(name, folder, digest)
+        raise BadInput(
+            f"template '{text}' has sha256 {digest}, and {wanted} was asked for",
+            cure="look at what changed in it, and ask for that digest or for none",
+        )
+    return Template(text, folder, digest)
 
 
 def shipped() -> dict[str, Path]:
