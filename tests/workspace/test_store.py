@@ -6,7 +6,7 @@ import pytest
 
 from aictl.core.errors import Damaged
 from aictl.core.events import silent
-from aictl.workspace.listing import check_artifacts, list_artifacts
+from aictl.workspace.listing import check_artifacts, list_artifacts, show_artifact
 
 
 @pytest.fixture
@@ -52,3 +52,16 @@ def test_a_broken_record_is_listed_and_not_up_to_date(made, bench, tmp_path):
     (made.path / "artifact.json").write_text("{")
     assert [row[2] for row in list_artifacts(bench.project.root, silent, kind=None, older=False).rows] == ["damaged"]
     assert "artifact.json" in damaged(bench)
+
+
+def test_an_artifact_is_shown_with_every_name_it_has(bench, write, project):
+    source = write("a.txt", "one two")
+    for name in ("first", "second"):
+        bench.count(source, name=name)
+    assert bench.ran == ["count"]
+    shown = show_artifact(project.root, "second", silent, get=None).value
+    assert (shown["name"], shown["names"]) == ("second", ["first@1", "second@1"])
+    checked = check_artifacts(project.root, ["first", "second"], silent)
+    assert [row[:2] for row in checked.rows] == [("probe/first@1, second@1", "whole")]
+    unnamed = bench.count(write("b.txt", "three"))
+    assert show_artifact(project.root, str(unnamed.path), silent, get="names").value == []

@@ -67,6 +67,7 @@ def show_artifact(root: Path, ref: str, events: Events, *, get: str | None) -> D
     because = freshness.stale_because(found.object)
     value: dict[str, Any] = {
         "name": artifact.name,
+        "names": store.labels.get(found.object, []),
         "kind": record.kind,
         "state": "stale" if because else "fresh",
         **({"stale_because": because} if because else {}),
@@ -108,11 +109,12 @@ def check_artifacts(root: Path, named: Sequence[str], events: Events) -> Table:
     runner, _ = _opened(root, events)
     store = runner.store
     assert store
-    objects = [refs.resolve(store, ref).object for ref in named] or list(store.objects())
+    objects = list(dict.fromkeys(refs.resolve(store, ref).object for ref in named)) or list(store.objects())
     rows, damage = [], []
     events.started("check", total=len(objects), unit="artifacts")
     for number, object in enumerate(objects, 1):
-        label = f"{object.partition('/')[0]}/{(store.labels.get(object) or [object.partition('/')[2]])[-1]}"
+        kind, _, folder = object.partition("/")
+        label = f"{kind}/{', '.join(store.labels.get(object) or [folder])}"
         try:
             wrong = store.damage(object)
             edits = store.open(object).edits() if not wrong else []
