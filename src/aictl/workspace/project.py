@@ -14,10 +14,12 @@ A workspace is a local POSIX folder: renames are atomic and file locks are real.
 
 from __future__ import annotations
 
+import errno
 import os
+from contextlib import suppress
 from pathlib import Path
 
-from aictl.core.errors import BadRequest, NotFound
+from aictl.core.errors import BadRequest, MachineLacks, NotFound
 
 CONFIG_NAME = "aictl.toml"
 ENVIRONMENT = "AICTL_WORKSPACE"
@@ -93,22 +95,53 @@ def _working_folder() -> Path:
 
 
 def create(folder: Path) -> Project:
-    """Make ``folder`` a workspace, keeping whatever lies in it.
+    """Make ``folder`` a workspace, keeping whatever lies in it. A workspace that cannot be finished
+    leaves nothing behind.
 
-    Raises :class:`BadRequest` if it already is one or is not a folder.
+    Raises :class:`BadRequest` if it already is one or cannot become one, and :class:`MachineLacks`
+    if it cannot be written.
     """
-    if folder.exists() and not folder.is_dir():
-        raise BadRequest(f"{folder} is a file", cure="name a folder that does not exist or is empty")
-    if (folder / CONFIG_NAME).exists():
+    if os.path.lexists(folder) and not os.path.isdir(folder):  # noqa: PTH112  (nobody may look)
+        raise BadRequest(f"{folder} is no folder", cure="name a folder, or one that does not exist yet")
+    if _is_workspace(folder):
         raise BadRequest(f"{folder} is a workspace already", cure=f"cd {folder}")
-    folder.mkdir(parents=True, exist_ok=True)
     project = Project(folder)
-    for place in (project.names, project.store):
-        place.mkdir(parents=True, exist_ok=True)
-    project.lock.touch()
-    ignore = folder / ".gitignore"
-    if not ignore.exists():
-        ignore.write_text(_IGNORE, "utf-8")
-    # The mark of a workspace is written last: a kill before it leaves only empty folders.
-    project.config_path.write_text(_CONFIG, "utf-8")
+    draft = project.state / CONFIG_NAME
+    made: list[Path] = []
+    try:
+        for place in (project.names, project.store):
+            for each in (*reversed(place.parents), place):
+                if not each.is_dir():
+                    each.mkdir()
+                    made.append(each)
+        draft.unlink(missing_ok=True)  # of a run that was killed
+        for path, text in ((project.lock, ""), (project.root / ".gitignore", _IGNORE), (draft, _CONFIG)):
+            if not os.path.lexists(path):
+                with path.open("x", encoding="utf-8") as file:
+                    made.append(path)
+                    file.write(text)
+        # The mark of a workspace comes last and whole: a kill before it leaves only empty folders.
+        draft.replace(project.config_path)
+    except OSError as error:
+        for path in reversed(made):
+            with suppress(OSError):
+                path.rmdir() if path.is_dir() else path.unlink()
+        raise _not_made(folder, error) from error
     return project
+
+
+def _not_made(folder: Path, error: OSError) -> BadRequest | MachineLacks:
+    place = error.filename or folder
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        return BadRequest(
+            f"{place} is a file, and a workspace keeps what is its own in a folder of that name",
+            cure="move it away, or name another folder",
+        )
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return MachineLacks(
+            f"the disk that holds {folder} is full",
+            cure="free some space there, or name a folder on another disk: aictl init FOLDER",
+        )
+    return MachineLacks(
+        f"{place} cannot be written: {error.strerror}", cure="name a folder that you may write to: aictl init FOLDER"
+    )
