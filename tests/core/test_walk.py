@@ -102,3 +102,8 @@ def test_a_name_that_is_not_utf8_is_found_and_can_be_shown(tmp_path):
     (name,) = names(tmp_path)
     assert os.fsencode(name) == b"caf\xe9.txt"
     assert shown(name).encode("utf-8") == b"caf\\xe9.txt"
+
+
+def test_a_shown_name_is_one_line_that_moves_nothing():
+    assert shown("plain \u00e9\u00a0\u540d.txt") == "plain \u00e9\u00a0\u540d.txt"
+    assert shown("a\nb\x1b[31mc\x9b\u202etxt") == r"a\nb\x1b[31mc\x9b\u202etxt"

@@ -21,6 +21,13 @@ CANNOT_BE_READ = "cannot be read: "  # and the system's reason
 _DERIVED = frozenset({"CVS", "__pycache__"})
 
 
+# Controls, line separators, and marks that reverse the direction of writing.
+_MOVING = {
+    code: chr(code).encode("unicode_escape").decode()
+    for code in (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+}
+
+
 class Found(NamedTuple):
     """A regular file: its POSIX path relative to the folder, and where it lies."""
 
@@ -29,8 +36,11 @@ class Found(NamedTuple):
 
 
 def shown(name: str) -> str:
-    """A file's name as text that can be printed and written as UTF-8, whatever its bytes are."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    """A file's name as one line of text that can be printed and written as UTF-8, whatever its bytes
+    are: what would move a terminal's cursor or turn its text around is written as an escape."""
+    if name.isprintable():
+        return name
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace").translate(_MOVING)
 
 
 def regular_files(root: Path, skipped: Callable[[str, str], None]) -> Iterator[Found]:

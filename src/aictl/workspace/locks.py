@@ -28,7 +28,7 @@ def exclusive(path: Path, waiting: Callable[[str], None]) -> Iterator[None]:
             waiting(holder(path))
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"process {os.getpid()} ({_command_line()})".encode(), 0)
+        os.pwrite(descriptor, f"process {os.getpid()} ({_command_line()})".encode(errors="backslashreplace"), 0)
         yield
     finally:
         os.close(descriptor)

@@ -9,6 +9,7 @@ PATH            an artifact's folder, or its .ref file
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -101,9 +102,10 @@ def _by_id(store: Store, id: str) -> list[Resolved]:
 
 
 def _at_path(store: Store, path: Path) -> list[Resolved]:
-    if path.suffix == ".ref" and path.is_file() and path.parent.parent.resolve() == store.project.names:
+    # os.path says False of what cannot be a file, or where nobody may look; pathlib raises.
+    if path.suffix == ".ref" and os.path.isfile(path) and path.parent.parent.resolve() == store.project.names:  # noqa: PTH113
         return _named(store, path.parent.name, path.stem)
-    if not (path / RECORD_NAME).is_file():
+    if not os.path.isfile(path / RECORD_NAME):  # noqa: PTH113
         return []
     folder = path.resolve()
     if folder.parent.parent != store.project.store:

@@ -66,6 +66,28 @@ def test_a_source_that_gives_no_end_is_never_waited_for(aictl, project):
         assert result.returncode == 2 and "write what it gives to a file" in result.stderr
 
 
+def test_names_of_any_bytes_are_taken_and_shown_in_one_line(aictl, project):
+    names = ["new\nline.txt", "esc\x1b[31m.txt", "\u540d.txt", os.fsdecode(b"caf\xe9.txt")]
+    folder = project.root / "odd"
+    folder.mkdir()
+    try:
+        for name in names:
+            (folder / name).write_text(f"{LONG}{len(name)}")
+    except OSError as error:
+        pytest.skip(f"this file system takes no such name: {error}")
+    made = aictl("data", "prep", *(folder / name for name in names), "--name", "odd", cwd=project.root)
+    assert made.returncode == 0, made.stderr
+    assert aictl("data", "prep", *(folder / name for name in names), cwd=project.root).returncode == 0
+    assert aictl("artifact", "lineage", "odd", cwd=project.root).returncode == 0
+    missing = aictl("data", "prep", "no\nsuch\x1b.txt", cwd=project.root)
+    assert missing.returncode == 3 and r"'no\nsuch\x1b.txt' does not exist" in missing.stderr
+
+
+def test_a_name_too_long_for_any_file(aictl, project):
+    result = aictl("data", "prep", "x" * 300, cwd=project.root)
+    assert result.returncode == 2 and "cannot be read: File name too long" in result.stderr
+
+
 @pytest.fixture
 def packaged(tmp_path) -> dict[str, str]:
     """Settings by which pip sees one folder, with a wheel of documents in it, and downloads have a

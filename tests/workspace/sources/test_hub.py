@@ -129,6 +129,11 @@ def test_a_hub_that_cannot_be_reached_is_try_later(ask):
     assert ask("hf:org/name", HF_ENDPOINT="http://127.0.0.1:9")["error"] == "TryLater"
 
 
+def test_a_cache_that_cannot_be_written_is_what_this_machine_lacks(ask):
+    got = ask("hf:org/name", HF_HOME="/sys/aictl-test")  # where nobody makes a folder
+    assert got["error"] == "MachineLacks" and "cannot be kept" in got["message"]
+
+
 def test_offline_is_try_later(tmp_path):
     with pytest.raises(TryLater, match="cannot be reached") as caught:
         resolve("hf:org/name", cache=tmp_path, hash_file=sha256, events=silent)
