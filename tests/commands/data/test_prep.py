@@ -147,3 +147,15 @@ def test_a_missing_extra_is_told_before_the_download(project, packaged, monkeypa
     with pytest.raises(ExtraMissing, match="'train'"):
         Runner(project, silent).run(request)
     assert not Path(os.environ["AICTL_CACHE"]).exists()
+
+
+@pytest.mark.parametrize("home", ["/sys", "/nowhere/at/all", "relative"])
+def test_a_home_that_takes_no_files_is_needed_for_downloads_alone(aictl, project, notes, packaged, home):
+    settings = {**packaged, "HOME": home, "AICTL_CACHE": "", "XDG_CACHE_HOME": ""}
+    if home.startswith("/nowhere"):
+        settings["XDG_CACHE_HOME"] = "/sys/aictl-test"  # where nobody makes a folder
+    for words in (["--help"], ["artifact", "ls"], ["data", "prep", "notes"]):
+        result = aictl(*words, cwd=project.root, env=settings)
+        assert result.returncode == 0, result.stderr
+    result = aictl("data", "prep", "pkg:corpus==1.0", cwd=project.root, env=settings)
+    assert result.returncode == 5 and "XDG_CACHE_HOME=FOLDER" in result.stderr, result.stderr
