@@ -106,7 +106,7 @@ def test_a_gguf_file_that_is_cut_short_is_refused(source, gguf_model, made, tmp_
     content = gguf_model.read_bytes()
     cut = tmp_path / "cut.gguf"
     cut.write_bytes(content[: int(len(content) * kept)])
-    with pytest.raises(BadInput, match="not a whole GGUF file"):
+    with pytest.raises(BadInput, match="empty|not a whole GGUF file"):
         bring(source, cut, made)
 
 

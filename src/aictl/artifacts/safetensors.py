@@ -24,13 +24,22 @@ def read_header(path: Path) -> dict[str, Any]:
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
+            if size < 8:
+                raise ValueError(f"it has {size} bytes, and the header's length alone takes 8")
             (length,) = struct.unpack("<Q", file.read(8))
             if length > min(MAX_HEADER_BYTES, size - 8):
                 raise ValueError(f"the header claims {length} bytes of a file of {size}")
-            header = json.loads(file.read(length))
+            try:
+                header = json.loads(file.read(length))
+            except ValueError:
+                raise ValueError("its header is no JSON") from None
+        if not isinstance(header, dict):
+            raise ValueError("its header is no JSON object")
         tensors = {name: entry for name, entry in header.items() if name != "__metadata__"}
         end = max((entry["data_offsets"][1] for entry in tensors.values()), default=0)
-    except (OSError, ValueError, KeyError, TypeError, struct.error) as error:
+        if not all(isinstance(entry["dtype"], str) and isinstance(entry["shape"], list) for entry in tensors.values()):
+            raise ValueError("its header gives a tensor no type or shape")
+    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise Damaged(f"{path} is not a whole safetensors file: {error}") from error
     if size != 8 + length + end:
         raise Damaged(f"{path} has {size} bytes and its header promises {8 + length + end}")

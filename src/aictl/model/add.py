@@ -41,7 +41,7 @@ def add(source: Source, spec: AddSpec, folder: Path, *, events: Events) -> Check
         facts, made = onnx.bring(chosen.path, folder, events), OnnxModel(folder)
     facts["license"] = facts.get("license") or source.facts.get("license")
     events.started("try it")
-    facts |= verify(made)
+    facts |= verify(made, chosen.path)
     events.finished("try it")
     metrics = {name: value for name, value in facts.items() if value is not None}
     return type(made)(folder, metrics=metrics, summary=_summary(metrics))

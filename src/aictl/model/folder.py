@@ -7,27 +7,16 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from transformers import CONFIG_MAPPING, AutoTokenizer
+from transformers import CONFIG_MAPPING
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
-from aictl.artifacts.safetensors import read_header
-from aictl.core.errors import BadInput, Damaged
+from aictl.core.errors import BadInput
 from aictl.core.events import Events
 from aictl.inference.quiet import quiet
+from aictl.model import tokenizer
+from aictl.model.intact import AGAIN, number_formats, one_line, read_json
 
 INDEX = "model.safetensors.index.json"
-TOKENIZER_FILES = (
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.json",
-    "vocab.txt",
-    "merges.txt",
-    "tokenizer.model",
-    "chat_template.jinja",
-    "chat_template.json",
-)
 OTHER_FILES = ("generation_config.json", INDEX)
 
 
@@ -37,10 +26,10 @@ def bring(source: Path, folder: Path, events: Events) -> dict[str, Any]:
     Raises :class:`BadInput` for weights that are cut short, a configuration that needs code of its
     own or is no causal language model, and a missing tokenizer.
     """
-    config = _read(source / "config.json")
+    config = portable_config(read_json(source / "config.json"), source / "config.json")
     weights = _weights(source)
-    dtypes = _check_weights(weights)
-    config = portable_config(config, source / "config.json")
+    dtypes = number_formats(weights)
+    tokenizer.require(source)
     task = "copy weights"
     events.started(task, sum(path.stat().st_size for path in weights), "bytes")
     done = 0
@@ -49,14 +38,14 @@ def bring(source: Path, folder: Path, events: Events) -> dict[str, Any]:
         done += path.stat().st_size
         events.advanced(task, done)
     events.finished(task)
-    for name in (*TOKENIZER_FILES, *OTHER_FILES):
+    for name in (*tokenizer.FILES, *OTHER_FILES):
         if (source / name).is_file():
             shutil.copyfile(source / name, folder / name)
     for path in source.iterdir():
         if path.is_file() and path.name.upper().startswith(("LICENSE", "LICENCE", "NOTICE")):
             shutil.copyfile(path, folder / path.name)
     write_json(folder / "config.json", config)
-    _finish_tokenizer(folder)
+    tokenizer.finish(folder, source)
     return {"format": "safetensors", "dtype": "+".join(sorted(dtypes)), "license": _license(source)}
 
 
@@ -66,6 +55,8 @@ def portable_config(config: dict[str, Any], where: Path) -> dict[str, Any]:
     Raises :class:`BadInput` if the model cannot be loaded so.
     """
     kind = config.get("model_type")
+    if not isinstance(kind, str):
+        raise BadInput(f"{where} names no model_type", cure=AGAIN)
     if kind not in CONFIG_MAPPING:
         if config.get("auto_map"):
             raise BadInput(
@@ -76,18 +67,24 @@ def portable_config(config: dict[str, Any], where: Path) -> dict[str, Any]:
             f"{where}: model type '{kind}' is not known to this transformers", cure="pip install -U transformers"
         )
     known = set(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values())
-    if not known & set(config.get("architectures") or known):
+    named = config.get("architectures") or sorted(known)
+    if not isinstance(named, list) or not known & set(map(str, named)):
         raise BadInput(
-            f"{where}: {config['architectures'][0]} is no causal language model",
+            f"{where}: {named[0] if isinstance(named, list) else named} is no causal language model",
             cure="give a model that generates text",
         )
-    if config.get("quantization_config"):
-        method = config["quantization_config"].get("quant_method", "of some kind")
+    if stated := config.get("quantization_config"):
+        method = stated.get("quant_method", "of some kind") if isinstance(stated, dict) else stated
         raise BadInput(
             f"{where}: the weights are quantised ({method}), and only plain weights can be trained or exported",
             cure="take the unquantised version, or a GGUF; `aictl optimize quantize` makes it small again",
         )
     config = {name: value for name, value in config.items() if name != "auto_map"}
+    try:
+        with quiet():
+            CONFIG_MAPPING[kind].from_dict(dict(config))
+    except Exception as error:  # whatever a configuration's own checks raise
+        raise BadInput(f"{where} describes no {kind} model: {one_line(error)}", cure=AGAIN) from error
     rope = config.get("rope_parameters")
     if isinstance(rope, dict) and "rope_theta" in rope and "rope_theta" not in config:
         # transformers before 5 looks here and takes 10,000 without a word where it finds nothing.
@@ -101,45 +98,14 @@ def write_json(path: Path, values: dict[str, Any]) -> None:
 
 def _weights(source: Path) -> list[Path]:
     if (source / INDEX).is_file():
-        names = set(_read(source / INDEX).get("weight_map", {}).values())
+        shards = read_json(source / INDEX).get("weight_map")
+        if not isinstance(shards, dict) or not shards:
+            raise BadInput(f"{source / INDEX} names no weights", cure=AGAIN)
+        names = set(map(str, shards.values()))
         if lacking := sorted(name for name in names if "/" in name or not (source / name).is_file()):
-            raise BadInput(f"{source / INDEX} names {lacking[0]}, which is not there", cure="download the model again")
+            raise BadInput(f"{source / INDEX} names {lacking[0]}, which is not there", cure=AGAIN)
         return sorted(source / name for name in names)
     return sorted(source.glob("*.safetensors"))
-
-
-def _check_weights(weights: list[Path]) -> set[str]:
-    """The number formats of the weights. A header that promises more than there is means that the
-    file was cut short."""
-    dtypes = set()
-    for path in weights:
-        try:
-            dtypes |= {entry["dtype"] for entry in read_header(path).values()}
-        except Damaged as error:
-            raise BadInput(error.message, cure="download the model again") from error
-    return dtypes
-
-
-def _finish_tokenizer(folder: Path) -> None:
-    """Make sure of a ``tokenizer.json``, built from older files where need be."""
-    path = folder / "tokenizer_config.json"
-    if path.is_file():
-        config = _read(path)
-        if config.pop("auto_map", None):
-            write_json(path, config)
-    if (folder / "tokenizer.json").is_file():
-        return
-    try:
-        with quiet():
-            AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False).save_pretrained(
-                folder
-            )
-    except Exception as error:  # the converters raise whatever comes
-        raise BadInput(
-            f"no tokenizer can be made of the model's files: {error}", cure="add a tokenizer.json"
-        ) from error
-    if not (folder / "tokenizer.json").is_file():
-        raise BadInput("the model's tokenizer has no fast form (tokenizer.json)", cure="add a tokenizer.json")
 
 
 def _license(source: Path) -> str | None:
@@ -157,13 +123,3 @@ def _license(source: Path) -> str | None:
         if name == "license":
             return value.strip().strip("\"'") or None
     return None
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        values = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise BadInput(f"{path}: {error}", cure="download the model again") from error
-    if not isinstance(values, dict):
-        raise BadInput(f"{path} is no JSON object", cure="download the model again")
-    return values

@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from gguf import GGUFReader, LlamaFileType
+from gguf import GGUF_MAGIC, GGUFReader, LlamaFileType
+from gguf.gguf_reader import READER_SUPPORTED_VERSIONS
 from transformers import AutoModelForCausalLM, AutoTokenizer, modeling_gguf_pytorch_utils
 
 from aictl.core.errors import BadInput
 from aictl.core.events import Events
 from aictl.inference.quiet import quiet
 from aictl.model.folder import portable_config, write_json
+from aictl.model.intact import AGAIN, one_line, require_content
 from aictl.training.state import disk
 
 _STATED = ("general.name", "general.license", "general.file_type")
@@ -40,7 +42,7 @@ def bring(source: Path, folder: Path, events: Events) -> dict[str, Any]:
                 model = AutoModelForCausalLM.from_pretrained(source.parent, dtype=torch.float32, **place)
     except Exception as error:  # the readers of the many formats raise whatever comes
         raise BadInput(
-            f"{source} cannot be rebuilt: {error}",
+            f"{source} cannot be rebuilt: {one_line(error)}",
             cure="take the model as safetensors, or a GGUF of an architecture that transformers reads",
         ) from error
     # The weights are plain now; left as it is, transformers refuses to save them.
@@ -52,6 +54,22 @@ def bring(source: Path, folder: Path, events: Events) -> dict[str, Any]:
         tokenizer.save_pretrained(folder)
     _make_portable(folder, model.config.to_dict(), tokenizer)
     return facts
+
+
+def _require_readable(source: Path) -> None:
+    """Raise :class:`BadInput` unless the file begins as a GGUF of a version that can be read."""
+    require_content(source)
+    with source.open("rb") as file:
+        head = file.read(8)
+    if head[:4] != GGUF_MAGIC.to_bytes(4, "little"):
+        raise BadInput(f"{source} is no GGUF file: it begins with {head[:4]!r}", cure=AGAIN)
+    version = int.from_bytes(head[4:], "little")
+    if version not in READER_SUPPORTED_VERSIONS and int.from_bytes(head[4:], "big") not in READER_SUPPORTED_VERSIONS:
+        known = " and ".join(map(str, READER_SUPPORTED_VERSIONS))
+        raise BadInput(
+            f"{source} is GGUF of version {version}, and versions {known} are read",
+            cure="convert the model again with a current llama.cpp, or take it as safetensors",
+        )
 
 
 @contextmanager
@@ -99,14 +117,23 @@ def _make_portable(folder: Path, config: dict[str, Any], tokenizer: Any) -> None
 
 def _facts(source: Path) -> dict[str, Any]:
     """What the file says of itself. The reader maps every tensor, so it notices a missing end."""
+    _require_readable(source)
     try:
         reader = GGUFReader(source)
         stated = {name: field.contents() for name in _STATED if (field := reader.get_field(name))}
         types = Counter(tensor.tensor_type.name for tensor in reader.tensors)
     except Exception as error:  # numpy's and struct's own errors, from deep inside
-        raise BadInput(f"{source} is not a whole GGUF file: {error}", cure="download it again") from error
+        raise BadInput(
+            f"{source} is not a whole GGUF file: {source.stat().st_size:,} bytes do not hold what its header promises",
+            cure=AGAIN,
+        ) from error
     if not types:
-        raise BadInput(f"{source} holds no weights", cure="download it again")
+        raise BadInput(f"{source} holds no weights", cure=AGAIN)
+    if reader.get_field("tokenizer.ggml.tokens") is None:
+        raise BadInput(
+            f"{source} holds no tokenizer (tokenizer.ggml.tokens)",
+            cure="take a GGUF that llama.cpp's convert_hf_to_gguf.py made, or the model as safetensors",
+        )
     quantization = types.most_common(1)[0][0]
     if "general.file_type" in stated and stated["general.file_type"] in LlamaFileType._value2member_map_:
         quantization = LlamaFileType(stated["general.file_type"]).name.removeprefix("MOSTLY_").removeprefix("ALL_")

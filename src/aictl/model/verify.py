@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM
 
 from aictl.artifacts.checkpoint import Checkpoint
@@ -15,12 +15,13 @@ from aictl.core.errors import AictlError, BadInput
 from aictl.inference.generator import Sampling
 from aictl.inference.load import load
 from aictl.inference.quiet import quiet
+from aictl.model.intact import AGAIN, one_line
 
 PROMPT = "The capital of France is"
 FEW = 8  # tokens are generated: enough to go through the cache
 
 
-def verify(model: Checkpoint | OnnxModel) -> dict[str, Any]:
+def verify(model: Checkpoint | OnnxModel, source: Path) -> dict[str, Any]:
     """Generate a few tokens and return the number of parameters and the sample.
 
     Raises :class:`BadInput` if weights are missing or do not fit, if the model does not run, or if
@@ -28,7 +29,7 @@ def verify(model: Checkpoint | OnnxModel) -> dict[str, Any]:
     """
     facts: dict[str, Any] = {}
     if isinstance(model, Checkpoint):
-        facts["parameters"] = _refuse_gaps(model)
+        facts["parameters"] = _refuse_gaps(model, source)
     try:
         generator = load(model)
         prompt = generator.encode(PROMPT)
@@ -36,15 +37,17 @@ def verify(model: Checkpoint | OnnxModel) -> dict[str, Any]:
         text = "".join(piece.text for piece in generator.generate(prompt, Sampling(max_tokens=FEW)))
         generator.close()
     except (AictlError, RuntimeError, ValueError, IndexError, TypeError, KeyError) as error:
-        raise BadInput(f"the model does not run: {error}", cure="download it again, or take another version") from error
+        # The library names the copy that was tried; what is wrong is wrong in the source.
+        said = one_line(error).replace(str(model.folder), str(source))
+        raise BadInput(f"{source}: the model does not run: {said}", cure=f"{AGAIN}, or take another version") from error
     if not np.isfinite(logits).all():
-        raise BadInput("the model's logits are not finite: its weights are damaged", cure="download it again")
+        raise BadInput(f"{source}: the model's logits are not finite, so its weights are damaged", cure=AGAIN)
     return facts | {"sample": PROMPT + text}
 
 
-def _refuse_gaps(model: Checkpoint) -> int:
-    """transformers fills weights that a checkpoint lacks with random numbers and goes on; here
-    that is an error. Returns the number of parameters."""
+def _refuse_gaps(model: Checkpoint, source: Path) -> int:
+    """transformers fills weights that a checkpoint lacks, or that have another shape, with random
+    numbers and goes on; here that is an error. Returns the number of parameters."""
     try:
         with quiet():
             module, loaded = AutoModelForCausalLM.from_pretrained(
@@ -53,18 +56,23 @@ def _refuse_gaps(model: Checkpoint) -> int:
                 local_files_only=True,
                 use_safetensors=True,
                 trust_remote_code=False,
+                ignore_mismatched_sizes=True,
                 output_loading_info=True,
                 device_map=None,
             )
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError, SafetensorError) as error:
-        raise BadInput(f"the model cannot be loaded: {error}", cure="download it again") from error
-    lacking = sorted(loaded["missing_keys"])
-    if lacking:
+    except MemoryError:
+        raise
+    except Exception as error:  # what comes out of so many models' code
+        said = one_line(error).replace(str(model.folder), str(source))
+        raise BadInput(f"{source}: the model cannot be loaded: {said}", cure=AGAIN) from error
+    if lacking := sorted(loaded["missing_keys"]):
+        raise BadInput(f"{source}: the model lacks {len(lacking)} of its weights, such as {lacking[0]}", cure=AGAIN)
+    if other := sorted(loaded["mismatched_keys"]):
+        name, there, wanted = other[0]
         raise BadInput(
-            f"the model lacks {len(lacking)} of its weights, such as {lacking[0]}", cure="download it again, whole"
+            f"{source}: '{name}' is of shape {tuple(there)}, and config.json says {tuple(wanted)}",
+            cure="take the config.json that belongs to these weights",
         )
-    if loaded.get("mismatched_keys"):
-        raise BadInput("some of the model's weights do not have the shape that its configuration says")
     parameters = sum(weight.numel() for weight in module.parameters())
     del module
     if torch.cuda.is_available():
