@@ -63,7 +63,7 @@ class OnnxSequence:
         for node in engine.past:
             # (batch, key/value heads, tokens, width of a head), as GroupQueryAttention has it
             shape = (1, int(node.shape[1]), capacity if engine.shared else 0, engine.head_width)
-            empty = onnxruntime.OrtValue.ortvalue_from_numpy(np.zeros(shape, _TYPES[node.type]), engine.device, 0)
+            empty = _reserved(shape, _TYPES[node.type], engine.device)
             self._binding.bind_ortvalue_input(node.name, empty)
             if engine.shared:
                 self._binding.bind_ortvalue_output(_present(node.name), empty)
@@ -86,6 +86,15 @@ class OnnxSequence:
                 binding.bind_ortvalue_input(node.name, value)
         values = logits.numpy()[0].astype(np.float32, copy=False)
         return values if every else values[-1]
+
+
+def _reserved(shape: tuple[int, ...], type: type[np.generic], device: str) -> onnxruntime.OrtValue:
+    """Room for keys or values. On the CPU it is not written, and so takes no memory and no time
+    before there are tokens to fill it: a long ``max_tokens`` of which little is used costs nothing.
+    A graph reads no further than its tokens reach."""
+    if device == "cpu":
+        return onnxruntime.OrtValue.ortvalue_from_shape_and_type(shape, type, device, 0)
+    return onnxruntime.OrtValue.ortvalue_from_numpy(np.zeros(shape, type), device, 0)
 
 
 def _present(past: str) -> str:
