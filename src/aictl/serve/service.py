@@ -57,7 +57,7 @@ def serve(artifact: Artifact, spec: ServeSpec, events: Events) -> Generator[str,
         if not came:
             raise WorkFailed("the server stopped by itself")
         if desk.cut_off:
-            events.noted(f"{desk.cut_off} answers were cut off before they were finished", "warning")
+            events.noted(f"answers that were cut off before they were finished: {desk.cut_off}", "warning")
             return 128 + came[0]
         return 0
 
@@ -82,7 +82,7 @@ def _wait(listener: Listener, desk: Desk, events: Events) -> None:
         if listener.stopping and not told:
             told = True
             if unfinished := desk.admission.running + desk.admission.waiting:
-                events.noted(f"stopping; {unfinished} requests may finish first")
+                events.noted(f"stopping; requests that may finish first: {unfinished}")
 
 
 def _run_beside(program: list[str], place: str, key: str | None) -> int:
