@@ -1,6 +1,7 @@
 """Answer one prompt with a model, streaming the text as it comes.
 
-A model with a chat template is asked in its chat format, unless --raw is given.
+A model with a chat template is asked in its chat format, unless --raw is given. With --json the text
+comes whole, with the model, why it ended and how many tokens it took, in the words of OpenAI's API.
 
   aictl generate support-q "How do I read a JSON file?"
 
