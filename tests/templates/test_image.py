@@ -25,18 +25,24 @@ STRICT = ["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileg
 
 
 @pytest.fixture(scope="module")
-def docker(run, installed, scaffolded) -> Callable[..., str]:
-    """Runs the engine's client, where there is an engine and the base image."""
+def client() -> str:
+    """The container engine's client, where there is an engine."""
     program = shutil.which("docker")
     if program is None:
         pytest.skip("no docker client is installed")
     engine = subprocess.run([program, "version"], capture_output=True, text=True, check=False)
     if engine.returncode != 0:
         pytest.skip(f"no container engine: {engine.stderr.strip()}")
+    return program
+
+
+@pytest.fixture(scope="module")
+def docker(client, run, installed, scaffolded) -> Callable[..., str]:
+    """Runs the client in the app's folder, where the base image is there too."""
     (base,) = re.findall(r"^FROM (\S+)", (scaffolded / "Dockerfile").read_text(), re.M)
-    if subprocess.run([program, "image", "inspect", base], capture_output=True, check=False).returncode != 0:
+    if subprocess.run([client, "image", "inspect", base], capture_output=True, check=False).returncode != 0:
         pytest.skip(f"the base image is not here; to run this test: docker pull {base}")
-    return lambda *words: run(program, *words, cwd=scaffolded, env=installed)
+    return lambda *words: run(client, *words, cwd=scaffolded, env=installed)
 
 
 @pytest.fixture(scope="module")
