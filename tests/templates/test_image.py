@@ -24,7 +24,7 @@ IMAGE = "aictl-test-helpbot"
 STRICT = ["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def client() -> str:
     """The container engine's client, where there is an engine."""
     program = shutil.which("docker")
