@@ -54,6 +54,15 @@ def test_a_broken_record_is_listed_and_not_up_to_date(made, bench, tmp_path):
     assert "artifact.json" in damaged(bench)
 
 
+def test_one_flipped_bit_of_a_record(made, bench):
+    path = made.path / "artifact.json"
+    path.write_bytes(path.read_bytes().replace(b'"total": 2', b'"total": 3'))
+    assert "artifact.json" in damaged(bench)
+    bench.count(bench.project.root.parent / "a.txt", name="a")
+    assert bench.ran == ["count", "count"]
+    assert check_artifacts(bench.project.root, [], silent).status == 0
+
+
 def test_an_artifact_is_shown_with_every_name_it_has(bench, write, project):
     source = write("a.txt", "one two")
     for name in ("first", "second"):

@@ -24,6 +24,7 @@ from aictl.core.errors import Damaged, NotFound
 
 RECORD_NAME = "artifact.json"
 SCHEMA = 1
+_SEAL = b',\n "record_sha256": "'
 
 
 @dataclass(frozen=True)
@@ -83,15 +84,24 @@ class Record(NamedTuple):
     def size_bytes(self) -> int:
         return sum(entry["size"] for entry in self.files.values())
 
-    def to_json(self) -> str:
+    def to_json(self) -> bytes:
+        """The record as it stands in its file; the last line says what the others hash to."""
         values = {**self._asdict(), "inputs": [row._asdict() for row in self.inputs]}
-        return json.dumps(values, indent=1, ensure_ascii=False) + "\n"
+        # A name of any bytes is held as lone surrogates, which only JSON's own escapes can write.
+        text = json.dumps(values, indent=1, ensure_ascii=False).encode("utf-8", "backslashreplace")
+        body = text.removesuffix(b"\n}")
+        return body + _SEAL + hashlib.sha256(body).hexdigest().encode() + b'"\n}\n'
 
     @classmethod
-    def from_json(cls, text: str) -> Record:
-        values = json.loads(text)
-        if values.get("schema") != SCHEMA:
-            raise ValueError(f"record schema {values.get('schema')!r}, and this aictl reads {SCHEMA}")
+    def from_json(cls, data: bytes) -> Record:
+        """Raises ``ValueError``, ``TypeError`` or ``KeyError`` for what is no whole record."""
+        values = json.loads(data)
+        if not isinstance(values, dict) or values.get("schema") != SCHEMA:
+            raise ValueError(f"is no record of schema {SCHEMA}, which this aictl reads")
+        seal = values.pop("record_sha256", None)
+        # The first records had none.
+        if seal is not None and seal != hashlib.sha256(data.rpartition(_SEAL)[0]).hexdigest():
+            raise ValueError("its sha256 is not the one in its last line")
         values["inputs"] = tuple(InputRecord(**row) for row in values["inputs"])
         return cls(**values)
 
@@ -103,7 +113,7 @@ class Record(NamedTuple):
         """
         path = folder / RECORD_NAME
         try:
-            return cls.from_json(path.read_text("utf-8"))
+            return cls.from_json(path.read_bytes())
         except (FileNotFoundError, NotADirectoryError):
             raise NotFound(f"no artifact in {folder}") from None
         except (ValueError, TypeError, KeyError) as error:

@@ -124,7 +124,7 @@ class Store:
         if target.exists() and not self._is_damaged(object):
             shutil.rmtree(made)
             return object
-        (made / RECORD_NAME).write_text(record.to_json(), "utf-8", "backslashreplace")
+        (made / RECORD_NAME).write_bytes(record.to_json())
         readable = (made / RECORD_NAME).stat().st_mode & 0o777
         for path in files_below(made):
             # Some libraries write files for their owner's eyes alone; a container runs as another user.
