@@ -68,7 +68,9 @@ def test_trace_survives_a_removed_input(chain, project):
 
     remove(project.root, ["a"], force=True)
     runner = chain.runner()
-    node = trace(runner.store, Freshness(runner.store, runner.digest_now), runner.store.names.current("probe", "sum"))
+    node = trace(
+        runner.store, Freshness(runner.store, runner.inputs.digest_now), runner.store.names.current("probe", "sum")
+    )
     assert [inner.summary for inner in node.inputs][0] == "(removed)"
     assert "was removed" in node.stale
 

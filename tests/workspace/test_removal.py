@@ -7,7 +7,6 @@ import pytest
 from aictl.core.errors import BadRequest, NotFound, TryLater
 from aictl.workspace import locks
 from aictl.workspace.removal import prune, remove
-from aictl.workspace.run import object_lock
 
 
 @pytest.fixture
@@ -58,7 +57,7 @@ def test_a_second_name_keeps_the_object(pair, project, write, tmp_path):
 def test_refused_while_a_command_reads_it(pair, project):
     store = pair.runner().store
     object = store.names.current("probe", "sum")
-    with locks.shared(object_lock(project, object)), pytest.raises(TryLater):
+    with locks.shared(store.lock_of(object)), pytest.raises(TryLater):
         remove(project.root, ["sum"], force=False)
     assert pair.runner().store.names.current("probe", "sum") == object
 

@@ -11,26 +11,26 @@ from aictl.core.answer import Document, Table
 from aictl.core.errors import AictlError, BadRequest, Damaged, NotFound
 from aictl.core.events import Events
 from aictl.workspace import config, refs
+from aictl.workspace.digests import Digests
+from aictl.workspace.inputs import Inputs
 from aictl.workspace.lineage import Freshness, Node, trace
 from aictl.workspace.project import CONFIG_NAME, Project
-from aictl.workspace.run import Runner
+from aictl.workspace.store import Store
 
 _STATES = {"fresh": "green", "stale": "yellow", "older": "dim", "damaged": "red"}
 
 
-def _opened(root: Path, events: Events) -> tuple[Runner, Freshness]:
-    runner = Runner(Project(root), events)
-    assert runner.store
-    return runner, Freshness(runner.store, runner.digest_now)
+def _opened(root: Path, events: Events) -> tuple[Store, Freshness]:
+    project = Project(root)
+    store = Store(project)
+    return store, Freshness(store, Inputs(store, Digests(project.digests), events).digest_now)
 
 
 def list_artifacts(root: Path, events: Events, *, kind: str | None, older: bool) -> Table:
     """Every artifact with its state; a record that cannot be read is listed as damaged."""
     if kind is not None and kind not in doors.doors(doors.KINDS):
         doors.kind(kind)
-    runner, freshness = _opened(root, events)
-    store = runner.store
-    assert store
+    store, freshness = _opened(root, events)
     newest = store.names.newest()
     rows = []
     for object in store.objects(kind):
@@ -58,9 +58,7 @@ def list_artifacts(root: Path, events: Events, *, kind: str | None, older: bool)
 
 def show_artifact(root: Path, ref: str, events: Events, *, get: str | None) -> Document:
     """An artifact's record, where it lies and whether it is fresh; or one value of all that."""
-    runner, freshness = _opened(root, events)
-    store = runner.store
-    assert store
+    store, freshness = _opened(root, events)
     found = refs.resolve(store, ref)
     artifact = store.open(found.object, found.name)
     record = store.record(found.object)
@@ -87,18 +85,15 @@ def show_artifact(root: Path, ref: str, events: Events, *, get: str | None) -> D
 
 def show_lineage(root: Path, ref: str, events: Events) -> Document:
     """The tree of everything an artifact was made from."""
-    runner, freshness = _opened(root, events)
-    assert runner.store
-    found = refs.resolve(runner.store, ref)
-    node = trace(runner.store, freshness, found.object, name=found.label)
+    store, freshness = _opened(root, events)
+    found = refs.resolve(store, ref)
+    node = trace(store, freshness, found.object, name=found.label)
     columns = ("depth", "role", "kind", "label", "id", "command", "state", "about")
     return Document(node.to_json(), drawn="\n".join(_tree(node)), table=Table(columns, list(_flat(node))))
 
 
 def artifact_path(root: Path, ref: str) -> Document:
     """The folder of an artifact."""
-    from aictl.workspace.store import Store
-
     store = Store(Project(root))
     path = store.path(refs.resolve(store, ref).object)
     return Document({"path": str(path)}, text=str(path))
@@ -106,9 +101,7 @@ def artifact_path(root: Path, ref: str) -> Document:
 
 def check_artifacts(root: Path, named: Sequence[str], events: Events) -> Table:
     """Re-hash artifacts and name every file that differs; the exit status is then that of ``Damaged``."""
-    runner, _ = _opened(root, events)
-    store = runner.store
-    assert store
+    store = Store(Project(root))
     objects = list(dict.fromkeys(refs.resolve(store, ref).object for ref in named)) or list(store.objects())
     rows, damage = [], []
     events.started("check", total=len(objects), unit="artifacts")

@@ -11,7 +11,6 @@ from aictl.core.errors import AictlError, BadRequest
 from aictl.workspace import locks, refs
 from aictl.workspace.lineage import dependents
 from aictl.workspace.project import Project
-from aictl.workspace.run import object_lock
 from aictl.workspace.store import Store, files_below
 
 _COLUMNS = ("removed", "kind", "id", "size_bytes")
@@ -90,7 +89,7 @@ def _take_away(store: Store, labels: dict[str, list[str]], gone: set[str]) -> Ta
     rows = []
     with ExitStack() as held:
         for object in sorted(gone):  # all of them, or none
-            held.enter_context(locks.unused(object_lock(store.project, object), _label(store, object)))
+            held.enter_context(locks.unused(store.lock_of(object), _label(store, object)))
         for object in sorted(labels):
             kind = object.partition("/")[0]
             row = _row(store, object)

@@ -21,25 +21,21 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from aictl.core import extras
 from aictl.core.answer import Answer, Stream
-from aictl.core.artifact import Artifact, InputRecord, Record, Source
-from aictl.core.command import Command, Takes, Work
-from aictl.core.errors import BadRequest, Damaged, NotFound, TryLater, WorkFailed
-from aictl.core.events import Events, silent
+from aictl.core.artifact import Artifact, InputRecord, Record
+from aictl.core.command import Command, Work
+from aictl.core.errors import WorkFailed
+from aictl.core.events import Events
 from aictl.core.spec import Spec, result_options
-from aictl.workspace import journal, locks, machine, refs
+from aictl.workspace import journal, locks, machine
 from aictl.workspace.digests import Digests
+from aictl.workspace.inputs import Inputs
 from aictl.workspace.names import check_name
 from aictl.workspace.project import Project
-from aictl.workspace.sources import NotFetched, may_not_fetch, pinned
-from aictl.workspace.sources import resolve as resolve_source
 from aictl.workspace.store import Store, listing, way_of
-
-if TYPE_CHECKING:
-    from aictl.workspace.sources.path import SetAside
 
 SCRATCH_KEPT_S = 14 * 24 * 3600  # what an interrupted run left is kept this long for its resumption
 
@@ -85,6 +81,7 @@ class Runner:
         self.events = events
         self.store = Store(project) if project else None
         self.digests = Digests(project.digests if project else Path(os.devnull), rehash=rehash)
+        self.inputs = Inputs(self.store, self.digests, events)
 
     def plan(self, request: Request, *, fetch: bool = True) -> Plan:
         """Resolve a request's inputs and find out whether its artifact is there; makes nothing.
@@ -97,13 +94,7 @@ class Runner:
         inputs: dict[str, Any] = {}
         rows: list[InputRecord] = []
         for take in request.command.takes:
-            given = list(request.refs.get(take.role, ()))
-            if not given and take.required:
-                raise BadRequest(f"{take.role.upper()} is missing: {take.help}")
-            if len(given) > 1 and not take.many:
-                raise BadRequest(f"{take.role.upper()} was given {len(given)} times and is taken once")
-            lenient: SetAside = "nothing" if not take.sets_aside else "inside" if len(given) == 1 else "all"
-            pairs = [self._input(request.command, take, text, lenient, fetch=fetch) for text in given]
+            pairs = self.inputs.find(request.command, take, request.refs.get(take.role, ()), fetch=fetch)
             rows += [row for _, row in pairs]
             values = tuple(value for value, _ in pairs)
             inputs[take.role] = values if take.many else (values[0] if values else None)
@@ -141,8 +132,8 @@ class Runner:
                     again = self.plan(request)
                     if done := self._done(again):
                         return done
-                    held.enter_context(self._in_use(again.rows))
-                self._require_whole(again.rows)
+                    held.enter_context(self.inputs.in_use(again.rows))
+                self.inputs.require_whole(again.rows)
                 if again.key == plan.key:
                     with self._told(book):
                         return self._make(again)
@@ -175,7 +166,7 @@ class Runner:
         made = request.command.run(work)
         assert isinstance(made, Artifact), f"{request.path} makes an artifact and returned {made!r}"
         made.check()
-        self._require_unchanged(plan.rows)
+        self.inputs.require_unchanged(plan.rows)
         record = self._record(plan, made, time.monotonic() - began)
         with self._nothing_removed():
             object = self.store.commit(folder, record)
@@ -183,23 +174,6 @@ class Runner:
             outcome = self._keep(object, request.name, up_to_date=False)
         shutil.rmtree(place, ignore_errors=True)
         return outcome
-
-    def _require_whole(self, rows: Sequence[InputRecord]) -> None:
-        """Nothing may be made from damaged inputs; files that were read before are known by their marks."""
-        for row in rows:
-            if row.object and self.store:
-                folder = self.store.project.store / row.object
-                for path, entry in self.store.record(row.object).files.items():
-                    if self.digests(folder / path) != entry["sha256"]:
-                        raise Damaged(f"{row.kind} '{row.name or row.id[:12]}': {path} is not what was made")
-        if self.store:
-            self.digests.save()
-
-    def _require_unchanged(self, rows: Sequence[InputRecord]) -> None:
-        """A raw source that was edited while it was read would be kept under what it was before."""
-        for row in rows:
-            if row.path and self.digest_now(row) != row.id:
-                raise TryLater(f"{row.uri} changed while it was read", cure="run the command again")
 
     def _record(self, plan: Plan, made: Artifact, seconds: float) -> Record:
         files = listing(made.folder)
@@ -263,51 +237,14 @@ class Runner:
         root = self.project.root if self.project else None
         nowhere = Path(os.devnull)
         work: Work[Any] = Work(plan.request.spec, plan.inputs, nowhere, nowhere, self.events, root)
-        self._require_whole(plan.rows)
+        self.inputs.require_whole(plan.rows)
         if isinstance(result := command.run(work), Stream):
             # A stream does its work while it is read, so its inputs are in use until it ends.
             result = result._replace(pieces=self._holding(plan.rows, result.pieces))
         assert not isinstance(result, Artifact), f"{plan.request.path} declares no kind that it makes"
         return Outcome(answer=result)
 
-    # Inputs
-
-    def _input(
-        self, command: Command, take: Takes, text: str, lenient: SetAside, *, fetch: bool
-    ) -> tuple[Artifact | Source, InputRecord]:
-        role, kinds = take.role, take.kinds
-        if not text.strip():
-            raise BadRequest(f"{role.upper()} is empty", cure="is a variable unset?")
-        artifact_kinds = [kind for kind in kinds if issubclass(kind, Artifact)]
-        raw = any(issubclass(kind, Source) for kind in kinds)
-        if artifact_kinds and self.store and not (raw and _is_raw(text)):
-            try:
-                found = refs.resolve(self.store, text, artifact_kinds)
-            except NotFound:
-                if not raw:
-                    raise
-            else:
-                record = self.store.record(found.object)
-                row = InputRecord(role, record.id, kind=found.kind, name=found.name, object=found.object)
-                return self.store.open(found.object, found.name), row
-        # Whoever lacks what the command needs shall know before the download and not after it.
-        before = (lambda: extras.require(command.extra) if command.extra else None) if fetch else may_not_fetch
-        try:
-            source = resolve_source(
-                text, hash_file=self.digests, events=self.events, set_aside=lenient, before_fetch=before
-            )
-        except NotFetched:
-            source = Source(text, Path(os.devnull), self._recorded(text))
-        # What lies in the cache stands still; anything else can be looked at again where it is.
-        cached = source.uri.startswith(("pkg:", "hf:"))
-        still = None if cached else str(source.path.absolute())
-        return source, InputRecord(role, source.digest, uri=source.uri, path=still, facts=dict(source.facts))
-
-    def _recorded(self, text: str) -> str:
-        """The digest that a pinned source had when something was made from it, or nothing."""
-        pin = pinned(text)
-        rows = [row for one in self.store.objects() for row in self.store.inputs(one)] if self.store and pin else []
-        return next((row.id for row in rows if pin.items() <= row.facts.items()), "")
+    # Keys
 
     def _key(self, request: Request, rows: Sequence[InputRecord]) -> str:
         identity = {
@@ -324,27 +261,12 @@ class Runner:
         assert self.store
         return [self.store.open(row.object, row.name).label for row in rows if row.role == role and row.object]
 
-    def digest_now(self, row: InputRecord) -> str | None:
-        """The digest that a recorded raw source has today, or None if it is gone."""
-        if row.path is None or not os.path.lexists(row.path):
-            return None
-        return resolve_source(row.path, hash_file=self.digests, events=silent, set_aside="all").digest
-
     # Around a run
 
     def _holding(self, rows: Sequence[InputRecord], pieces: Generator[str, None, Any]) -> Generator[str, None, Any]:
         folder = self.project.journal if self.project else None
-        with self._in_use(rows), journal.Journal(folder, "stream"):
+        with self.inputs.in_use(rows), journal.Journal(folder, "stream"):
             return (yield from pieces)
-
-    @contextmanager
-    def _in_use(self, rows: Sequence[InputRecord]) -> Iterator[None]:
-        """Keep the inputs from being removed while they are read."""
-        with ExitStack() as held:
-            for row in rows:
-                if row.object and self.store:
-                    held.enter_context(locks.shared(object_lock(self.store.project, row.object)))
-            yield
 
     def _nothing_removed(self) -> AbstractContextManager[None]:
         """While it lasts, what is found stays there: removing waits."""
@@ -382,17 +304,3 @@ class Runner:
                     old = not scratch.is_dir() or time.time() - scratch.stat().st_mtime > SCRATCH_KEPT_S
                     if old or not any(scratch.iterdir()):
                         shutil.rmtree(place, ignore_errors=True)
-
-
-def object_lock(project: Project, object: str) -> Path:
-    """The lock of an object: shared by its readers, held alone by whoever removes it."""
-    return project.locks / f"object-{object.replace('/', '-')}"
-
-
-def _is_raw(text: str) -> bool:
-    """Whether a word can only mean raw input: a scheme, or a path to what is no artifact."""
-    path = Path(text)
-    reference = path.suffix == ".ref" and path.parent.parent.name == "artifacts"
-    # os.path says False where nobody may look; pathlib raises.
-    artifact = reference or os.path.exists(path / "artifact.json")  # noqa: PTH110
-    return ":" in text.partition("/")[0] or (os.path.lexists(path) and not artifact)

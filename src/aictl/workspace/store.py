@@ -95,6 +95,10 @@ class Store:
             cure=f"make it again, or give what was made from it as a {row.kind} of its own",
         )
 
+    def lock_of(self, object: str) -> Path:
+        """The lock of an object: shared by its readers, held alone by whoever removes it."""
+        return self.project.locks / f"object-{object.replace('/', '-')}"
+
     def path(self, object: str) -> Path:
         """The path to show for an object: by its newest name if it has one."""
         labels = self.labels.get(object)

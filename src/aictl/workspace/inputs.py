@@ -1,0 +1,127 @@
+"""What a command is given: found, whole, still what it was, and kept from being removed meanwhile."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aictl.core import extras
+from aictl.core.artifact import Artifact, InputRecord, Source
+from aictl.core.command import Command, Takes
+from aictl.core.errors import BadRequest, Damaged, NotFound, TryLater
+from aictl.core.events import Events, silent
+from aictl.workspace import locks, refs
+from aictl.workspace.digests import Digests
+from aictl.workspace.sources import NotFetched, may_not_fetch, pinned
+from aictl.workspace.sources import resolve as resolve_source
+from aictl.workspace.store import Store
+
+if TYPE_CHECKING:
+    from aictl.workspace.sources.path import SetAside
+
+
+class Inputs:
+    """The inputs of commands in one workspace, or outside of any (``store`` None)."""
+
+    def __init__(self, store: Store | None, digests: Digests, events: Events) -> None:
+        self._store = store
+        self._digests = digests
+        self._events = events
+
+    def find(
+        self, command: Command, take: Takes, given: Sequence[str], *, fetch: bool = True
+    ) -> list[tuple[Artifact | Source, InputRecord]]:
+        """What was typed for one role. Without ``fetch`` nothing is downloaded: what only a download
+        would tell has an empty id.
+
+        Raises :class:`BadRequest` for too few or too many of them, and what resolving them raises.
+        """
+        if not given and take.required:
+            raise BadRequest(f"{take.role.upper()} is missing: {take.help}")
+        if len(given) > 1 and not take.many:
+            raise BadRequest(f"{take.role.upper()} was given {len(given)} times and is taken once")
+        lenient: SetAside = "nothing" if not take.sets_aside else "inside" if len(given) == 1 else "all"
+        return [self._one(command, take, text, lenient, fetch=fetch) for text in given]
+
+    def _one(
+        self, command: Command, take: Takes, text: str, lenient: SetAside, *, fetch: bool
+    ) -> tuple[Artifact | Source, InputRecord]:
+        role = take.role
+        if not text.strip():
+            raise BadRequest(f"{role.upper()} is empty", cure="is a variable unset?")
+        artifact_kinds = [kind for kind in take.kinds if issubclass(kind, Artifact)]
+        raw = any(issubclass(kind, Source) for kind in take.kinds)
+        if artifact_kinds and self._store and not (raw and _is_raw(text)):
+            try:
+                found = refs.resolve(self._store, text, artifact_kinds)
+            except NotFound:
+                if not raw:
+                    raise
+            else:
+                record = self._store.record(found.object)
+                row = InputRecord(role, record.id, kind=found.kind, name=found.name, object=found.object)
+                return self._store.open(found.object, found.name), row
+        # Whoever lacks what the command needs shall know before the download and not after it.
+        before = (lambda: extras.require(command.extra) if command.extra else None) if fetch else may_not_fetch
+        try:
+            source = resolve_source(
+                text, hash_file=self._digests, events=self._events, set_aside=lenient, before_fetch=before
+            )
+        except NotFetched:
+            source = Source(text, Path(os.devnull), self._recorded(text))
+        # What lies in the cache stands still; anything else can be looked at again where it is.
+        cached = source.uri.startswith(("pkg:", "hf:"))
+        still = None if cached else str(source.path.absolute())
+        return source, InputRecord(role, source.digest, uri=source.uri, path=still, facts=dict(source.facts))
+
+    def _recorded(self, text: str) -> str:
+        """The digest that a pinned source had when something was made from it, or nothing."""
+        pin = pinned(text)
+        rows = [row for one in self._store.objects() for row in self._store.inputs(one)] if self._store and pin else []
+        return next((row.id for row in rows if pin.items() <= row.facts.items()), "")
+
+    def digest_now(self, row: InputRecord) -> str | None:
+        """The digest that a recorded raw source has today, or None if it is gone."""
+        if row.path is None or not os.path.lexists(row.path):
+            return None
+        return resolve_source(row.path, hash_file=self._digests, events=silent, set_aside="all").digest
+
+    def require_whole(self, rows: Sequence[InputRecord]) -> None:
+        """Nothing may be made from damaged inputs; files that were read before are known by their
+        marks. Raises :class:`Damaged`."""
+        for row in rows:
+            if row.object and self._store:
+                folder = self._store.project.store / row.object
+                for path, entry in self._store.record(row.object).files.items():
+                    if self._digests(folder / path) != entry["sha256"]:
+                        raise Damaged(f"{row.kind} '{row.name or row.id[:12]}': {path} is not what was made")
+        if self._store:
+            self._digests.save()
+
+    def require_unchanged(self, rows: Sequence[InputRecord]) -> None:
+        """A raw source that was edited while it was read would be kept under what it was before.
+        Raises :class:`TryLater`."""
+        for row in rows:
+            if row.path and self.digest_now(row) != row.id:
+                raise TryLater(f"{row.uri} changed while it was read", cure="run the command again")
+
+    @contextmanager
+    def in_use(self, rows: Sequence[InputRecord]) -> Iterator[None]:
+        """Keep artifacts from being removed while they are read."""
+        with ExitStack() as held:
+            for row in rows:
+                if row.object and self._store:
+                    held.enter_context(locks.shared(self._store.lock_of(row.object)))
+            yield
+
+
+def _is_raw(text: str) -> bool:
+    """Whether a word can only mean raw input: a scheme, or a path to what is no artifact."""
+    path = Path(text)
+    reference = path.suffix == ".ref" and path.parent.parent.name == "artifacts"
+    # os.path says False where nobody may look; pathlib raises.
+    artifact = reference or os.path.exists(path / "artifact.json")  # noqa: PTH110
+    return ":" in text.partition("/")[0] or (os.path.lexists(path) and not artifact)
