@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -79,6 +80,10 @@ def test_dry_run_touches_nothing(aictl, place, notes):
     assert sorted(place.rglob("*")) == before
     aictl("data", "prep", notes, "--name", "docs", cwd=place)
     assert json.loads(aictl("data", "prep", notes, "--dry-run", "--json", cwd=place).stdout)["up_to_date"] is True
+    elsewhere = shutil.copytree(notes, place.parent / "elsewhere")
+    told = json.loads(aictl("data", "prep", elsewhere, "--dry-run", "--json", cwd=place).stdout)
+    assert told["up_to_date"] is True and told["artifact"].endswith("docs@1")
+    assert json.loads(aictl("data", "prep", elsewhere, "--json", cwd=place).stdout)["up_to_date"] is True
 
 
 def test_a_ref_from_stdin(aictl, place, notes):

@@ -17,7 +17,7 @@ from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.probe import Probe
 from aictl.core.artifact import Source
 from aictl.core.command import Command, Takes
-from aictl.core.errors import BadInput, BadRequest, ExtraMissing, NotFound, TryLater, WorkFailed, WrongKind
+from aictl.core.errors import BadInput, BadRequest, Damaged, ExtraMissing, NotFound, TryLater, WorkFailed, WrongKind
 from aictl.core.events import silent
 from aictl.workspace.listing import list_artifacts
 
@@ -301,3 +301,54 @@ def test_force_mends_what_was_damaged(bench, write):
 def _states(bench) -> dict[str, str]:
     table = list_artifacts(bench.project.root, silent, kind=None, older=False)
     return {row[1].partition("@")[0]: row[2] for row in table.rows}
+
+
+def test_what_is_taken_over_from_a_twin_is_not_swept_away_by_another_run(bench, write, project, tmp_path, monkeypatch):
+    from aictl.workspace.listing import check_artifacts
+
+    bench.count(write("a.txt", "one two"), name="a")
+    (tmp_path / "x").mkdir()
+    twin = write("x/a.txt", "one two")
+    link = os.link
+
+    def meanwhile(source, target):
+        link(source, target)
+        bench.count(write("b.txt", "three"), name="b")  # which clears away what killed runs left
+
+    monkeypatch.setattr(os, "link", meanwhile)
+    assert bench.count(twin, name="c").up_to_date
+    assert check_artifacts(project.root, [], silent).status == 0
+    assert bench.ran == ["count", "count"] and not list(project.making.iterdir())
+
+
+def test_a_name_tells_which_version_it_gave(bench, write, project):
+    names = bench.runner().store.names
+    first, second = (bench.count(write("a.txt", text)) for text in ("one", "one two"))
+    one, two = (f"probe/{made.path.name}" for made in (first, second))
+    told = [names.bind("probe", "a", object, "0f" * 32) for object in (one, two, two, one)]
+    assert told == ["a@1", "a@2", "a@2", "a@3"]
+
+
+def test_what_a_command_answers_about_cannot_be_removed_meanwhile(bench, write, project):
+    from aictl.workspace.removal import remove
+
+    bench.count(write("a.txt", "one"), name="a")
+    asked = Command(
+        run=lambda work: remove(project.root, ["a"], force=True), takes=[Takes("one", (Probe,), "what to look at")]
+    )
+    with pytest.raises(TryLater, match=r"a@1 is in use"):
+        bench.run(asked, ["a"], path="look")
+
+
+def test_what_an_input_was_made_from_is_taken_only_whole(bench, write):
+    made = bench.count(write("a.txt", "one two"), name="a")
+    bench.add("a", name="sum")
+
+    def through(work):
+        assert [one.label for one in work.inputs["one"].ancestors()] == ["a"]
+
+    look = Command(run=through, takes=[Takes("one", (Probe,), "what to look at")])
+    bench.run(look, ["sum"], path="look")
+    (made.path / "probe.json").write_text('{"total": 3}')
+    with pytest.raises(Damaged, match="probe 'a': probe.json is not what was made"):
+        bench.run(look, ["sum"], path="look")

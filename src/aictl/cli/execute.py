@@ -120,9 +120,9 @@ def _show_made(outcome: Outcome, events: Events, *, as_json: bool) -> int:
 
 def _plan(plan: Plan, runner: Runner, origin: Mapping[str, str]) -> Document:
     values = flat_values(plan.request.spec)
-    fresh = bool(plan.existing) and not plan.request.force
+    there = plan.existing or plan.twin
     absent = [row.uri for row in plan.rows if not row.id]
-    would = "return what is there" if fresh else "run"
+    would = "return what is there" if plan.is_made else "run"
     if absent:
         would = f"fetch {', '.join(map(str, absent))}, and then see whether there is anything left to do"
     return Document(
@@ -141,8 +141,8 @@ def _plan(plan: Plan, runner: Runner, origin: Mapping[str, str]) -> Document:
             "makes": [kind.kind for kind in plan.request.command.makes],
             "name": plan.request.name,
             "key": plan.key or None,
-            "up_to_date": None if absent else fresh,
+            "up_to_date": None if absent else plan.is_made,
             "would": would,
-            "artifact": str(runner.store.path(plan.existing)) if runner.store and plan.existing else None,
+            "artifact": str(runner.store.path(there)) if runner.store and there else None,
         }
     )

@@ -63,7 +63,7 @@ class Inputs:
             else:
                 record = self._store.record(found.object)
                 row = InputRecord(role, record.id, kind=found.kind, name=found.name, object=found.object)
-                return self._store.open(found.object, found.name), row
+                return self._store.open(found.object, found.name, self._opened), row
         # Whoever lacks what the command needs shall know before the download and not after it.
         before = (lambda: extras.require(command.extra) if command.extra else None) if fetch else may_not_fetch
         try:
@@ -76,6 +76,14 @@ class Inputs:
         cached = source.uri.startswith(("pkg:", "hf:"))
         still = None if cached else str(source.path.absolute())
         return source, InputRecord(role, source.digest, uri=source.uri, path=still, facts=dict(source.facts))
+
+    def _opened(self, row: InputRecord) -> Artifact:
+        """What an input was itself made from: a command that opens it, such as the checkpoint under an
+        adapter, takes it too, so it has to be whole."""
+        assert self._store
+        artifact = self._store.open_input(row, self._opened)
+        self.require_whole([row])
+        return artifact
 
     def _recorded(self, text: str) -> str:
         """The digest that a pinned source had when something was made from it, or nothing."""

@@ -87,24 +87,26 @@ class Names:
         """Every name of a kind."""
         return sorted({label.rpartition("@")[0] for label, _ in self.links(kind)})
 
-    def bind(self, kind: str, name: str, object: str, id: str) -> None:
-        """Let a name stand for an object. If it does already, the ``.ref`` is touched and no more."""
+    def bind(self, kind: str, name: str, object: str, id: str) -> str:
+        """Let a name stand for an object, as the ``NAME@N`` that is returned. If it does already, the
+        ``.ref`` is touched and no more."""
         folder = self.project.names / kind
         reference = folder / f"{name}.ref"
         versions = self.versions(kind, name)
-        if versions and versions[max(versions)] == object and _reads(reference, id):
+        newest = max(versions, default=0)
+        if versions.get(newest) == object and _reads(reference, id):
             os.utime(reference)
-            return
+            return f"{name}@{newest}"
         folder.mkdir(parents=True, exist_ok=True)
         with locks.exclusive(self.project.locks / f"name-{kind}-{name}", waiting=lambda who: None):
             versions = self.versions(kind, name)
             newest = max(versions, default=0)
-            if not versions or versions[newest] != object:
+            if versions.get(newest) != object:
+                newest += 1
                 target = os.path.relpath(self.project.store / object, folder)
-                (folder / f"{name}@{newest + 1}").symlink_to(target)
-            fresh = folder / f".{name}.ref.{os.getpid()}"
-            fresh.write_text(id + "\n", "utf-8")
-            fresh.replace(reference)
+                (folder / f"{name}@{newest}").symlink_to(target)
+            _write(reference, id)
+        return f"{name}@{newest}"
 
     def unbind(self, kind: str, label: str) -> None:
         """Take away ``NAME@N``; the name then stands for its next older version, or for nothing."""
@@ -118,9 +120,7 @@ class Names:
         """Make the ``.ref`` of a name hold an id."""
         reference = self.project.names / kind / f"{name}.ref"
         if not _reads(reference, id):
-            fresh = reference.with_name(f".{name}.ref.{os.getpid()}")
-            fresh.write_text(id + "\n", "utf-8")
-            fresh.replace(reference)
+            _write(reference, id)
 
     def _kinds(self) -> list[str]:
         try:
@@ -134,3 +134,10 @@ def _reads(path: Path, id: str) -> bool:
         return path.read_text("utf-8").strip() == id
     except OSError:
         return False
+
+
+def _write(path: Path, id: str) -> None:
+    """Whole or not at all, and newer than before."""
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    fresh.write_text(id + "\n", "utf-8")
+    fresh.replace(path)

@@ -18,7 +18,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -61,6 +61,11 @@ class Plan(NamedTuple):
     key: str
     existing: str | None
     twin: str | None
+
+    @property
+    def is_made(self) -> bool:
+        """Whether nothing is left to do but to name what is there."""
+        return bool(self.existing or self.twin) and not self.request.force
 
 
 class Outcome(NamedTuple):
@@ -115,15 +120,13 @@ class Runner:
 
     def _run(self, request: Request, book: journal.Journal) -> Outcome:
         if not request.command.makes:
-            return self._answer(self.plan(request))
+            return self._answer(request)
         if self.store is None:
             return self._make_outside(self.plan(request))
         with self._nothing_removed():
             plan = self.plan(request)
             if done := self._done(plan):
                 return done
-        if request.command.extra:
-            extras.require(request.command.extra)
         while True:
             lock = self.store.project.locks / f"key-{plan.key}"
             with locks.exclusive(lock, waiting=self._waiting), ExitStack() as held:
@@ -132,23 +135,30 @@ class Runner:
                     again = self.plan(request)
                     if done := self._done(again):
                         return done
+                    if again.key == plan.key and again.is_made:
+                        return self._adopt(again)
                     held.enter_context(self.inputs.in_use(again.rows))
-                self.inputs.require_whole(again.rows)
                 if again.key == plan.key:
+                    if request.command.extra:
+                        extras.require(request.command.extra)
+                    self.inputs.require_whole(again.rows)
                     with self._told(book):
                         return self._make(again)
             plan = again
 
     def _done(self, plan: Plan) -> Outcome | None:
-        """What is up to date already, named as it was asked for; None if there is work to do."""
-        assert self.store
-        if plan.request.force:
-            return None
-        object = plan.existing
-        if object is None and plan.twin:
-            place = self.store.project.making / f"adopt-{os.getpid()}"
-            object = self.store.adopt(plan.twin, plan.rows, place)
-        return self._keep(object, plan.request.name, up_to_date=True) if object else None
+        """What is up to date already, named as it was asked for; None if there is something to do."""
+        if plan.existing and plan.is_made:
+            return self._keep(plan.existing, plan.request.name, up_to_date=True)
+        return None
+
+    def _adopt(self, plan: Plan) -> Outcome:
+        """The twin of what was asked for, as made from these inputs. Whoever calls holds the lock of the key."""
+        assert self.store and plan.twin
+        place = self.store.project.making / plan.key
+        object = self.store.adopt(plan.twin, plan.rows, place / "made")
+        shutil.rmtree(place, ignore_errors=True)
+        return self._keep(object, plan.request.name, up_to_date=True)
 
     # Making
 
@@ -202,19 +212,9 @@ class Runner:
 
     def _keep(self, object: str, name: str | None, *, up_to_date: bool) -> Outcome:
         assert self.store
-        if name:
-            self.store.names.bind(object.partition("/")[0], name, object, self.store.record(object).id)
-            self.store.__dict__.pop("labels", None)
+        path = self.store.bind(object, name) if name else self.store.path(object)
         artifact = self.store.open(object, name)
-        return Outcome(artifact, self._shown(object, name), up_to_date, status=artifact.exit_code)
-
-    def _shown(self, object: str, name: str | None) -> Path:
-        assert self.store
-        if name:
-            kind = object.partition("/")[0]
-            version = max(self.store.names.versions(kind, name))
-            return self.store.project.names / kind / f"{name}@{version}"
-        return self.store.path(object)
+        return Outcome(artifact, path, up_to_date, status=artifact.exit_code)
 
     def _make_outside(self, plan: Plan) -> Outcome:
         """Outside a workspace a command that can do without one answers with what it would keep."""
@@ -230,18 +230,23 @@ class Runner:
             made.check()
             return Outcome(answer=made.answer(), status=made.exit_code)
 
-    def _answer(self, plan: Plan) -> Outcome:
-        command = plan.request.command
-        if command.extra:
-            extras.require(command.extra)
-        root = self.project.root if self.project else None
-        nowhere = Path(os.devnull)
-        work: Work[Any] = Work(plan.request.spec, plan.inputs, nowhere, nowhere, self.events, root)
-        self.inputs.require_whole(plan.rows)
-        if isinstance(result := command.run(work), Stream):
-            # A stream does its work while it is read, so its inputs are in use until it ends.
-            result = result._replace(pieces=self._holding(plan.rows, result.pieces))
-        assert not isinstance(result, Artifact), f"{plan.request.path} declares no kind that it makes"
+    def _answer(self, request: Request) -> Outcome:
+        command = request.command
+        with ExitStack() as held:
+            # What takes nothing is not held up by anything: `artifact rm` asks for that lock itself.
+            with self._nothing_removed() if self.store and command.takes else nullcontext():
+                plan = self.plan(request)
+                held.enter_context(self.inputs.in_use(plan.rows))
+            if command.extra:
+                extras.require(command.extra)
+            self.inputs.require_whole(plan.rows)
+            root = self.project.root if self.project else None
+            nowhere = Path(os.devnull)
+            work: Work[Any] = Work(request.spec, plan.inputs, nowhere, nowhere, self.events, root)
+            if isinstance(result := command.run(work), Stream):
+                # A stream does its work while it is read, so its inputs are in use until it ends.
+                result = result._replace(pieces=self._holding(held.pop_all(), request.path, result.pieces))
+        assert not isinstance(result, Artifact), f"{request.path} declares no kind that it makes"
         return Outcome(answer=result)
 
     # Keys
@@ -263,9 +268,9 @@ class Runner:
 
     # Around a run
 
-    def _holding(self, rows: Sequence[InputRecord], pieces: Generator[str, None, Any]) -> Generator[str, None, Any]:
+    def _holding(self, held: ExitStack, path: str, pieces: Generator[str, None, Any]) -> Generator[str, None, Any]:
         folder = self.project.journal if self.project else None
-        with self.inputs.in_use(rows), journal.Journal(folder, "stream"):
+        with held, journal.Journal(folder, path):
             return (yield from pieces)
 
     def _nothing_removed(self) -> AbstractContextManager[None]:

@@ -11,11 +11,11 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from aictl.core import doors
 from aictl.core.artifact import RECORD_NAME, Artifact, InputRecord, Record
@@ -23,6 +23,8 @@ from aictl.core.errors import AictlError, Damaged, NotFound
 from aictl.workspace.digests import sha256
 from aictl.workspace.names import Names
 from aictl.workspace.project import Project
+
+OpenInput: TypeAlias = Callable[[InputRecord], Artifact]
 
 HEAD = 16  # hex digits of an id or key in a folder's name: 64 bits, and the record has the whole
 
@@ -74,22 +76,23 @@ class Store:
         found = [f"{kind}/{one}" for one in self._folders(kind) if one.startswith(id[:HEAD])]
         return [one for one in found if self.is_readable(one) and self.record(one).id.startswith(id)]
 
-    def open(self, object: str, name: str | None = None) -> Artifact:
-        """The artifact of an object, knowing its name and what it was made from."""
+    def open(self, object: str, name: str | None = None, open_input: OpenInput | None = None) -> Artifact:
+        """The artifact of an object, knowing its name and what it was made from, which
+        ``open_input`` opens."""
         kind = object.partition("/")[0]
         made: type[Artifact] = doors.kind(kind)
         return made(
             self.project.store / object,
             record=self.record(object),
             name=name or self.first_name(object),
-            open_input=self.open_input,
+            open_input=open_input or self.open_input,
         )
 
-    def open_input(self, row: InputRecord) -> Artifact:
+    def open_input(self, row: InputRecord, open_input: OpenInput | None = None) -> Artifact:
         """The artifact that an input row names. Raises ``NotFound`` if it was removed."""
         assert row.kind and row.object
         if (self.project.store / row.object).is_dir():
-            return self.open(row.object, row.name)
+            return self.open(row.object, row.name, open_input)
         raise NotFound(
             f"{row.kind} '{row.name or row.id[:12]}', from which this was made, is no longer in the workspace",
             cure=f"make it again, or give what was made from it as a {row.kind} of its own",
@@ -98,6 +101,13 @@ class Store:
     def lock_of(self, object: str) -> Path:
         """The lock of an object: shared by its readers, held alone by whoever removes it."""
         return self.project.locks / f"object-{object.replace('/', '-')}"
+
+    def bind(self, object: str, name: str) -> Path:
+        """Let a name stand for an object, and return the path by which it now does."""
+        kind = object.partition("/")[0]
+        label = self.names.bind(kind, name, object, self.record(object).id)
+        self.__dict__.pop("labels", None)
+        return self.project.names / kind / label
 
     def path(self, object: str) -> Path:
         """The path to show for an object: by its newest name if it has one."""
