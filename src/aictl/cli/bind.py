@@ -99,7 +99,8 @@ def _take(take: Takes) -> inspect.Parameter:
     text = f"{take.help} [dim]({kinds})[/]"
     kind = list[str] | None if take.many else str | None
     if take.option:
-        info = typer.Option(None, _flag(take.role), help=text, metavar="REF", show_default=False)
+        default = ... if take.required else None
+        info = typer.Option(default, _flag(take.role), help=text, metavar="REF", show_default=False)
     else:
         info = typer.Argument(
             ... if take.required else None,

@@ -21,12 +21,21 @@ def as_ours(error: Any, command: str) -> BadRequest:
             cure=_instead(name, error.ctx, command, page),
         )
     if not error.message and getattr(error, "param", None) is not None:
-        return BadRequest(f"{command}: {error.param.name.upper()} is missing", cure=page)
+        *others, last = _missing(error)
+        said = f"{', '.join(others)} and {last} are" if others else f"{last} is"
+        return BadRequest(f"{command}: {said} missing", cure=page)
     said = error.format_message().rstrip(".")
     if said.startswith(_EXTRA):
         rest = said.partition(" (")[2].removesuffix(")")
         return BadRequest(f"{command}: '{rest}' is more than it takes", cure=f"{page}; a value with spaces is quoted")
     return BadRequest(f"{command}: {said[:1].lower()}{said[1:]}", cure=page)
+
+
+def _missing(error: Any) -> list[str]:
+    """Every argument and option that has to be there and is not: Typer stops at the first of them,
+    with those that were given read already."""
+    absent = [one for one in error.ctx.command.params if one.required and one.name not in error.ctx.params]
+    return [one.name.upper() if one.param_type_name == "argument" else one.opts[0] for one in absent]
 
 
 def _instead(name: str, ctx: Any, command: str, page: str) -> str:
