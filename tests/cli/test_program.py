@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -130,6 +131,8 @@ def test_bad_requests(aictl, place, words, code, says):
         (["artifact", "ls", "--json=3"], "aictl artifact ls: option '--json' does not", "aictl artifact ls --help"),
         (["artifact", "path", "a", "b c"], "aictl artifact path: 'b c' is more than it takes", "aictl artifact path"),
         (["artifact", "rm"], "aictl artifact rm: REFS is missing", "aictl artifact rm --help"),
+        (["finetune", "lora"], "aictl finetune lora: CHECKPOINT and DATASET are missing", "aictl finetune lora --help"),
+        (["app", "scaffold", "t", "--docs", "d"], "aictl app scaffold: NAME and --model are missing", "aictl app"),
         (["artifact", "lss"], "no command is called 'artifact lss'", "perhaps ls?"),
     ],
 )
@@ -165,6 +168,22 @@ def test_the_workspace_can_be_named(aictl, place, notes, tmp_path):
     inside = place / "deep" / "down"
     inside.mkdir(parents=True)
     assert "docs@1" in aictl("artifact", "ls", cwd=inside).stdout
+
+
+def test_a_working_folder_that_was_removed(aictl, place, notes, tmp_path):
+    gone = tmp_path / "gone"
+    for words, code in (
+        (["artifact", "ls", "--workspace", f"../{place.name}"], 3),
+        (["artifact", "ls"], 3),
+        (["init"], 3),
+        (["data", "prep", "notes", "--workspace", str(place)], 3),
+        (["data", "prep", str(notes), "--workspace", str(place)], 0),
+    ):
+        gone.mkdir()
+        line = f"cd {gone} && rmdir {gone} && {sys.executable} -m aictl {shlex.join(words)}"
+        done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
+        assert done.returncode == code, (words, done.stderr)
+        assert code == 0 or "the folder you are in is no longer there" in done.stderr
 
 
 def test_a_bad_toml_key_suggests_the_nearest(aictl, place, notes):
@@ -268,6 +287,11 @@ def test_a_document_in_a_pipe_is_paths_and_values(aictl, place, notes):
     assert rows["kind"] == "dataset" and rows["inputs.0.uri"] == str(notes)
     value = aictl("artifact", "show", "docs", "--get", "inputs.0.uri", cwd=place).stdout
     assert value == str(notes) + "\n"
+    size = aictl("artifact", "show", "docs", "--get", "files.train-00000.jsonl.size", cwd=place).stdout
+    assert size.strip() == rows["files.train-00000.jsonl"]
+    for path in ("inputs.\u00b2", "inputs.0x", "kind.x", "files.train"):
+        missed = aictl("artifact", "show", "docs", "--get", path, cwd=place)
+        assert missed.returncode == 2 and f"has no '{path}'" in missed.stderr, missed.stderr
 
 
 def test_words_that_are_empty_or_no_text(aictl, place, notes):

@@ -21,7 +21,7 @@ from aictl.cli import sparing
 from aictl.cli.lazy import LazyGroup, tree
 from aictl.cli.running import running
 from aictl.core import doors
-from aictl.core.errors import AictlError, Interrupted, MachineLacks
+from aictl.core.errors import AictlError, Interrupted, MachineLacks, NotFound
 
 
 class RootGroup(LazyGroup):
@@ -156,7 +156,17 @@ def _known(error: BaseException) -> AictlError | None:
             f"{error.filename or 'a file'}: {error.strerror}",
             cure="it must be readable, and a workspace writable, by this user",
         )
+    if isinstance(error, FileNotFoundError) and not _has_working_folder():
+        return NotFound("the folder you are in is no longer there", cure="cd to one that is")
     return None
+
+
+def _has_working_folder() -> bool:
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _say(message: str, cure: str | None, events: str, code: int) -> None:

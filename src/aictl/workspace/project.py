@@ -62,7 +62,7 @@ def find(start: Path | None = None) -> Project | None:
     """
     if start is None and (named := os.environ.get(ENVIRONMENT)):
         return at(Path(named), f"{ENVIRONMENT}={named}")
-    here = (start or _working_folder()).resolve()
+    here = (start or Path.cwd()).resolve()
     return next((Project(place) for place in (here, *here.parents) if _is_workspace(place)), None)
 
 
@@ -85,13 +85,6 @@ def require(named: Path | None = None) -> Project:
 def _is_workspace(folder: Path) -> bool:
     # os.path says False where nobody may look; pathlib raises.
     return os.path.isfile(folder / CONFIG_NAME)  # noqa: PTH113
-
-
-def _working_folder() -> Path:
-    try:
-        return Path.cwd()
-    except FileNotFoundError:
-        raise NotFound("the folder you are in is no longer there", cure="cd to one that is") from None
 
 
 def create(folder: Path) -> Project:
