@@ -48,7 +48,7 @@ def test_one_version_goes_and_the_name_falls_back(pair, project, write):
 
 def test_a_second_name_keeps_the_object(pair, project, write, tmp_path):
     pair.count(tmp_path / "a.txt", name="b")
-    remove(project.root, ["b"], force=False)
+    assert [row[0] for row in remove(project.root, ["b"], force=False).rows] == ["b@1"]
     assert len(left(pair)) == 2
     with pytest.raises(NotFound):
         remove(project.root, ["b"], force=False)
@@ -80,3 +80,22 @@ def test_one_broken_record_does_not_keep_the_rest(pair, project, write):
     remove(project.root, ["sum"], force=False)
     remove(project.root, ["c"], force=False)
     assert len(left(pair)) == 1
+
+
+def test_what_is_removed_is_told_by_every_name_it_had(pair, project, write):
+    made = pair.count(write("c.txt", "x y z"), name="c")
+    pair.count(write("c.txt", "x y z"), name="d")
+    pair.count(write("c.txt", "x y"), name="c")
+    pair.count(write("c.txt", "x y"), name="d")
+    assert [row[0] for row in prune(project.root, dry_run=True).rows] == ["c@1, d@1"]
+    by_path = project.store / "probe" / made.path.resolve().name
+    assert [row[0] for row in remove(project.root, [str(by_path)], force=False).rows] == ["c@1, d@1"]
+    assert len(left(pair)) == 3
+
+
+def test_a_link_of_somebody_else_is_a_path_and_no_version(pair, project, write, tmp_path):
+    made = pair.count(write("c.txt", "x y z"), name="c")
+    link = tmp_path / "mine@7"
+    link.symlink_to(made.path.resolve())
+    assert [row[0] for row in remove(project.root, [str(link)], force=False).rows] == ["c@1"]
+    assert len(left(pair)) == 2

@@ -74,3 +74,10 @@ def test_an_artifact_is_shown_with_every_name_it_has(bench, write, project):
     assert [row[:2] for row in checked.rows] == [("probe/first@1, second@1", "whole")]
     unnamed = bench.count(write("b.txt", "three"))
     assert show_artifact(project.root, str(unnamed.path), silent, get="names").value == []
+
+
+def test_versions_are_listed_in_the_order_of_their_numbers(bench, write, project):
+    for number in range(11):
+        bench.count(write("a.txt", "word " * (number + 1)), name="a")
+    listed = list_artifacts(project.root, silent, kind=None, older=True).rows
+    assert [row[1] for row in listed] == [f"a@{number}" for number in range(1, 12)]

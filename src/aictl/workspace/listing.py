@@ -52,7 +52,7 @@ def list_artifacts(root: Path, events: Events, *, kind: str | None, older: bool)
                 (of_kind, label, state, _size(record.size_bytes), created, record.id[:12], because or record.summary)
             )
     columns = ("kind", "name", "state", "size", "made", "id", "about")
-    rows.sort(key=lambda row: (row[0], row[1]))
+    rows.sort(key=lambda row: (row[0], *_in_order(row[1])))
     return Table(columns, rows, styles={"state": _STATES}, spare=("id", "made", "size"), cut="about")
 
 
@@ -121,8 +121,9 @@ def check_artifacts(root: Path, named: Sequence[str], events: Events) -> Table:
     events.finished("check")
     for one in damage:
         events.noted(one, "warning")
+    damaged = sum(row[1] == "damaged" for row in rows)
     if damage:
-        events.noted(f"{len(damage)} damaged; {Damaged.usual_cure}", "warning")
+        events.noted(f"{damaged} damaged; {Damaged.usual_cure}", "warning")
     styles = {"state": {"whole": "green", "edited": "cyan", "damaged": "red"}}
     status = Damaged.exit_code if damage else 0
     return Table(("artifact", "state", "size", "about"), rows, styles=styles, status=status)
@@ -150,23 +151,39 @@ def show_config(root: Path | None, only: str, *, changed: bool) -> Table:
     return Table(("command", "option", "value", "from"), rows)
 
 
+def _in_order(label: str) -> tuple[str, int]:
+    """A name and its version, so that @2 stands before @10."""
+    name, _, version = label.rpartition("@")
+    return (name, int(version)) if name else (label, 0)
+
+
 def _pick(value: Any, path: str, ref: str) -> Any:
-    here = value
-    for step in path.split("."):
-        if isinstance(here, dict) and step in here:
-            here = here[step]
-        elif isinstance(here, list | tuple) and step.isdigit() and int(step) < len(here):
-            here = here[int(step)]
-        else:
-            there = (
-                ", ".join(here)
-                if isinstance(here, dict)
-                else f"{len(here)} items"
-                if isinstance(here, list | tuple)
-                else ""
-            )
+    here, rest = value, path
+    while rest:
+        inside = _into(here, rest)
+        if inside is None:
+            there = ""
+            if isinstance(here, dict):
+                there = ", ".join(here)
+            elif isinstance(here, list | tuple):
+                there = f"{len(here)} items"
             raise BadRequest(f"'{ref}' has no '{path}'", cure=f"there is {there}" if there else None)
+        here, rest = inside
     return here
+
+
+def _into(value: Any, path: str) -> tuple[Any, str] | None:
+    """What the first step of a path leads to, and the rest of the path. A step may have dots in it,
+    as the name of a file does."""
+    step, _, rest = path.partition(".")
+    if isinstance(value, list | tuple):
+        found = step.isascii() and step.isdigit() and int(step) < len(value)
+        return (value[int(step)], rest) if found else None
+    if isinstance(value, dict):
+        for key in sorted(value, key=len, reverse=True):
+            if path == key or path.startswith(f"{key}."):
+                return value[key], path[len(key) + 1 :]
+    return None
 
 
 def _plain(value: Any) -> str:

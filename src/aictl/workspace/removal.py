@@ -33,17 +33,16 @@ def _remove(store: Store, named: Sequence[str], *, force: bool) -> Table:
         if found.name:
             for version, object in store.names.versions(found.kind, found.name).items():
                 doomed.setdefault(object, []).append(f"{found.name}@{version}")
-        elif "@" in found.label:
-            doomed.setdefault(found.object, []).append(found.label)
         else:
-            doomed.setdefault(found.object, []).extend(store.labels.get(found.object, []))
+            names = store.labels.get(found.object, [])
+            doomed.setdefault(found.object, []).extend([found.label] if found.label in names else names)
     gone = {object for object, labels in doomed.items() if set(store.labels.get(object, [])) <= set(labels)}
     if not force:
         for object in sorted(gone):
             if needing := [one for one in dependents(store, object) if one not in gone]:
                 labels = [f"{one.partition('/')[0]}/{_label(store, one)}" for one in needing]
                 raise BadRequest(
-                    f"{(doomed[object] or [object])[-1]} is what {', '.join(labels)} was made from",
+                    f"{_label(store, object)} is what {', '.join(labels)} was made from",
                     cure="remove that first, or give --force and lose its lineage",
                 )
     return _take_away(store, doomed, gone)
@@ -98,7 +97,7 @@ def _take_away(store: Store, labels: dict[str, list[str]], gone: set[str]) -> Ta
                 store.remove(object)
                 rows.append(row)
             else:
-                rows.append((", ".join(labels[object]), kind, row[2], 0))
+                rows.append((", ".join(dict.fromkeys(labels[object])), kind, row[2], 0))
     return Table(_COLUMNS, rows)
 
 
@@ -112,8 +111,8 @@ def _unname(store: Store, kind: str, labels: Sequence[str]) -> None:
 
 
 def _label(store: Store, object: str) -> str:
-    """The newest name of an object, or the head of its id, which its folder's name begins with."""
-    return (store.labels.get(object) or [object.partition("/")[2][:12]])[-1]
+    """Every name of an object, or the head of its id, which its folder's name begins with."""
+    return ", ".join(store.labels.get(object) or [object.partition("/")[2][:12]])
 
 
 def _row(store: Store, object: str) -> tuple[str, str, str, int]:
