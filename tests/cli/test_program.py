@@ -289,7 +289,7 @@ def test_a_document_in_a_pipe_is_paths_and_values(aictl, place, notes):
     assert value == str(notes) + "\n"
     size = aictl("artifact", "show", "docs", "--get", "files.train-00000.jsonl.size", cwd=place).stdout
     assert size.strip() == rows["files.train-00000.jsonl"]
-    for path in ("inputs.\u00b2", "inputs.0x", "kind.x", "files.train"):
+    for path in ("inputs.\u00b2", "inputs.0x", "kind.x", "kind.", "files.train", ""):
         missed = aictl("artifact", "show", "docs", "--get", path, cwd=place)
         assert missed.returncode == 2 and f"has no '{path}'" in missed.stderr, missed.stderr
 

@@ -159,7 +159,7 @@ def _in_order(label: str) -> tuple[str, int]:
 
 def _pick(value: Any, path: str, ref: str) -> Any:
     here, rest = value, path
-    while rest:
+    while rest is not None:
         inside = _into(here, rest)
         if inside is None:
             there = ""
@@ -172,16 +172,18 @@ def _pick(value: Any, path: str, ref: str) -> Any:
     return here
 
 
-def _into(value: Any, path: str) -> tuple[Any, str] | None:
-    """What the first step of a path leads to, and the rest of the path. A step may have dots in it,
-    as the name of a file does."""
-    step, _, rest = path.partition(".")
+def _into(value: Any, path: str) -> tuple[Any, str | None] | None:
+    """What the first step of a path leads to, and the rest of the path if it goes on. A step may have
+    dots in it, as the name of a file does."""
     if isinstance(value, list | tuple):
+        step, dot, rest = path.partition(".")
         found = step.isascii() and step.isdigit() and int(step) < len(value)
-        return (value[int(step)], rest) if found else None
+        return (value[int(step)], rest if dot else None) if found else None
     if isinstance(value, dict):
         for key in sorted(value, key=len, reverse=True):
-            if path == key or path.startswith(f"{key}."):
+            if path == key:
+                return value[key], None
+            if path.startswith(f"{key}."):
                 return value[key], path[len(key) + 1 :]
     return None
 
