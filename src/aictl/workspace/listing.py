@@ -158,7 +158,8 @@ def _in_order(label: str) -> tuple[str, int]:
 
 
 def _pick(value: Any, path: str, ref: str) -> Any:
-    here, rest = value, path
+    here: Any = value
+    rest: str | None = path
     while rest is not None:
         inside = _into(here, rest)
         if inside is None:
