@@ -87,6 +87,14 @@ def test_dry_run_touches_nothing(aictl, place, notes):
     assert json.loads(aictl("data", "prep", elsewhere, "--json", cwd=place).stdout)["up_to_date"] is True
 
 
+def test_a_dry_run_of_pruning_says_what_would_go(aictl, place, notes):
+    made = aictl("data", "prep", notes, "--json", cwd=place)
+    rows = json.loads(aictl("artifact", "prune", "--dry-run", "--json", cwd=place).stdout)
+    assert [row["kind"] for row in rows] == ["dataset"] and json.loads(made.stdout)["id"].startswith(rows[0]["id"])
+    assert rows == json.loads(aictl("artifact", "prune", "--json", cwd=place).stdout)
+    assert json.loads(aictl("artifact", "prune", "--dry-run", "--json", cwd=place).stdout) == []
+
+
 def test_a_ref_from_stdin(aictl, place, notes):
     made = aictl("data", "prep", notes, cwd=place)
     read = aictl("data", "prep", "-", cwd=place, stdin=made.stdout)

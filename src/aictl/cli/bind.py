@@ -59,11 +59,14 @@ def _callback(door: Door, command: Command) -> Any:
     def callback(**values: Any) -> None:
         given = {name: values[name] for name in fields if values[name] not in (None, [], ())}
         refs = {role: _several(values[role]) for role in roles}
+        # An option of the command's own that is called like one of ours, such as prune's --dry-run, is
+        # the command's; but what calls the artifact's folder by a name calls the artifact so.
+        ours = {name: value for name, value in values.items() if name not in fields}
         common = Common(
-            name=values.get("name") if "name" not in fields else given.get("name"),
-            force=bool(values.get("force")),
-            dry_run=bool(values.get("dry_run")),
-            rehash=bool(values.get("rehash")),
+            name=values.get("name"),
+            force=bool(ours.get("force")),
+            dry_run=bool(ours.get("dry_run")),
+            rehash=bool(ours.get("rehash")),
             as_json=values["json"],
             events=values["events"],
             debug=values["debug"],
