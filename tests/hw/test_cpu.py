@@ -40,12 +40,13 @@ def test_a_server_with_two_threads_per_core_and_two_nodes(machine):
     assert facts["model"] == "Test CPU 9000"
     assert (facts["sockets"], facts["cores"], facts["threads"], facts["smt"]) == (2, 4, 8, True)
     assert (facts["quota_cpus"], facts["usable_threads"], facts["max_mhz"]) == (2.5, 2, 3500)
-    assert facts["features"] == ["AVX2", "AVX512", "VNNI", "BF16", "AMX"]
-    assert facts["caches"] == [{"level": 1, "type": "Data", "size_bytes": 48 * 1024, "shared_by_threads": 2}]
-    assert facts["numa"] == [
-        {"node": 0, "threads": 4, "memory_bytes": 1024 * 1024},
-        {"node": 1, "threads": 4, "memory_bytes": None},
-        {"node": 10, "threads": 0, "memory_bytes": None},
+    assert facts["features"] == ["AVX2", "AVX512", "VNNI", "BF16", "AMX", "AMX_BF16"]
+    (cache,) = facts["caches"]
+    assert cache == {"level": 1, "type": "Data", "size_bytes": 48 * 1024, "shared_by_threads": 2, "instances": 1}
+    assert [(one["node"], one["threads"], one["memory_bytes"]) for one in facts["numa"]] == [
+        (0, 4, 1024 * 1024),
+        (1, 4, None),
+        (10, 0, None),
     ]
 
 
@@ -56,15 +57,29 @@ def test_an_arm_processor(machine):
     assert (facts["cores"], facts["threads"]) == (2, 2)
 
 
+def test_two_sockets_with_amx(machine):
+    facts = cpu.probe(machine("gpu-server"))
+    assert (facts["sockets"], facts["cores"], facts["threads"], facts["smt"]) == (2, 2, 4, True)
+    assert {"AVX2", "AVX512", "VNNI", "BF16", "AMX", "AMX_INT8"} <= set(facts["features"])
+    assert (facts["governor"], facts["virtual"], facts["caches"][0]["instances"]) == ("powersave", False, 2)
+    assert [(one["cpus"], one["distances"]) for one in facts["numa"]] == [("0,2", [10, 21]), ("1,3", [21, 10])]
+
+
+def test_a_pod_may_use_what_its_quota_leaves(machine):
+    facts = cpu.probe(machine("amx-pod"))
+    assert (facts["threads"], facts["usable_threads"], facts["quota_cpus"]) == (4, 1, 1.5)
+    assert "AMX_FP16" in facts["features"]
+
+
 @pytest.mark.parametrize("quota", ["max 100000", "", "nonsense", "100000 0"])
 def test_no_quota(machine, quota):
-    assert cpu.cgroup_cpus(machine({"sys/fs/cgroup/cpu.max": quota})) is None
+    assert cpu.quota_cpus(machine({"sys/fs/cgroup/cpu.max": quota})) is None
 
 
 def test_a_quota_of_version_1(machine):
     files = {"sys/fs/cgroup/cpu/cpu.cfs_quota_us": "50000", "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000"}
     root = machine(files)
-    assert cpu.cgroup_cpus(root) == 0.5
+    assert cpu.quota_cpus(root) == 0.5
     assert cpu.probe(root)["usable_threads"] >= 1
 
 

@@ -1,64 +1,126 @@
-"""The whole probe, of this machine and of none."""
+"""The whole probe, of this machine, of others and of none."""
 
 from __future__ import annotations
 
 import json
+import os
 import platform
 import subprocess
 import sys
 from importlib import metadata
+from pathlib import Path
 
 import pytest
 
 from aictl.artifacts.probe import Probe
+from aictl.cli.report import lines
 from aictl.core.errors import Damaged
+from aictl.hw.files import read, refusals
 from aictl.hw.probe import probe
+
+GROUPS = ["cpu", "memory", "limits", "clock", "disks", "accelerators", "interconnect", "network", "software"]
+
+
+def drawn(made: Probe, width: int = 100) -> list[str]:
+    return lines(made.answer().sections, width, colour=False)
 
 
 def test_this_machine(tmp_path):
-    made = probe(tmp_path)
+    made = probe(tmp_path, place=tmp_path)
     made.check()
     facts = made.read()
-    assert list(facts) == ["cpu", "memory", "disk", "accelerators", "network", "software"]
+    assert list(facts) == [*GROUPS, "not_readable"]
     assert facts["software"]["python"] == platform.python_version()
     assert facts["software"]["packages"]["pydantic"] == metadata.version("pydantic")
+    assert facts["disks"]["here"]["path"] == str(tmp_path)
+    assert facts["disks"]["here"]["total_bytes"] >= facts["disks"]["here"]["free_bytes"] > 0
+    assert facts["limits"]["ulimits"]["open_files"]["soft"] != 0
     assert str(facts["cpu"]["cores"]) in made.summary
+    assert made.metrics["disk"]["free_bytes"] == facts["disks"]["here"]["free_bytes"]
+    assert all(max(map(len, drawn(made, width))) <= width for width in (80, 120))
 
 
 def test_a_machine_that_tells_nothing_is_probed_all_the_same(machine, tmp_path):
     made = probe(tmp_path, root=machine({}))
     assert "no accelerator" in made.summary
     assert made.metrics["gpu_memory_bytes"] == 0
+    assert "  absent  nvidia, amd, intel, google, other" in drawn(made)
 
 
-def test_what_show_prints_is_grouped_and_readable(machine, tmp_path):
-    root = machine({"proc/meminfo": "MemTotal: 16777216 kB\n", "sys/class/net/eth0/mtu": "1500"})
-    answer = probe(tmp_path, root=root).answer()
-    lines = answer.text.splitlines()
-    assert lines[0] == "cpu"
-    assert "  total                16 GiB" in lines
-    assert "    - name eth0, mtu 1500, virtual yes" in lines
-    assert "None" not in answer.text
-    assert json.loads(json.dumps(answer.value)) == answer.value
+def test_a_server_as_a_person_reads_it(machine, tmp_path):
+    said = drawn(probe(tmp_path, root=machine("gpu-server")))
+    assert said[0] == "cpu" and "  model         Intel(R) Xeon(R) Platinum 8480+" in said
+    assert "  GPU0    X     PIX   SYS   SYS   PIX     SYS     PXB   0     0,2" in said
+    assert "  mlx5_1/1   RoCE v2     DOWN    Disabled  100 Gb/sec (4X EDR)  1" in said
+    assert "  nvme0n1  NVMe        3.49 TiB  SAMSUNG MZQL23T8HCLS" in said
+    assert not any("None" in line for line in said)
+    assert "400 Gb/sec" in "\n".join(drawn(Probe(tmp_path), 60))
+
+
+def test_nvml_and_the_bus_say_together_what_a_gpu_is(machine, nvml):
+    pytest.importorskip("pynvml", reason="nvidia-ml-py is not installed")
+    script = f"""
+import json, sys
+from pathlib import Path
+from aictl.hw.probe import look
+facts = look(Path({str(machine("gpu-server"))!r}), ask=True, timeout_s=30)
+print(json.dumps({{name: facts[name] for name in ("accelerators", "interconnect")}}))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, **nvml("falls=3 lane")},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    facts = json.loads(done.stdout)
+    first, *_, last = facts["accelerators"]["nvidia"]["devices"]
+    assert (first["name"], first["driver"], first["numa_node"]) == ("NVIDIA H100 80GB HBM3", "nvidia", 0)
+    assert (first["slot_pcie_width"], first["pci_id"]) == (16, "10de:2330")
+    assert (last["state"], last["numa_node"], last["slot_pcie_width"]) == ("lost", 1, 8)
+    matrix = facts["interconnect"]["matrix"]
+    assert matrix[0][:4] == ["X", "NV3", "SYS", "SYS"]  # one of the four lanes is down
+    assert matrix[1][4] == "PIX"
+
+
+def test_what_may_not_be_read_is_said_and_the_rest_is_known(machine, tmp_path, monkeypatch):
+    root = machine("gpu-server")
+    hidden = root / "sys/class/infiniband/mlx5_0/ports/1/rate"
+    read_text = Path.read_text
+
+    def refuse(self, *arguments, **words):  # root, who may run the tests, can be refused nothing
+        if self == hidden:
+            raise PermissionError(13, "Permission denied", str(self))
+        return read_text(self, *arguments, **words)
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+    made = probe(tmp_path, root=root)
+    facts = made.read()
+    assert facts["not_readable"] == {str(hidden): "Permission denied"}
+    assert (facts["network"]["rdma"][0]["rate"], facts["network"]["rdma"][0]["state"]) == (None, "ACTIVE")
+    assert drawn(made)[-1].endswith("Permission denied")
+    read(hidden)
+    with refusals() as refused:  # noted only while somebody listens
+        assert refused == {}
 
 
 def test_a_broken_probe_is_damaged(tmp_path):
-    (tmp_path / "probe.json").write_text("[")
-    with pytest.raises(Damaged):
-        Probe(tmp_path).check()
-    (tmp_path / "probe.json").write_text("[]")
-    with pytest.raises(Damaged):
-        Probe(tmp_path).check()
+    for text in ("[", "[]"):
+        (tmp_path / "probe.json").write_text(text)
+        with pytest.raises(Damaged):
+            Probe(tmp_path).check()
 
 
 def test_a_bare_install_probes_and_imports_nothing_heavy(tmp_path):
     script = f"""
 import sys
-for name in ("psutil", "pynvml", "torch", "numpy"):
+for name in ("psutil", "pynvml", "torch", "numpy", "onnxruntime"):
     sys.modules[name] = None
 from pathlib import Path
 from aictl.hw.probe import probe
-print(probe(Path({str(tmp_path)!r})).read()["accelerators"]["nvidia"]["note"])
+facts = probe(Path({str(tmp_path)!r}), place=Path({str(tmp_path)!r}), deep=True).read()
+print(facts["accelerators"]["nvidia"]["note"], facts["software"]["torch"])
 """
-    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
-    assert "aictl[hw]" in result.stdout
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=True)
+    assert "aictl[hw]" in result.stdout and "{'state': 'absent'}" in result.stdout

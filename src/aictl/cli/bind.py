@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import inspect
+import keyword
 import types
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,6 +28,7 @@ from aictl.core.spec import flat_fields, is_positional, nested, takes_rest
 
 _MAKING = "Artifact"
 _EVERY = "Output"
+_WORD = "__"  # follows an option's name where that is a word of Python, as in --for
 _NO_VALUE = " "  # a flag takes no value; Typer would print <bool> for an empty metavar
 
 
@@ -53,10 +55,12 @@ def _callback(door: Door, command: Command) -> Any:
     taken: set[str] = set()
     for parameter in parameters:
         if parameter.name in taken:
-            raise TypeError(f"{door.name}: '{parameter.name}' is declared twice, or is an option of every command")
+            name = parameter.name.removesuffix(_WORD)
+            raise TypeError(f"{door.name}: '{name}' is declared twice, or is an option of every command")
         taken.add(parameter.name)
 
-    def callback(**values: Any) -> None:
+    def callback(**typed: Any) -> None:
+        values = {name.removesuffix(_WORD): value for name, value in typed.items()}
         given = {name: values[name] for name in fields if values[name] not in (None, [], ())}
         refs = {role: _several(values[role]) for role in roles}
         # An option of the command's own that is called like one of ours, such as prune's --dry-run, is
@@ -178,6 +182,7 @@ def _flagged(
 
 
 def _parameter(name: str, kind: Any, info: Any) -> inspect.Parameter:
+    name += _WORD if keyword.iskeyword(name) else ""
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=info, annotation=kind)
 
 

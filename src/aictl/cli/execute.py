@@ -64,7 +64,7 @@ def execute(
             return show(outcome.answer, as_json=common.as_json) or outcome.status
         if outcome.artifact.is_report and not common.as_json and common.events not in ("jsonl", "none"):
             with redirect_stdout(sys.stderr):
-                show(outcome.artifact.answer(), as_json=False)
+                show(outcome.artifact.answer(), as_json=False, drawn=True)
         return _show_made(outcome, runner.events, as_json=common.as_json) or outcome.status
     finally:
         sink.close()

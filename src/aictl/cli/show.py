@@ -8,16 +8,17 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from aictl.core.answer import Answer, Document, Stream, Table
+from aictl.core.answer import Answer, Document, Samples, Stream, Table
 
 
-def show(answer: Answer | None, *, as_json: bool) -> int:
-    """Print an answer to stdout; the exit status is that of a stream, else 0.
+def show(answer: Answer | None, *, as_json: bool, drawn: bool = False) -> int:
+    """Print an answer to stdout; the exit status is that of a stream, else 0. ``drawn`` shows it as
+    a person reads it, also where nothing is a terminal: a report in a log.
 
     Whoever read our output may have seen enough and gone: then the rest is left unsaid.
     """
     try:
-        status = _show(answer, as_json=as_json)
+        status = _show(answer, as_json=as_json, drawn=drawn)
         sys.stdout.flush()
     except BrokenPipeError:
         # What is still buffered for them must not fail again when Python ends.
@@ -26,19 +27,23 @@ def show(answer: Answer | None, *, as_json: bool) -> int:
     return status
 
 
-def _show(answer: Answer | None, *, as_json: bool) -> int:
+def _show(answer: Answer | None, *, as_json: bool, drawn: bool) -> int:
     if answer is None:
         return 0
     if isinstance(answer, Stream):
         return _stream(answer, as_json)
+    if isinstance(answer, Samples):
+        from aictl.cli.live import follow
+
+        return follow(answer, as_json=as_json)
     if as_json:
         _json(_value(answer))
     elif isinstance(answer, Document):
-        _document(answer)
+        _document(answer, drawn or sys.stdout.isatty())
     elif sys.stdout.isatty():
         _draw(answer)
     else:
-        _tabbed(answer)
+        tabbed(answer)
     return answer.status if isinstance(answer, Table) else 0
 
 
@@ -65,13 +70,17 @@ def _json(value: Any) -> None:
     sys.stdout.flush()
 
 
-def _document(answer: Document) -> None:
+def _document(answer: Document, drawn: bool) -> None:
     if answer.text is not None:
         text = answer.text
-    elif sys.stdout.isatty():
+    elif drawn and answer.drawn is None and answer.sections:
+        from aictl.cli.report import report
+
+        text = report(answer.sections)
+    elif drawn:
         text = answer.drawn if answer.drawn is not None else "\n".join(_lines(answer.value))
     elif answer.table is not None:
-        return _tabbed(answer.table)
+        return tabbed(answer.table)
     else:
         text = "\n".join(f"{path}\t{_whole(value)}" for path, value in _leaves(answer.value, ""))
     sys.stdout.write(text.rstrip("\n") + "\n")
@@ -88,8 +97,10 @@ def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
         yield path, value
 
 
-def _tabbed(table: Table) -> None:
-    sys.stdout.write("\t".join(table.columns) + "\n")
+def tabbed(table: Table, *, heading: bool = True) -> None:
+    """A table for another program to read: tab-separated values."""
+    if heading:
+        sys.stdout.write("\t".join(table.columns) + "\n")
     for row in table.rows:
         sys.stdout.write("\t".join(map(_whole, row)) + "\n")
 

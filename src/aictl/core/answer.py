@@ -2,12 +2,12 @@
 
 A :class:`Table` is a table on a terminal, tab-separated values when piped, and a list of objects
 with ``--json``. A :class:`Document` is shown as aligned keys and values. A :class:`Stream` passes
-text on as it comes.
+text on as it comes, and :class:`Samples` are shown each in place of the one before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -26,15 +26,25 @@ class Table(NamedTuple):
     status: int = 0
 
 
+class Section(NamedTuple):
+    """A part of a report: a table, or names and their values, below a title. One without a title
+    goes on with the section before it."""
+
+    title: str
+    content: Table | Mapping[str, Any]
+
+
 class Document(NamedTuple):
     """A JSON object: aligned keys and values on a terminal, a dotted path and its value a line in a
     pipe. ``text`` replaces both where one value is the whole answer; ``drawn`` replaces the first
-    where a better picture exists, such as a lineage as a tree, and ``table`` the second."""
+    where a better picture exists, such as a lineage as a tree, and so do ``sections``, which are
+    drawn to the terminal's width; ``table`` replaces the second."""
 
     value: Any
     text: str | None = None
     drawn: str | None = None
     table: Table | None = None
+    sections: Sequence[Section] = ()
 
 
 class Stream(NamedTuple):
@@ -51,4 +61,12 @@ class Stream(NamedTuple):
     live: bool = False
 
 
-Answer = Table | Document | Stream
+class Samples(NamedTuple):
+    """Looks at something that changes, one after the other, until there are no more or somebody has
+    seen enough. A terminal shows the latest in place of the one before; a pipe gets the row of each
+    one's ``table`` as a line, and with ``--json`` its value as one."""
+
+    looks: Iterator[Document]
+
+
+Answer = Table | Document | Stream | Samples

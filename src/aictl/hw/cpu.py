@@ -7,11 +7,13 @@ import platform
 from pathlib import Path
 from typing import Any
 
+from aictl.hw.cgroup import quota_cpus
 from aictl.hw.files import children, parse_list, parse_size, read, read_int
 
 # Flags of /proc/cpuinfo by the name that libraries use. x86:
 # https://docs.kernel.org/arch/x86/cpuinfo.html; arm64: https://docs.kernel.org/arch/arm64/elf_hwcaps.html
 _FEATURES = {
+    "AVX": ("avx",),
     "AVX2": ("avx2",),
     "FMA": ("fma",),
     "F16C": ("f16c",),
@@ -20,6 +22,9 @@ _FEATURES = {
     "BF16": ("avx512_bf16", "amx_bf16", "bf16"),
     "FP16": ("avx512_fp16", "asimdhp"),
     "AMX": ("amx_tile",),
+    "AMX_BF16": ("amx_bf16",),
+    "AMX_INT8": ("amx_int8",),
+    "AMX_FP16": ("amx_fp16",),
     "NEON": ("asimd", "neon"),
     "DOTPROD": ("asimddp",),
     "I8MM": ("i8mm",),
@@ -42,7 +47,7 @@ def probe(root: Path = Path("/")) -> dict[str, Any]:
     threads = len(parse_list(read(cpus / "online"))) or len(blocks) or os.cpu_count() or 1
     cores = _cores(blocks, cpus) or threads
     affinity = len(os.sched_getaffinity(0)) if root == Path("/") and hasattr(os, "sched_getaffinity") else threads
-    quota = cgroup_cpus(root)
+    quota = quota_cpus(root)
     return {
         "model": first.get("model name") or first.get("Processor") or platform.processor() or None,
         "architecture": platform.machine(),
@@ -53,19 +58,13 @@ def probe(root: Path = Path("/")) -> dict[str, Any]:
         "usable_threads": max(1, min(threads, affinity, int(quota) if quota and quota >= 1 else threads)),
         "quota_cpus": quota,
         "max_mhz": (read_int(cpus / "cpu0/cpufreq/cpuinfo_max_freq") or 0) // 1000 or None,
+        "governor": read(cpus / "cpu0/cpufreq/scaling_governor"),
+        "virtual": "hypervisor" in flags,
         "features": [name for name, any_of in _FEATURES.items() if flags.intersection(any_of)],
-        "caches": _caches(cpus / "cpu0/cache"),
+        "avx512": sorted(flag for flag in flags if flag.startswith("avx512")),
+        "caches": _caches(cpus),
         "numa": _numa(root),
     }
-
-
-def cgroup_cpus(root: Path) -> float | None:
-    """The processors' worth of time that the control group allows, version 2 or 1, or None."""
-    quota, _, period = (read(root / "sys/fs/cgroup/cpu.max") or "").partition(" ")
-    if not quota:
-        quota = read(root / "sys/fs/cgroup/cpu/cpu.cfs_quota_us") or ""
-        period = read(root / "sys/fs/cgroup/cpu/cpu.cfs_period_us") or ""
-    return int(quota) / int(period) if quota.isdigit() and period.isdigit() and int(period) else None
 
 
 def _cpuinfo(root: Path) -> list[dict[str, str]]:
@@ -87,14 +86,23 @@ def _cores(blocks: list[dict[str, str]], cpus: Path) -> int:
     return len({(block.get("physical id", "0"), block["core id"]) for block in blocks if "core id" in block})
 
 
-def _caches(folder: Path) -> list[dict[str, Any]]:
+def _caches(cpus: Path) -> list[dict[str, Any]]:
+    """Each cache that the first processor reaches, and how many of its like the machine has."""
     caches = []
-    for index in children(folder, "index*"):
+    for index in children(cpus / "cpu0/cache", "index*"):
         size = parse_size(read(index / "size"))
-        if size:
-            shared = len(parse_list(read(index / "shared_cpu_list"))) or 1
-            level, kind = read_int(index / "level"), read(index / "type")
-            caches.append({"level": level, "type": kind, "size_bytes": size, "shared_by_threads": shared})
+        if not size:
+            continue
+        shared = {read(cpu / "cache" / index.name / "shared_cpu_list") for cpu in children(cpus, "cpu[0-9]*")} - {None}
+        caches.append(
+            {
+                "level": read_int(index / "level"),
+                "type": read(index / "type"),
+                "size_bytes": size,
+                "shared_by_threads": len(parse_list(read(index / "shared_cpu_list"))) or 1,
+                "instances": len(shared) or 1,
+            }
+        )
     return caches
 
 
@@ -102,7 +110,14 @@ def _numa(root: Path) -> list[dict[str, Any]]:
     nodes = []
     for node in children(root / "sys/devices/system/node", "node[0-9]*"):
         total = (read(node / "meminfo") or "").partition("MemTotal:")[2].split()
-        memory = int(total[0]) * 1024 if total and total[0].isdigit() else None
-        threads = len(parse_list(read(node / "cpulist")))
-        nodes.append({"node": int(node.name.removeprefix("node")), "threads": threads, "memory_bytes": memory})
+        cpus = read(node / "cpulist") or ""
+        nodes.append(
+            {
+                "node": int(node.name.removeprefix("node")),
+                "threads": len(parse_list(cpus)),
+                "cpus": cpus,
+                "memory_bytes": int(total[0]) * 1024 if total and total[0].isdigit() else None,
+                "distances": [int(word) for word in (read(node / "distance") or "").split() if word.isdigit()],
+            }
+        )
     return nodes

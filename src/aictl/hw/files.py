@@ -2,7 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
+
+_refused: ContextVar[dict[str, str] | None] = ContextVar("refused", default=None)
+
+
+@contextmanager
+def refusals() -> Iterator[dict[str, str]]:
+    """While it lasts, what may not be read is noted: ``{path: reason}``.
+
+    A file that is not there is no refusal, and neither is one whose device has nothing to say: a
+    network card without a link answers "Invalid argument" to a question for its speed.
+    """
+    found: dict[str, str] = {}
+    token = _refused.set(found)
+    try:
+        yield found
+    finally:
+        _refused.reset(token)
+
+
+def _note(path: Path, error: OSError) -> None:
+    found = _refused.get()
+    if found is not None and isinstance(error, PermissionError):
+        found[str(path)] = error.strerror or "permission denied"
 
 
 def read(path: Path) -> str | None:
@@ -10,7 +36,8 @@ def read(path: Path) -> str | None:
     exist and answer with an error)."""
     try:
         return path.read_text("utf-8", errors="replace").strip()
-    except OSError:
+    except OSError as error:
+        _note(path, error)
         return None
 
 
@@ -25,10 +52,26 @@ def read_int(path: Path) -> int | None:
 def children(folder: Path, pattern: str = "*") -> list[Path]:
     """What lies in a folder and matches, in natural order: ``node2`` before ``node10``."""
     try:
-        found = list(folder.glob(pattern))
-    except OSError:
+        names = [entry.name for entry in folder.iterdir()]
+    except OSError as error:
+        _note(folder, error)
         return []
+    found = [folder / name for name in names if pattern == "*" or Path(name).match(pattern)]
     return sorted(found, key=lambda path: (len(path.name), path.name))
+
+
+def there(path: Path) -> bool:
+    """Whether something is there, and may be looked at."""
+    try:
+        return path.exists()
+    except OSError as error:
+        _note(path, error)
+        return False
+
+
+def target(link: Path) -> str | None:
+    """The name of what a link leads to, such as a device's driver, or None."""
+    return link.resolve().name if there(link) else None
 
 
 def parse_size(text: str | None) -> int | None:
@@ -49,3 +92,9 @@ def parse_list(text: str | None) -> list[int]:
         if first.isdigit() and (last.isdigit() or not dash):
             numbers += range(int(first), int(last or first) + 1)
     return numbers
+
+
+def chosen(text: str | None) -> str | None:
+    """The word in brackets of a choice such as ``always [madvise] never``, or None."""
+    _, bracket, rest = (text or "").partition("[")
+    return rest.partition("]")[0] if bracket else None

@@ -1,4 +1,12 @@
-"""Everything that is known about a machine, written down as a probe."""
+"""Everything that is known about a machine, written down as a probe.
+
+    ask drivers and programs, side by side ─┐
+    read what the kernel shows in files ────┼─▶ facts ─▶ probe.json
+    wait for the answers ───────────────────┘
+
+What is absent is said to be absent; what did not answer in its time, or may not be read, is said to
+be that. Nothing of it is an error.
+"""
 
 from __future__ import annotations
 
@@ -6,51 +14,94 @@ import json
 from pathlib import Path
 from typing import Any
 
-from aictl.artifacts.probe import Probe
-from aictl.hw import accelerators, cpu, memory, network, software
+from aictl.artifacts.probe import Probe, summary
+from aictl.hw import accelerators, clock, cpu, disks, limits, memory, network, nvidia, services, software, topology
+from aictl.hw.files import refusals
+from aictl.hw.limited import Asked, Reply, python
+
+TIMEOUT_S = 10.0
 
 
-def look(root: Path = Path("/"), place: Path | None = None) -> dict[str, Any]:
-    """What the machine whose ``/`` is ``root`` is; ``place`` is the folder whose disk is meant."""
-    return {
-        "cpu": cpu.probe(root),
-        "memory": memory.probe(root),
-        "disk": memory.probe_disk(place or Path.cwd(), root),
-        "accelerators": accelerators.probe(root),
-        "network": network.probe(root),
-        "software": software.probe(root),
-    }
+class Asking:
+    """Every question that was asked of a driver, a library or a program, and waits for its answer."""
+
+    def __init__(self, mounts: list[str], *, deep: bool, timeout_s: float) -> None:
+        self._asked: dict[str, Asked | None] = {
+            "nvml": nvidia.ask(timeout_s),
+            "space": disks.ask_space(mounts, timeout_s),
+        }
+        if software.found("onnxruntime"):
+            self._asked["providers"] = python("aictl.hw.loading", "tell_providers", timeout_s=timeout_s)
+        if deep and software.found("torch"):
+            # torch alone takes seconds to import, and several times that on a busy machine.
+            self._asked["torch"] = python("aictl.hw.loading", "tell_torch", timeout_s=max(timeout_s, 60.0))
+        self._services = services.ask(timeout_s)
+
+    def replies(self) -> tuple[dict[str, Reply], dict[str, Reply]]:
+        """Wait for all of them: first the machine's, then those of container engines and clusters."""
+        return (
+            {name: asked.reply() for name, asked in self._asked.items() if asked},
+            {name: asked.reply() for name, asked in self._services.items()},
+        )
 
 
-def probe(folder: Path, root: Path = Path("/"), place: Path | None = None) -> Probe:
+def look(
+    root: Path = Path("/"),
+    place: Path | None = None,
+    *,
+    deep: bool = False,
+    timeout_s: float = TIMEOUT_S,
+    ask: bool | None = None,
+) -> dict[str, Any]:
+    """What the machine whose ``/`` is ``root`` is; ``place`` is the folder whose disk is meant.
+
+    ``deep`` also asks torch what it finds, which takes seconds. ``ask`` says whether drivers and
+    programs are asked at all: only those of the machine itself can be.
+    """
+    place = (place or Path.cwd()).absolute()
+    asking = None
+    if ask if ask is not None else root == Path("/"):
+        points = [mount["mount"] for mount in disks.mounted(root)]
+        asking = Asking([*points, str(place)], deep=deep, timeout_s=timeout_s)
+    with refusals() as refused:
+        cards = network.probe(root)
+        facts: dict[str, Any] = {
+            "cpu": cpu.probe(root),
+            "memory": memory.probe(root),
+            "limits": limits.probe(root),
+            "clock": clock.probe() if root == Path("/") else {},
+        }
+        replies, engines = asking.replies() if asking else ({}, {})
+        nvml = nvidia.facts(replies.get("nvml")) if asking else {}
+        facts["disks"] = disks.probe(root, place, replies.get("space"))
+        facts["accelerators"] = accelerators.probe(root, nvml)
+        facts["interconnect"] = topology.probe(root, facts["accelerators"], cards)
+        facts["network"] = cards
+        facts["software"] = {**software.probe(root, replies), **services.facts(engines, root)}
+    return {**facts, "not_readable": refused}
+
+
+def probe(
+    folder: Path,
+    root: Path = Path("/"),
+    place: Path | None = None,
+    *,
+    deep: bool = False,
+    timeout_s: float = TIMEOUT_S,
+) -> Probe:
     """Write ``probe.json`` into ``folder``."""
-    facts = look(root, place)
+    facts = look(root, place, deep=deep, timeout_s=timeout_s)
     (folder / "probe.json").write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    return Probe(folder, metrics=_numbers(facts), summary=_summary(facts))
+    return Probe(folder, metrics=_numbers(facts), summary=summary(facts))
 
 
 def _numbers(facts: dict[str, Any]) -> dict[str, Any]:
     """What later commands compare a machine by."""
-    devices = facts["accelerators"]["nvidia"]["devices"]
+    found = accelerators.devices(facts["accelerators"])
     return {
         "cpu": {name: facts["cpu"][name] for name in ("cores", "threads", "usable_threads", "features")},
         "memory": facts["memory"],
-        "disk": {"free_bytes": facts["disk"]["free_bytes"]},
-        "accelerators": {vendor: len(found["devices"]) for vendor, found in facts["accelerators"].items()},
-        "gpu_memory_bytes": sum(device.get("memory_bytes") or 0 for device in devices),
+        "disk": {"free_bytes": facts["disks"]["here"]["free_bytes"]},
+        "accelerators": {vendor: len(about["devices"]) for vendor, about in facts["accelerators"].items()},
+        "gpu_memory_bytes": sum(device.get("memory_bytes") or 0 for _, device in found),
     }
-
-
-def _summary(facts: dict[str, Any]) -> str:
-    total = facts["memory"]["total_bytes"]
-    names = [
-        device.get("name") or f"{vendor} {device.get('pci_id', '')}"
-        for vendor, found in facts["accelerators"].items()
-        for device in found["devices"]
-    ]
-    parts = [
-        f"{facts['cpu']['cores']} cores",
-        f"{total / 2**30:.0f} GiB" if total else "",
-        ", ".join(names) or "no accelerator",
-    ]
-    return ", ".join(part for part in parts if part)

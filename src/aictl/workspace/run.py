@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from aictl.core import extras
-from aictl.core.answer import Answer, Stream
+from aictl.core.answer import Answer, Document, Samples, Stream
 from aictl.core.artifact import Artifact, InputRecord, Record
 from aictl.core.command import Command, Work
 from aictl.core.errors import WorkFailed
@@ -174,6 +174,9 @@ class Runner:
         began = time.monotonic()
         work: Work[Any] = Work(request.spec, plan.inputs, folder, scratch, self.events, self.store.project.root)
         made = request.command.run(work)
+        if isinstance(made, Document | Samples):  # asked with an option that only looks: nothing is made
+            shutil.rmtree(place, ignore_errors=True)
+            return Outcome(answer=made)
         assert isinstance(made, Artifact), f"{request.path} makes an artifact and returned {made!r}"
         made.check()
         self.inputs.require_unchanged(plan.rows)
@@ -226,6 +229,8 @@ class Runner:
             folder.mkdir()
             scratch.mkdir()
             made = command.run(Work(plan.request.spec, plan.inputs, folder, scratch, self.events, None))
+            if isinstance(made, Document | Samples):
+                return Outcome(answer=made)
             assert isinstance(made, Artifact)
             made.check()
             return Outcome(answer=made.answer(), status=made.exit_code)

@@ -1,0 +1,42 @@
+"""A number with its unit, as a person reads it. What a field is counted in stands at the end of its
+name: ``memory_bytes``, ``power_draw_w``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_UNITS = {"mhz": "MHz", "w": "W", "c": "°C", "percent": "%", "s": "s"}
+
+
+def size(value: float | None) -> str:
+    """Bytes in the unit that leaves at most four digits: ``80 GiB``."""
+    if value is None:
+        return ""
+    amount = float(value)
+    for scale in ("B", "KiB", "MiB", "GiB", "TiB"):
+        if abs(amount) < 1024 or scale == "TiB":
+            return f"{amount:.0f} {scale}" if scale == "B" or amount >= 100 else f"{amount:.3g} {scale}"
+        amount /= 1024
+    return ""
+
+
+def rate(mbit: float | None) -> str:
+    """Mbit/s in the unit in which cards are sold: ``100 Gbit/s``."""
+    if mbit is None:
+        return ""
+    return f"{mbit / 1000:g} Gbit/s" if mbit >= 1000 else f"{mbit:g} Mbit/s"
+
+
+def shown(name: str, value: Any) -> str:
+    """Any field's value with the unit that its name ends in; nothing for None."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(shown("", one) for one in value)
+    unit = name.rpartition("_")[2]
+    if unit == "bytes":
+        return size(value)
+    number = f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{number} {_UNITS[unit]}" if unit in _UNITS else number
