@@ -75,6 +75,17 @@ def test_trace_survives_a_removed_input(chain, project):
     assert "was removed" in node.stale
 
 
+def test_json_says_of_everything_in_a_lineage_whether_it_still_stands(chain, project, write):
+    write("a.txt", "changed")
+    a = chain.runner().store.names.current("probe", "a")
+    tree = show_lineage(project.root, "sum", silent).value
+    source = tree["inputs"][0]["inputs"][0]
+    assert source["kind"] == "source" and source["stale"].endswith("a.txt has changed")
+    (project.store / a / "artifact.json").write_text("{")
+    damaged = show_lineage(project.root, "sum", silent)
+    assert "artifact.json" in damaged.value["inputs"][0]["stale"] and "(damaged)" in damaged.drawn
+
+
 def test_one_value_of_a_record(chain, project):
     def get(path):
         return show_artifact(project.root, "sum", silent, get=path)

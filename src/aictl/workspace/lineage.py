@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from aictl.core.artifact import InputRecord
-from aictl.core.errors import AictlError
+from aictl.core.errors import AictlError, NotFound
 from aictl.workspace.store import Store
 
 
@@ -89,9 +89,9 @@ class Node(NamedTuple):
 
     def to_json(self) -> dict[str, Any]:
         value: dict[str, Any] = {"role": self.role} if self.role else {}
-        value |= {"kind": self.kind, "label": self.label, "id": self.id}
+        value |= {"kind": self.kind, "label": self.label, "id": self.id, "stale": self.stale}
         if self.command:
-            value |= {"command": self.command, "summary": self.summary, "stale": self.stale}
+            value |= {"command": self.command, "summary": self.summary}
             value["inputs"] = [node.to_json() for node in self.inputs]
         return value
 
@@ -107,9 +107,9 @@ def trace(store: Store, freshness: Freshness, object: str, role: str = "", name:
             continue
         try:
             parent = store.open_input(row)
-        except AictlError:
-            label = row.name or row.id[:12]
-            inputs.append(Node(row.kind, label, row.id, "", "(removed)", "was removed", row.role))
+        except AictlError as error:
+            state, why = ("(removed)", "was removed") if isinstance(error, NotFound) else ("(damaged)", error.message)
+            inputs.append(Node(row.kind, row.name or row.id[:12], row.id, "", state, why, row.role))
             continue
         inner = f"{row.kind}/{Path(parent.folder).name}"
         inputs.append(trace(store, freshness, inner, row.role, row.name))
