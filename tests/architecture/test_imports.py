@@ -35,6 +35,7 @@ OPTIONAL = (
     "uvicorn",
     "psutil",
     "pynvml",
+    "matplotlib",
 )
 LIGHT_ROOMS = ("core", "artifacts", "workspace", "commands", "cli", "testing")
 

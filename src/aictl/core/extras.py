@@ -19,6 +19,8 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "serve": ("starlette", "uvicorn", "prometheus_client", "tokenizers", "jinja2"),
     "app": ("copier",),
     "hw": ("pynvml",),
+    "plots": ("matplotlib",),
+    "bench": ("torch", "numpy", "matplotlib"),
     "cpu": ("onnxruntime",),
 }
 # onnxruntime comes in a build for CPUs and one for NVIDIA GPUs, which must never be installed
