@@ -1,0 +1,1 @@
+"""Plan a cluster before it is rented."""

@@ -1,0 +1,35 @@
+"""Plan pre-training: layouts that fit, their time, memory, energy and cost.
+
+MODEL is a checkpoint, adapter or ONNX model, or a config.json; without it --params, or --layers and
+--hidden, describe one, and what is left out is assumed and said. Nothing is loaded or run.
+
+    aictl hw plan train --params 175e9 --layers 96 --hidden 12288 --tokens 300e9 --accelerator a100-80gb --count 1024
+"""
+
+from aictl.artifacts.adapter import Adapter
+from aictl.artifacts.checkpoint import Checkpoint
+from aictl.artifacts.onnx import OnnxModel
+from aictl.artifacts.plan import Plan
+from aictl.core.artifact import Source
+from aictl.core.command import Command, Takes, Work
+from aictl.hw.plan.spec import TrainSpec
+
+
+def run(work: Work[TrainSpec]) -> Plan:
+    from aictl.hw.plan.train import plan_training
+
+    return plan_training(work.inputs["model"], work.inputs["machine"], work.spec, work.folder, events=work.events)
+
+
+command = Command(
+    run=run,
+    spec=TrainSpec,
+    takes=[
+        Takes("model", (Checkpoint, Adapter, OnnxModel, Source), help="the model, or its config.json", required=False),
+        Takes(
+            "machine", (Source,), help="this machine as benched, for --accelerator here", option=True, required=False
+        ),
+    ],
+    makes=(Plan,),
+    workspace="optional",
+)

@@ -1,0 +1,1 @@
+"""``hw plan``: what training, fine-tuning or serving a model needs, worked out before anything is rented."""

@@ -1,0 +1,270 @@
+"""``hw plan train`` and ``hw plan finetune``: layouts that fit, ranked, with what the best one costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from aictl.artifacts.plan import Plan, write
+from aictl.core.errors import MachineLacks
+from aictl.core.events import Events
+from aictl.hw.plan.hardware import Hardware, hardware_of
+from aictl.hw.plan.model import Model, model_of
+from aictl.hw.plan.recipe import recipe_of
+from aictl.hw.plan.spec import AnswerSpec, FinetuneSpec, LayoutSpec, TrainSpec, WorkSpec
+from aictl.planning import advice, explain
+from aictl.planning.constants import JUDGED, SHIPPED
+from aictl.planning.finetune import adapter_parameters, finetuning
+from aictl.planning.layout import Layout, Recipe, check
+from aictl.planning.run import Run, whole_run
+from aictl.planning.search import Candidate, Found, search
+
+SCALES = (1 / 8, 1 / 4, 1 / 2, 1, 2, 4)  # counts of accelerators beside the one that is asked for
+TOKENS_PER_PARAMETER = 20  # https://arxiv.org/abs/2203.15556
+FINETUNING_TOKENS = 10e6
+FINETUNING_BATCH_TOKENS = 65_536  # a step
+
+
+class Job(NamedTuple):
+    """Everything that a plan is worked out from."""
+
+    model: Model
+    hardware: Hardware
+    recipe: Recipe
+    tokens: float
+    fixed: dict[str, Any]
+    work: WorkSpec
+    answer: AnswerSpec
+    price_per_hour: float | None
+    assumed: list[str]
+
+
+def plan_training(model: Any, machine: Any, spec: TrainSpec, folder: Path, *, events: Events) -> Plan:
+    """Plan pre-training; the arguments are what ``hw plan train`` was given."""
+    found = model_of(model, spec.model)
+    hardware = hardware_of(spec.hardware, machine)
+    recipe, guesses = recipe_of(spec.work, found.shape, hardware.accelerator, hardware.number)
+    tokens = spec.tokens
+    if tokens is None:
+        tokens = float(f"{TOKENS_PER_PARAMETER * found.shape.active_parameters:.3g}")
+        guesses.append(f"{tokens:.3g} tokens, {TOKENS_PER_PARAMETER} for each parameter")
+    job = Job(
+        found, hardware, recipe, tokens, _fixed(spec.layout), spec.work, spec.answer,
+        spec.hardware.price_per_hour, [*found.assumed, *hardware.assumed, *guesses],
+    )  # fmt: skip
+    return _plan("train", job, {}, folder, events)
+
+
+def plan_finetuning(model: Any, machine: Any, spec: FinetuneSpec, folder: Path, *, events: Events) -> Plan:
+    """Plan fine-tuning; the arguments are what ``hw plan finetune`` was given."""
+    found = model_of(model, spec.model)
+    hardware = hardware_of(spec.hardware, machine)
+    length = spec.work.sequence_length or min(found.shape.context or 2048, 2048)
+    work = spec.work.model_copy(update={"sequence_length": length})
+    batch = max(1, FINETUNING_BATCH_TOKENS // length // hardware.number) * hardware.number
+    recipe, guesses = recipe_of(work, found.shape, hardware.accelerator, hardware.number, batch=batch)
+    if spec.work.sequence_length is None:
+        guesses.append(f"sequences of {length:,} tokens")
+    recipe = finetuning(found.shape, recipe, spec.method, spec.adapter_rank, chunked_loss=spec.chunked_loss)
+    tokens = spec.tokens
+    if tokens is None:
+        tokens = FINETUNING_TOKENS
+        guesses.append(f"{tokens:.3g} tokens")
+    fixed = _fixed(spec.layout)
+    if spec.method != "full":  # adapters are trained by data parallelism, sharded where the model is too large
+        fixed = {"tensor_parallel": 1, "pipeline_parallel": 1, "context_parallel": 1} | fixed
+    job = Job(
+        found, hardware, recipe, tokens, fixed, spec.work, spec.answer,
+        spec.hardware.price_per_hour, [*found.assumed, *hardware.assumed, *guesses],
+    )  # fmt: skip
+    about: dict[str, Any] = {"method": spec.method}
+    if spec.method != "full":
+        about |= {"adapter_rank": spec.adapter_rank, "trained": adapter_parameters(found.shape, spec.adapter_rank)}
+    return _plan("finetune", job, about, folder, events)
+
+
+def _fixed(layout: LayoutSpec) -> dict[str, Any]:
+    return {name: value for name, value in layout.model_dump().items() if value is not None}
+
+
+def _plan(verb: str, job: Job, about: dict[str, Any], folder: Path, events: Events) -> Plan:
+    chip, count = job.hardware.accelerator, job.hardware.number
+    if {"data_parallel", "tensor_parallel", "pipeline_parallel"} <= job.fixed.keys():
+        check(job.model.shape, Layout(**job.fixed), count, job.recipe.batch)
+    found = search(job.model.shape, job.recipe, chip, count, fixed=job.fixed, keep=job.answer.show)
+    values = {"verb": verb, **about, **_subject(job), "fits": bool(found.fitting)}
+    if not found.fitting:
+        values |= _nothing_fits(job, found)
+        if job.answer.if_fits:
+            raise MachineLacks(values["why"], cure=values["changes"][0]["what"] if values["changes"] else None)
+        write(folder, values)
+        return Plan(folder, metrics={"fits": False}, summary=values["why"])
+    ranked, scaling = _ranked(job, found)
+    best, run = ranked[0]
+    values |= _figures(job, best, run)
+    values["layouts"] = [_row(job, one, its) for one, its in ranked[1:]]
+    values["layouts_considered"] = found.considered
+    values["scaling"] = scaling
+    values["assumed"] = job.assumed
+    values["error"] = JUDGED._asdict()
+    if job.answer.explain:
+        lines = explain.training(job.model.shape, job.recipe, best, chip, run=run, goodput=job.work.goodput)
+        values["explained"] = [line._asdict() for line in lines]
+    write(folder, values)
+    metrics = {
+        name: values[name]
+        for name in ("days", "accelerator_hours", "mfu", "tflops_per_accelerator", "tokens_per_s", "step_s")
+    }
+    what = (
+        f"{values['days']:.3g} days on {best.layout.ranks} {chip.name}, MFU {100 * run.mfu:.0f} %, {best.layout.shown}"
+    )
+    return Plan(folder, metrics={"fits": True, **metrics}, summary=what)
+
+
+def _ranked(job: Job, found: Found) -> tuple[list[tuple[Candidate, Run]], list[dict[str, Any]]]:
+    """Candidates with their runs, the best first, and what other numbers of accelerators would do."""
+    run = _runner(job, found)
+    ranked = [(one, run(one)) for one in found.fitting]
+    scaling: list[dict[str, Any]] = []
+    fewer: list[tuple[Candidate, Run]] = []
+    whole = {"data_parallel", "tensor_parallel", "pipeline_parallel", "expert_parallel", "context_parallel"}
+    if not whole & job.fixed.keys() or job.recipe.frozen:
+        for count in sorted(
+            {round(job.hardware.number * scale) for scale in SCALES if job.hardware.number * scale >= 1}
+        ):
+            other = found if count == job.hardware.number else _search(job, count)
+            if other.fitting:
+                one, its = other.fitting[0], run(other.fitting[0])
+                scaling.append(_scale(count, one, its))
+                if count < job.hardware.number:
+                    fewer.append((one, its))
+    if job.answer.rank == "cost":
+        ranked = sorted([*ranked, *fewer], key=lambda pair: pair[1].accelerator_hours)[: job.answer.show]
+    return ranked, scaling
+
+
+def _search(job: Job, count: int) -> Found:
+    return search(job.model.shape, job.recipe, job.hardware.accelerator, count, fixed=job.fixed, keep=1)
+
+
+def _runner(job: Job, found: Found) -> Callable[[Candidate], Run]:
+    def run(one: Candidate) -> Run:
+        return whole_run(
+            job.model.shape, job.recipe, one, job.hardware.accelerator, tokens=job.tokens,
+            goodput=job.work.goodput, searched=found.considered > 1, price_per_hour=job.price_per_hour,
+        )  # fmt: skip
+
+    return run
+
+
+def _subject(job: Job) -> dict[str, Any]:
+    """What the plan is about: model, machine, work."""
+    shape, chip, recipe = job.model.shape, job.hardware.accelerator, job.recipe
+    parts = shape.parameters
+    return {
+        "model": {
+            "origin": job.model.origin,
+            **{name: value for name, value in shape._asdict().items() if name not in ("name", "latent")},
+            "parameters": parts.total,
+            "active_parameters": shape.active_parameters,
+            "parameters_by_part": parts._asdict(),
+        },
+        "accelerator": {
+            "name": chip.key,
+            "is": chip.name,
+            "peak_flops_per_s": chip.formats.get(recipe.precision),
+            "memory_bytes": chip.memory_bytes,
+            "memory_bytes_per_s": chip.memory_bytes_per_s,
+            "matmul_fraction": chip.matmul_fraction,
+            "matmul_fraction_how": chip.matmul_fraction_how,
+            "link": chip.link.name,
+            "link_bytes_per_s": chip.link.bytes_per_s,
+            "network": chip.network.name,
+            "network_bytes_per_s": chip.network.bytes_per_s,
+            "per_node": chip.per_node,
+            "sources": list(chip.sources),
+        },
+        "count": job.hardware.number,
+        "tokens": job.tokens,
+        "sequence_length": recipe.sequence_length,
+        "batch": recipe.batch,
+        "precision": recipe.precision,
+        "optimizer": recipe.optimizer,
+        "software": {"attention": recipe.attention, "kernels": recipe.kernels, "level": recipe.level},
+        "goodput": job.work.goodput,
+    }
+
+
+def _figures(job: Job, one: Candidate, run: Run) -> dict[str, Any]:
+    """The best layout's figures, as they stand at the top of the document."""
+    chip = job.hardware.accelerator
+    memory = {name: round(size) for name, size in one.memory._asdict().items()}
+    parts = one.step._asdict()
+    return {
+        **run._asdict(),
+        "days_range": [run.days * JUDGED.fast, run.days * JUDGED.slow],
+        "count": one.layout.ranks,
+        "layout": _layout(one.layout),
+        "microbatches": job.recipe.microbatches(one.layout),
+        "memory_bytes": {**memory, "total": round(one.memory.total)},
+        "memory_free_bytes": round(chip.memory_bytes - one.memory.total),
+        "step_time_s": {**parts, "search_margin": run.step_s - one.step.total},
+        "exposed_communication_s": one.step.communication,
+    }
+
+
+def _layout(layout: Layout) -> dict[str, Any]:
+    return layout._asdict()
+
+
+def _row(job: Job, one: Candidate, run: Run) -> dict[str, Any]:
+    return {
+        "layout": _layout(one.layout),
+        "count": one.layout.ranks,
+        **run._asdict(),
+        "memory_bytes": round(one.memory.total),
+        "bubble_s": one.step.bubble,
+        "recomputation_s": one.step.recomputation,
+        "exposed_communication_s": one.step.communication,
+    }
+
+
+def _scale(count: int, one: Candidate, run: Run) -> dict[str, Any]:
+    return {
+        "count": count,
+        "days": run.days,
+        "accelerator_hours": run.accelerator_hours,
+        "mfu": run.mfu,
+        "cost": run.cost,
+        "layout": _layout(one.layout),
+    }
+
+
+def _nothing_fits(job: Job, found: Found) -> dict[str, Any]:
+    """Which part overflows by how much, and what would help, the smallest change first."""
+    chip, count = job.hardware.accelerator, job.hardware.number
+    usable = SHIPPED.usable_memory * chip.memory_bytes
+    tried = advice.changes(job.model.shape, job.recipe, chip, count, job.fixed)
+    values: dict[str, Any] = {"changes": [one._asdict() for one in tried], "assumed": job.assumed}
+    if found.tightest is None:
+        return {
+            **values,
+            "why": f"no layout of {count} {chip.name} divides this model and a batch of {job.recipe.batch} sequences",
+        }
+    over = advice.overflow(found.tightest, usable)
+    why = (
+        f"it fits on no layout of {count} {chip.name}: the one that needs least takes {over.needed_bytes / 1e9:.3g} GB "
+        f"each of {over.usable_bytes / 1e9:.3g} usable, {over.over_bytes / 1e9:.3g} GB too much; "
+        f"{over.part} take{'s' * (over.part == 'optimizer')} {over.part_bytes / 1e9:.3g} GB of it"
+    )
+    return {
+        **values,
+        "why": why,
+        "tightest": {
+            "layout": _layout(found.tightest.layout),
+            "memory_bytes": {name: round(size) for name, size in found.tightest.memory._asdict().items()},
+            **over._asdict(),
+            "over_bytes": over.over_bytes,
+        },
+    }

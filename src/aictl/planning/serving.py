@@ -1,0 +1,167 @@
+"""Serving: how many requests fit beside the weights, and how fast they are answered.
+
+A pass pushes new tokens through the model: a prompt's all at once, then one a request. Its products
+read the weights once whatever their number, its attention reads the cache, and in small passes the
+kernels' own time counts: ``decode_layer_s`` a layer, ``decode_all_reduce_s`` for each of its two
+all-reduces over tensor-parallel ranks.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from aictl.planning.catalogue import Accelerator
+from aictl.planning.constants import SHIPPED, Constants
+from aictl.planning.kernels import Kernels
+from aictl.planning.shape import Shape
+from aictl.planning.traffic import Fabric
+
+RESERVED_BYTES = 2e9  # context and workspace of one accelerator
+CACHE_SHARE = 0.9  # of the rest that a server may fill, as vLLM's default
+PASS_TOKENS = 8192  # prompts share passes of about so many tokens
+ATTENTION_SHARE = 0.5  # of peak, of a prompt's scores
+MOST_REQUESTS = 2048  # a server admits no more at once
+WEIGHT_BYTES = {"fp32": 4.0, "bf16": 2.0, "fp16": 2.0, "fp8": 1.0, "int8": 1.0, "int4": 0.5625}  # int4: scales of 32
+
+
+class Service(NamedTuple):
+    """A model on ``tensor_parallel`` accelerators: one replica. ``weight_bytes`` and ``cache_bytes`` are
+    of one element."""
+
+    shape: Shape
+    accelerator: Accelerator
+    kernels: Kernels
+    fabric: Fabric
+    tensor_parallel: int
+    weight_bytes: float
+    cache_bytes: float
+
+    @classmethod
+    def of(
+        cls,
+        shape: Shape,
+        accelerator: Accelerator,
+        tensor_parallel: int = 1,
+        *,
+        weights: str = "bf16",
+        cache: str = "bf16",
+        constants: Constants = SHIPPED,
+    ) -> Service:
+        """``weights`` and ``cache`` are number formats; products run in the weights' format where the
+        accelerator has it and in 16 bits where it does not."""
+        peaks = accelerator.formats
+        products = weights if weights in peaks and weights != "int8" else next(
+            (one for one in ("bf16", "fp16", "fp32") if one in peaks), "fp32"
+        )  # fmt: skip
+        return cls(
+            shape,
+            accelerator,
+            Kernels.of(accelerator, products, constants),
+            Fabric.of(accelerator, constants),
+            tensor_parallel,
+            WEIGHT_BYTES[weights],
+            WEIGHT_BYTES[cache],
+        )
+
+    @property
+    def weights_total_bytes(self) -> float:
+        """Bytes of the model's weights on all accelerators of a replica; tables stay in 16 bits or more."""
+        parts = self.shape.parameters
+        tables = parts.embedding + parts.head + parts.positions
+        return (
+            self.weight_bytes * (parts.total - tables)
+            + max(self.weight_bytes, min(2.0, self.weight_bytes * 4)) * tables
+        )
+
+    @property
+    def cache_bytes_per_token(self) -> float:
+        """Bytes of one token's keys and values on all accelerators of a replica; fewer key/value heads
+        than accelerators are copied."""
+        whole = self.shape.cache_bytes_per_token(self.cache_bytes)
+        if self.shape.latent:
+            return whole * self.tensor_parallel
+        return whole * max(1.0, self.tensor_parallel / self.shape.key_value_heads)
+
+    @property
+    def cache_room_bytes(self) -> float:
+        """Bytes for keys and values on all accelerators of a replica; below 0 the weights overflow."""
+        each = CACHE_SHARE * (self.accelerator.memory_bytes - self.reserved_bytes)
+        return self.tensor_parallel * each - self.weights_total_bytes
+
+    @property
+    def reserved_bytes(self) -> float:
+        return min(RESERVED_BYTES, 0.1 * self.accelerator.memory_bytes)
+
+    def requests_at_once(self, context: float) -> int:
+        """Requests of ``context`` tokens whose keys and values fit."""
+        return int(max(0, min(MOST_REQUESTS, self.cache_room_bytes // (self.cache_bytes_per_token * context))))
+
+    def longest_context(self) -> int:
+        """Tokens that one request alone may have."""
+        return int(max(0, self.cache_room_bytes // self.cache_bytes_per_token))
+
+    def pass_time(self, tokens: float, context: float, requests: int) -> float:
+        """Seconds to push ``tokens`` new tokens of ``requests`` requests through the model, each request
+        with ``context`` tokens behind it."""
+        shape, kernels, t = self.shape, self.kernels, self.tensor_parallel
+        kv_width, constants = self.cache_bytes, kernels.constants
+        each = tokens / requests
+        products = self._products(tokens)
+        flops = 4 * tokens * (context + each / 2) * shape.query_width / t
+        cache = shape.cache_bytes_per_token(kv_width) / shape.layers / t
+        attention = max(
+            flops / (self._attention_peak() * ATTENTION_SHARE), kernels.move(requests * (context + each) * cache)
+        )
+        elementwise = kernels.move(tokens * (16 * shape.hidden + 6 * shape.feed_forward * shape.copies / t))
+        small = constants.decode_layer_s
+        if t > 1:
+            ring = self.fabric.gather(2 * tokens * shape.hidden, t, t)
+            latency = self.fabric.gather(0, t, t)  # the small all-reduce has its own
+            small += 2 * (constants.decode_all_reduce_s + 2 * (ring - latency))
+        head = kernels.product(requests, shape.vocabulary / t, shape.hidden, 2)
+        return shape.layers * (products + attention + elementwise + small) + head
+
+    def _attention_peak(self) -> float:
+        """Scores are computed in 16 bits."""
+        peaks = self.accelerator.formats
+        return next((peaks[one] for one in ("bf16", "fp16", "fp32") if one in peaks), self.kernels.peak)
+
+    def _products(self, tokens: float) -> float:
+        shape, t, width = self.shape, self.tensor_parallel, self.weight_bytes
+        hidden, inner = shape.hidden, shape.feed_forward / t
+        product = self.kernels.product
+        seconds = product(tokens, hidden, shape.query_width / t, width)
+        if shape.latent:
+            seconds += product(tokens, (shape.attention_layer - shape.query_width * hidden) / hidden / t, hidden, width)
+        else:
+            seconds += product(tokens, (shape.query_width + 2 * shape.key_value_width) / t, hidden, width)
+        if not shape.experts:
+            return seconds + product(tokens, shape.gates * inner, hidden, width) + product(tokens, hidden, inner, width)
+        # Few tokens meet only some of the experts, whose weights are all that is read.
+        met = shape.experts * (1 - (1 - shape.experts_per_token / shape.experts) ** tokens)
+        rows = tokens * shape.experts_per_token / met
+        one = product(rows, shape.gates * inner, hidden, width) + product(rows, hidden, inner, width)
+        if shape.shared_experts:
+            shared = inner * shape.shared_experts
+            seconds += product(tokens, shape.gates * shared, hidden, width) + product(tokens, hidden, shared, width)
+        return seconds + met * one
+
+    def first_token_s(self, prompt: float, requests: int = 1) -> float:
+        """Seconds until prompts that arrive together have their first tokens."""
+        return self.pass_time(requests * prompt, 0, requests)
+
+    def token_s(self, requests: int, context: float) -> float:
+        """Seconds for one more token of each request."""
+        return self.pass_time(requests, context, requests)
+
+    def batch_tokens_per_s(self, requests: int, prompt: int, output: int) -> float:
+        """Output tokens/s of a batch that starts and ends together."""
+        first = self.first_token_s(prompt, requests)
+        return requests * output / (first + (output - 1) * self.token_s(requests, prompt + output / 2))
+
+    def steady_tokens_per_s(self, requests: int, prompt: int, output: int) -> float:
+        """Output tokens/s where a request that ends makes room for the next at once:
+        ``requests · output / (requests · prefill + output · token)``, prompts sharing passes."""
+        together = max(1, min(requests, PASS_TOKENS // prompt))
+        prefill = self.first_token_s(prompt, together) / together
+        return requests * output / (requests * prefill + output * self.token_s(requests, prompt + output / 2))

@@ -1,0 +1,53 @@
+"""``hw plan train`` through the program."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+GPT3 = ("--params", "175e9", "--layers", "96", "--hidden", "12288", "--tokens", "300e9")
+GPT3 += ("--accelerator", "a100-80gb", "--count", "1024")
+
+
+def test_gpt_3_on_1024_a100(aictl, tmp_path):
+    done = aictl("hw", "plan", "train", *GPT3, "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    plan = json.loads(done.stdout)
+    assert plan["days"] == pytest.approx(34, rel=0.35)  # published with the kernels of 2021
+    assert plan["accelerator_hours"] == pytest.approx(plan["days"] * 24 * 1024)
+    assert plan["mfu"] * 312 == pytest.approx(plan["tflops_per_accelerator"])
+    assert plan["tokens_per_s"] * plan["days"] * 86400 * plan["goodput"] == pytest.approx(300e9)
+    layout = plan["layout"]
+    ranks = (
+        layout["data_parallel"] * layout["tensor_parallel"] * layout["pipeline_parallel"] * layout["context_parallel"]
+    )
+    assert ranks == 1024
+    assert sum(plan["step_time_s"].values()) == pytest.approx(plan["step_s"])
+    parts = {name: size for name, size in plan["memory_bytes"].items() if name != "total"}
+    assert sum(parts.values()) == pytest.approx(plan["memory_bytes"]["total"], rel=1e-6)
+    assert plan["memory_bytes"]["total"] < 85e9
+    assert len(plan["layouts"]) > 3
+    assert [one["days"] for one in plan["layouts"]] == sorted(one["days"] for one in plan["layouts"])
+    assert plan["layouts"][0]["days"] >= plan["days"]
+    assert any("vocabulary" in one for one in plan["assumed"])
+
+
+def test_the_software_of_2021_takes_the_time_of_2021(aictl, tmp_path):
+    words = [*GPT3, "--attention", "unfused", "--recompute", "full", "--sharding", "0", "--tensor-parallel", "8"]
+    words += ["--pipeline-parallel", "8", "--batch", "1536", "--goodput", "1"]
+    plan = json.loads(aictl("hw", "plan", "train", *words, "--json", cwd=tmp_path).stdout)
+    assert plan["days"] == pytest.approx(34, rel=0.15)
+    assert plan["hardware_tflops_per_accelerator"] == pytest.approx(140, rel=0.15)
+    assert plan["step_time_s"]["recomputation"] > 0.2 * plan["step_s"]
+
+
+def test_the_page_fits_a_hundred_columns(aictl, tmp_path):
+    assert aictl("init", "w", cwd=tmp_path).returncode == 0
+    done = aictl("hw", "plan", "train", *GPT3, "--explain", "--name", "gpt3", cwd=tmp_path / "w")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip().endswith("gpt3@1")
+    assert "time of a step" in done.stderr
+    assert "median error is" in done.stderr
+    again = aictl("hw", "plan", "train", *GPT3, "--explain", "--name", "gpt3", "--json", cwd=tmp_path / "w")
+    assert json.loads(again.stdout)["up_to_date"] is True
