@@ -219,6 +219,32 @@ def test_a_closed_pipe_is_quiet(place, notes, aictl):
     assert done.stdout.splitlines()[-1] == "0" and done.stderr == ""
 
 
+@pytest.mark.parametrize(
+    ("stream", "words", "code"),
+    [
+        ("stdout", ["--help"], 0),
+        ("stdout", ["--version"], 0),
+        ("stdout", ["artifact", "--help"], 0),
+        ("stdout", ["artifact", "ls"], 0),
+        ("stdout", ["artifact", "check"], 6),
+        ("stderr", [], 2),
+        ("stderr", ["artifact", "lss"], 2),
+        ("stderr", ["artifact", "show", "nothing"], 3),
+        ("stderr", ["artifact", "show", "nothing", "--debug"], 3),
+        ("stderr", ["artifact", "show", "nothing", "--events", "jsonl"], 3),
+    ],
+)
+def test_a_reader_who_has_gone_changes_no_exit_code(aictl, place, notes, stream, words, code):
+    made = Path(aictl("data", "prep", notes, "--name", "docs", cwd=place).stdout.strip())
+    (made / "foreign").write_text("x")
+    read, write = os.pipe()
+    os.close(read)
+    ends = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | {stream: write}
+    done = subprocess.run([sys.executable, "-m", "aictl", *words], cwd=place, check=False, text=True, **ends)
+    os.close(write)
+    assert done.returncode == code and "BrokenPipe" not in f"{done.stdout}{done.stderr}", done
+
+
 def test_a_full_disk_is_this_machine_and_not_a_bug(place):
     if not Path("/dev/full").exists():
         pytest.skip("this system has no /dev/full")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import io
 import os
 import signal
 import sys
@@ -17,9 +16,10 @@ from typing import Any
 import typer
 
 from aictl import __version__
-from aictl.cli import sparing
+from aictl.cli import sparing, streams
 from aictl.cli.lazy import LazyGroup, tree
 from aictl.cli.running import running
+from aictl.cli.streams import unheard
 from aictl.core import doors
 from aictl.core.errors import AictlError, Interrupted, MachineLacks, NotFound
 
@@ -30,7 +30,8 @@ class RootGroup(LazyGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         # An option declared to Typer would have pydantic imported to read its value.
         if args[:1] == ["--version"]:
-            typer.echo(f"aictl {__version__}")
+            with unheard(sys.stdout):
+                typer.echo(f"aictl {__version__}")
             raise typer.Exit()
         return super().parse_args(ctx, args)
 
@@ -91,24 +92,13 @@ def main() -> None:
     # itself (measured on two busy cores: 4 times the CPU time, 3 times the wall time).
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     sparing.begin()
-    _have_streams()
+    streams.begin()
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGINT, _interrupt)
     try:
         build()(prog_name="aictl")
     except Interrupted as error:  # between the parser and a command there is little to interrupt
         sys.exit(error.exit_code)
-
-
-def _have_streams() -> None:
-    """A closed stdout or stderr (``>&-``) takes what is written and loses it; a name that is no UTF-8
-    comes out as the bytes it is."""
-    for name in ("stdout", "stderr"):
-        stream = getattr(sys, name)
-        if stream is None:
-            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  (for as long as we run)
-        elif isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="surrogateescape")
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
@@ -123,7 +113,8 @@ def _failed(error: BaseException) -> int:
         return error.exit_code
     known = error if isinstance(error, AictlError) else _known(error)
     if running.debug:
-        traceback.print_exception(error)
+        with unheard(sys.stderr):
+            traceback.print_exception(error)
     if known is None:
         place = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{place.filename}:{place.lineno}"
@@ -170,6 +161,11 @@ def _has_working_folder() -> bool:
 
 
 def _say(message: str, cure: str | None, events: str, code: int) -> None:
+    with unheard(sys.stderr):
+        _tell(message, cure, events, code)
+
+
+def _tell(message: str, cure: str | None, events: str, code: int) -> None:
     if events == "jsonl":
         import json
         import time

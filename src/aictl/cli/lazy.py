@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
@@ -10,6 +11,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from aictl.cli.page import SPINE, Row, page, sections
+from aictl.cli.streams import unheard
 from aictl.core import doors
 from aictl.core.doors import Clash, Door
 from aictl.core.errors import BadRequest
@@ -53,9 +55,12 @@ class LazyGroup(TyperGroup):
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
         if not args and not ctx.resilient_parsing:
-            typer.echo(self.get_help(ctx), err=True)
+            with unheard(sys.stderr):
+                typer.echo(self.get_help(ctx), err=True)
             raise typer.Exit(2)
-        return super().parse_args(ctx, args)
+        with unheard(sys.stdout):  # of the help, since nothing else is written here
+            return super().parse_args(ctx, args)
+        raise typer.Exit()
 
     def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
         return list(self.branches)

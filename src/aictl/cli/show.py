@@ -8,23 +8,18 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from aictl.cli.streams import unheard
 from aictl.core.answer import Answer, Document, Samples, Stream, Table
 
 
 def show(answer: Answer | None, *, as_json: bool, drawn: bool = False) -> int:
-    """Print an answer to stdout; the exit status is that of a stream, else 0. ``drawn`` shows it as
-    a person reads it, also where nothing is a terminal: a report in a log.
-
-    Whoever read our output may have seen enough and gone: then the rest is left unsaid.
-    """
-    try:
+    """Print an answer to stdout; the exit status is that of a stream or a table, else 0. ``drawn``
+    shows it as a person reads it, also where nothing is a terminal: a report in a log."""
+    with unheard(sys.stdout):
         status = _show(answer, as_json=as_json, drawn=drawn)
         sys.stdout.flush()
-    except BrokenPipeError:
-        # What is still buffered for them must not fail again when Python ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    return status
+        return status
+    return _status(answer)
 
 
 def _show(answer: Answer | None, *, as_json: bool, drawn: bool) -> int:
@@ -44,6 +39,10 @@ def _show(answer: Answer | None, *, as_json: bool, drawn: bool) -> int:
         _draw(answer)
     else:
         tabbed(answer)
+    return _status(answer)
+
+
+def _status(answer: Answer | None) -> int:
     return answer.status if isinstance(answer, Table) else 0
 
 
