@@ -27,6 +27,14 @@ def test_json_is_the_report_and_where_it_lies(aictl, place):
     assert json.loads((Path(document["path"]) / "probe.json").read_text())["cpu"] == document["cpu"]
 
 
+def test_a_report_that_was_kept_is_shown_again(aictl, place):
+    assert aictl("hw", "probe", "--name", "here", cwd=place).returncode == 0
+    shown = json.loads(aictl("artifact", "show", "here", "--json", cwd=place).stdout)
+    assert shown["kind"] == "probe" and shown["report"]["cpu"]["cores"] >= 1
+    cores = aictl("artifact", "show", "here", "--get", "report.cpu.cores", cwd=place).stdout
+    assert int(cores) == shown["report"]["cpu"]["cores"]
+
+
 def test_outside_a_workspace_the_report_is_the_answer(aictl, tmp_path):
     assert aictl("hw", "probe", cwd=tmp_path).stdout.startswith("cpu.model\t")
     assert json.loads(aictl("hw", "probe", "--json", cwd=tmp_path).stdout)["cpu"]["cores"] >= 1

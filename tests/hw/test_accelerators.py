@@ -96,9 +96,9 @@ def test_other_makers_are_known_by_their_class_or_their_ids(machine):
 def test_what_the_bus_has_and_nvml_does_not_see(machine):
     root = machine("gpu-server")
     nvml = {"state": "present", "driver": "570", "cuda": "12.8", "devices": [{"index": 0, "bus": "0000:03:00.0"}]}
-    found = accelerators.probe(root, nvml)["nvidia"]
+    found = accelerators.with_nvml(accelerators.probe(root), nvml)["nvidia"]
     states = {one["bus"]: one.get("state") for one in found["devices"]}
     assert states.pop("0000:03:00.0") is None
     assert set(states.values()) == {"not seen by NVML"} and len(states) == 3
-    silent = accelerators.probe(root, {"state": "unanswered", "devices": []})["nvidia"]
+    silent = accelerators.with_nvml(accelerators.probe(root), {"state": "unanswered", "devices": []})["nvidia"]
     assert {one["state"] for one in silent["devices"]} == {"unanswered"}

@@ -45,6 +45,14 @@ def test_several_are_asked_side_by_side():
     assert time.monotonic() - began < 4  # one after the other would be at least that
 
 
+def test_an_answer_that_came_in_time_is_heard_after_one_that_never_comes():
+    never = Asked([sys.executable, "-c", "import time; time.sleep(600)"], 3.0)
+    long = Asked([sys.executable, "-c", "print('x' * 1_000_000)"], 3.0)  # more than a pipe holds
+    assert never.reply().state == "unanswered"
+    reply = long.reply()
+    assert (reply.state, len(reply.said)) == ("answered", 1_000_001)
+
+
 def test_a_file_in_the_working_directory_is_not_taken_for_a_module(tmp_path, monkeypatch):
     (tmp_path / "json.py").write_text("raise SystemExit('the wrong json')")
     monkeypatch.chdir(tmp_path)

@@ -16,7 +16,7 @@ from aictl.artifacts.probe import Probe
 from aictl.cli.report import lines
 from aictl.core.errors import Damaged
 from aictl.hw.files import read, refusals
-from aictl.hw.probe import probe
+from aictl.hw.probe import look, probe
 
 GROUPS = ["cpu", "memory", "limits", "clock", "disks", "accelerators", "interconnect", "network", "software"]
 
@@ -84,6 +84,17 @@ print(json.dumps({{name: facts[name] for name in ("accelerators", "interconnect"
     assert matrix[1][4] == "PIX"
 
 
+def test_a_driver_that_hangs_in_its_files_is_unanswered_and_the_rest_is_known(machine):
+    root = machine("mi300x")
+    busy = root / "sys/bus/pci/devices/0000:0c:00.0/gpu_busy_percent"
+    busy.unlink()
+    os.mkfifo(busy)  # whoever reads it waits for a writer who never comes
+    facts = look(root, ask=True, timeout_s=2.0)
+    assert {one["state"] for vendor, one in facts["accelerators"].items() if vendor != "nvidia"} == {"unanswered"}
+    assert facts["accelerators"]["amd"]["note"] == "no answer within 2 s"
+    assert facts["memory"]["total_bytes"] == 2113531904 * 1024
+
+
 def test_what_may_not_be_read_is_said_and_the_rest_is_known(machine, tmp_path, monkeypatch):
     root = machine("gpu-server")
     hidden = root / "sys/class/infiniband/mlx5_0/ports/1/rate"
@@ -118,7 +129,7 @@ import sys
 for name in ("psutil", "pynvml", "torch", "numpy", "onnxruntime"):
     sys.modules[name] = None
 from pathlib import Path
-from aictl.hw.probe import probe
+from aictl.hw.probe import look, probe
 facts = probe(Path({str(tmp_path)!r}), place=Path({str(tmp_path)!r}), deep=True).read()
 print(facts["accelerators"]["nvidia"]["note"], facts["software"]["torch"])
 """

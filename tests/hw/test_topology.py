@@ -7,7 +7,7 @@ from aictl.hw import accelerators, network, topology
 
 def between(root, nvml=None):
     """``{(row, column): word}`` of a machine."""
-    found = topology.probe(root, accelerators.probe(root, nvml), network.probe(root))
+    found = topology.probe(root, accelerators.with_nvml(accelerators.probe(root), nvml or {}), network.probe(root))
     names = [one["name"] for one in found["devices"]]
     matrix = zip(names, found["matrix"], strict=True)
     return found, {(row, column): word for row, words in matrix for column, word in zip(names, words, strict=True)}

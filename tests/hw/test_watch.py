@@ -42,10 +42,23 @@ def test_a_picture_has_a_bar_a_row_and_the_processes():
     }
     shown = picture(sample)
     rows = shown.sections[1].content.rows
-    assert rows[0][2:6] == ("██████████░░░░░░░░░░  50%", "1 GiB of 2 GiB", "99.5 W", "40 °C")
+    assert rows[0][2:7] == ("50 %", "█████░░░░░", "1.0/2 GiB", "99.5 W", "40 °C")
     assert shown.sections[2].content.rows == [(7, "nvidia 0", "1 GiB", "python")]
     row = dict(zip(shown.table.columns, shown.table.rows[0], strict=True))
     assert (row["nvidia0_power_draw_w"], row["amd1_power_draw_w"]) == (99.5, None)
+
+
+def test_a_card_that_changes_is_looked_at_again_and_one_that_hangs_is_not(machine):
+    root = machine("mi300x", {"proc/stat": "cpu  1 0 1 8 0 0 0 0 0 0\n"})
+    busy = root / "sys/bus/pci/devices/0000:0c:00.0/gpu_busy_percent"
+    looks = watch(0.1, 4, 2.0, root)
+    assert next(looks).value["accelerators"][0]["utilization_percent"] == 12
+    busy.write_text("88")
+    assert next(looks).value["accelerators"][0]["utilization_percent"] == 88
+    busy.unlink()
+    os.mkfifo(busy)
+    hung = [{"vendor": "others", "state": "unanswered", "note": "no answer within 2 s"}]
+    assert [look.value["accelerators"] for look in looks] == [hung, hung]
 
 
 def run(nvml, says, *words):

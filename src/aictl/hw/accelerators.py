@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from pathlib import Path
 from typing import Any
 
 from aictl.hw import amd, pci
-from aictl.hw.files import children, read, read_int, there
+from aictl.hw.files import children, read, read_int, refusals, there
+from aictl.hw.limited import Reply
 
 # PCI vendors (https://pci-ids.ucw.cz) that make accelerators alone or beside other things.
 _GPU_VENDORS = {0x10DE: "nvidia", 0x1002: "amd", 0x8086: "intel"}
@@ -26,32 +29,55 @@ _OTHER_VENDORS = {
 # Amazon's network and storage cards are on the bus too: these are its accelerators.
 _NEURON = {0x7064, 0x7065, 0x7066, 0x7067, 0x7164, 0x7264, 0x7364}
 _GOOGLE = 0x1AE0
+VENDORS = (*_GPU_VENDORS.values(), "google", "other")
 # As Google's own tpu-info and JAX know them; the first two share an id and differ in their subsystem.
 _TPUS = {0x0027: "v2 or v3", 0x005E: "v4", 0x0063: "v5e", 0x0062: "v5p", 0x006F: "v6e", 0x0076: "7x"}
 _TPU_SUBSYSTEMS = {0x004E: "v2", 0x004F: "v3"}
 _DISPLAY, _PROCESSING = 0x03, 0x12  # PCI base classes
 
 
-def probe(root: Path = Path("/"), nvml: dict[str, Any] | None = None) -> dict[str, Any]:
+def probe(root: Path = Path("/")) -> dict[str, Any]:
     """``{vendor: {"state", "devices", ...}}`` for NVIDIA, AMD, Intel, Google and all others.
 
     ``state`` is ``absent``, ``without driver`` (it is on the bus and no driver serves it), ``present``
-    or ``unanswered`` (its driver hangs). ``nvml`` is what NVIDIA's library answered.
+    or ``unanswered`` (its driver hangs).
     """
-    buses: dict[str, list[dict[str, Any]]] = {name: [] for name in (*_GPU_VENDORS.values(), "google", "other")}
+    buses: dict[str, list[dict[str, Any]]] = {name: [] for name in VENDORS}
     for folder, vendor, device, kind in pci.devices(root):
         if which := _which(vendor, device, kind >> 16):
             buses[which].append(_device(root, folder, vendor, device))
     found: dict[str, dict[str, Any]] = {
         vendor: {"state": _state(devices), "devices": devices} for vendor, devices in buses.items()
     }
-    found["nvidia"] = _with_nvml(found["nvidia"], nvml or {})
-    found["nvidia"]["driver"] = found["nvidia"].get("driver") or _nvidia_driver(root)
+    found["nvidia"]["driver"] = _nvidia_driver(root)
     if found["amd"]["devices"]:
         found["amd"]["driver"] = read(root / "sys/module/amdgpu/version")
         found["amd"]["rocm"] = read(root / "opt/rocm/.info/version")
     _unclaimed(root, found)
     return found
+
+
+def tell(root: str) -> None:
+    """Run beside us: a driver whose card is stuck may never answer a question about its files."""
+    with refusals() as refused:
+        found = probe(Path(root))
+    sys.stdout.write(json.dumps({"found": found, "refused": refused}) + "\n")
+
+
+def heard(reply: Reply) -> tuple[dict[str, Any], dict[str, str]]:
+    """What :func:`tell` said, and what it was refused. If it said nothing, every vendor is ``unanswered``."""
+    try:
+        said = json.loads(reply.said)
+        return said["found"], said["refused"]
+    except (ValueError, KeyError, TypeError):
+        silent = {"state": "unanswered", "note": reply.reason}
+        return {vendor: {**silent, "devices": []} for vendor in VENDORS}, {}
+
+
+def with_nvml(found: dict[str, Any], nvml: dict[str, Any], root: Path = Path("/")) -> dict[str, Any]:
+    """The same with what NVIDIA's library answered of its own."""
+    nvidia = _with_nvml(found["nvidia"], nvml)
+    return {**found, "nvidia": {**nvidia, "driver": nvidia.get("driver") or _nvidia_driver(root)}}
 
 
 def devices(found: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
@@ -95,6 +121,7 @@ def _device(root: Path, folder: Path, vendor: int, device: int) -> dict[str, Any
 
 def _with_nvml(bus: dict[str, Any], nvml: dict[str, Any]) -> dict[str, Any]:
     """NVML's devices, each with what the bus says of it; and those that are on the bus alone."""
+    nvml = {name: value for name, value in nvml.items() if value is not None or name not in bus}
     if "devices" not in nvml:
         return bus | nvml
     on_bus = {device["bus"]: device for device in bus["devices"]}

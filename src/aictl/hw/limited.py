@@ -14,6 +14,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Literal, NamedTuple
 
+# Of several that were asked at once one is waited for after the other. One that answered in its time and
+# comes to its turn later is still heard: what it said lies in the pipe.
+TAKING_IN_S = 0.5
+
 State = Literal["answered", "failed", "absent", "unanswered"]
 
 
@@ -53,7 +57,7 @@ class Asked:
         if process is None:
             return self._refused
         try:
-            said, complained = process.communicate(timeout=max(0.0, self._until - time.monotonic()))
+            said, complained = process.communicate(timeout=max(TAKING_IN_S, self._until - time.monotonic()))
         except subprocess.TimeoutExpired as late:
             end(process)
             return Reply("unanswered", _text(late.output), f"no answer within {self._timeout_s:g} s")

@@ -25,10 +25,11 @@ TIMEOUT_S = 10.0
 class Asking:
     """Every question that was asked of a driver, a library or a program, and waits for its answer."""
 
-    def __init__(self, mounts: list[str], *, deep: bool, timeout_s: float) -> None:
+    def __init__(self, root: Path, mounts: list[str], *, deep: bool, timeout_s: float) -> None:
         self._asked: dict[str, Asked | None] = {
             "nvml": nvidia.ask(timeout_s),
             "space": disks.ask_space(mounts, timeout_s),
+            "accelerators": python("aictl.hw.accelerators", "tell", str(root), timeout_s=timeout_s),
         }
         if software.found("onnxruntime"):
             self._asked["providers"] = python("aictl.hw.loading", "tell_providers", timeout_s=timeout_s)
@@ -62,7 +63,7 @@ def look(
     asking = None
     if ask if ask is not None else root == Path("/"):
         points = [mount["mount"] for mount in disks.mounted(root)]
-        asking = Asking([*points, str(place)], deep=deep, timeout_s=timeout_s)
+        asking = Asking(root, [*points, str(place)], deep=deep, timeout_s=timeout_s)
     with refusals() as refused:
         cards = network.probe(root)
         facts: dict[str, Any] = {
@@ -72,13 +73,19 @@ def look(
             "clock": clock.probe() if root == Path("/") else {},
         }
         replies, engines = asking.replies() if asking else ({}, {})
-        nvml = nvidia.facts(replies.get("nvml")) if asking else {}
         facts["disks"] = disks.probe(root, place, replies.get("space"))
-        facts["accelerators"] = accelerators.probe(root, nvml)
+        facts["accelerators"] = _accelerators(root, replies, refused) if asking else accelerators.probe(root)
         facts["interconnect"] = topology.probe(root, facts["accelerators"], cards)
         facts["network"] = cards
         facts["software"] = {**software.probe(root, replies), **services.facts(engines, root)}
     return {**facts, "not_readable": refused}
+
+
+def _accelerators(root: Path, replies: dict[str, Reply], refused: dict[str, str]) -> dict[str, Any]:
+    """What the bus and the drivers' files say, and NVML."""
+    found, not_read = accelerators.heard(replies["accelerators"])
+    refused.update(not_read)
+    return accelerators.with_nvml(found, nvidia.facts(replies.get("nvml")), root)
 
 
 def probe(

@@ -21,9 +21,10 @@ from aictl.artifacts.quantity import shown, size
 from aictl.core.answer import Document, Section, Table
 from aictl.hw import accelerators, memory, nvidia
 from aictl.hw.files import parse_list, read
-from aictl.hw.limited import end, program
+from aictl.hw.limited import end, program, python
 
-BAR = 20  # how many cells the bar of a share is long
+BAR = 10  # how many cells the bar of a share is long
+BAD = ("lost", "unanswered", "not opened")
 FIRST_S = 0.5  # how soon the first look comes: shares need two to be told
 
 
@@ -34,11 +35,12 @@ def watch(interval_s: float, count: int | None, timeout_s: float, root: Path = P
     due = time.monotonic() + min(FIRST_S, interval_s) - interval_s
     made = 0
     try:
+        others = Others(root, timeout_s)
         while count is None or made < count:
             due += interval_s
             time.sleep(max(0.0, due - time.monotonic()))
             now = _times(root)
-            yield picture(_sample(root, before, now, nvml))
+            yield picture(_sample(root, before, now, [*(nvml.look() if nvml else ()), *others.look()]))
             before, made = now, made + 1
             due = max(due, time.monotonic() - interval_s)  # what was late is not made up for
     finally:
@@ -46,12 +48,9 @@ def watch(interval_s: float, count: int | None, timeout_s: float, root: Path = P
             nvml.close()
 
 
-def _sample(root: Path, before: list[int], now: list[int], nvml: Nvml | None) -> dict[str, Any]:
+def _sample(root: Path, before: list[int], now: list[int], devices: list[dict[str, Any]]) -> dict[str, Any]:
     sizes = memory.probe(root)
     total, available = sizes["total_bytes"], sizes["available_bytes"]
-    devices = nvml.look() if nvml else []
-    others = accelerators.devices(accelerators.probe(root))
-    devices += [{"vendor": vendor, **one} for vendor, one in others if vendor != "nvidia"]
     return {
         "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "cpu": {
@@ -85,16 +84,16 @@ def picture(sample: dict[str, Any]) -> Document:
     rows, processes = [], []
     for number, one in enumerate(sample["accelerators"]):
         name = f"{one['vendor']} {one.get('index', number)}"
-        used = size(one.get("memory_used_bytes")), size(one.get("memory_bytes"))
+        state, busy = one.get("state"), one.get("utilization_percent")
         rows.append(
             (
                 name,
                 one.get("name") or one.get("pci_id"),
-                _bar(one.get("utilization_percent")),
-                " of ".join(filter(None, used)),
+                state if state in BAD else shown("_percent", busy),
+                _cells(busy),
+                _of(one.get("memory_used_bytes"), one.get("memory_bytes")),
                 shown("_w", one.get("power_draw_w")),
                 shown("_c", one.get("temperature_c")),
-                one.get("state"),
             )
         )
         for field in ("utilization_percent", "memory_used_bytes", "power_draw_w", "temperature_c"):
@@ -103,15 +102,35 @@ def picture(sample: dict[str, Any]) -> Document:
             (each["pid"], name, size(each["memory_bytes"]), each["name"]) for each in one.get("processes") or []
         ]
     if rows:
-        columns = ("#", "name", "busy", "memory", "power", "temp", "state")
-        states = {"lost": "red", "unanswered": "red", "present": "green"}
-        sections.append(Section("accelerators", Table(columns, rows, {"state": states}, ("state",), cut="name")))
+        columns = ("#", "name", "busy", "", "memory", "power", "temp")
+        styles = {"busy": dict.fromkeys(BAD, "red")}
+        sections.append(Section("accelerators", Table(columns, rows, styles, cut="name")))
     else:
         sections.append(Section("accelerators", {"all": "absent"}))
     if processes:
         table = Table(("pid", "on", "memory", "process"), processes, cut="process")
         sections.append(Section("processes", table))
     return Document(sample, sections=sections, table=Table(tuple(row), [tuple(row.values())]))
+
+
+class Others:
+    """The accelerators that are not NVIDIA's, as their drivers show them in files."""
+
+    def __init__(self, root: Path, timeout_s: float) -> None:
+        self._root, self._timeout_s = root, timeout_s
+        self._found: list[dict[str, Any]] | None = None  # what there is no reason to ask for again
+
+    def look(self) -> list[dict[str, Any]]:
+        if self._found is not None:
+            return self._found
+        reply = python("aictl.hw.accelerators", "tell", str(self._root), timeout_s=self._timeout_s).reply()
+        if reply.state != "answered":  # what hangs is not asked again: each question would hang beside the last
+            self._found = [{"vendor": "others", "state": "unanswered", "note": reply.reason}]
+            return self._found
+        found = accelerators.devices(accelerators.heard(reply)[0])
+        devices = [{"vendor": vendor, **one} for vendor, one in found if vendor != "nvidia"]
+        self._found = None if devices else []
+        return devices
 
 
 class Nvml:
@@ -200,7 +219,18 @@ def _share(part: float | None, whole: float | None) -> float | None:
 
 
 def _bar(percent: float | None) -> str:
+    return "" if percent is None else f"{_cells(percent)} {percent:.0f} %"
+
+
+def _cells(percent: float | None) -> str:
     if percent is None:
         return ""
     full = round(min(max(percent, 0.0), 100.0) / 100 * BAR)
-    return "█" * full + "░" * (BAR - full) + f" {percent:3.0f}%"
+    return "█" * full + "░" * (BAR - full)
+
+
+def _of(used: float | None, total: float | None) -> str:
+    """Memory as ``20.0/80 GiB``; what is not known is left out."""
+    if used is None or total is None:
+        return size(total)
+    return f"{used / 2**30:.1f}/{total / 2**30:.0f} GiB"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from aictl.core import doors
-from aictl.core.answer import Document, Table
+from aictl.core.answer import Document, Section, Table
 from aictl.core.errors import AictlError, BadRequest, Damaged, NotFound
 from aictl.core.events import Events
 from aictl.workspace import config, refs
@@ -77,8 +77,15 @@ def show_artifact(root: Path, ref: str, events: Events, *, get: str | None) -> D
     if edits := artifact.edits():
         value["edits"] = edits
     value["files"] = {path: entry["size"] for path, entry in record.files.items()}
+    report = artifact.answer() if artifact.is_report else None
+    if isinstance(report, Document):
+        value["report"] = report.value
     if get is None:
-        return Document(value)
+        if not isinstance(report, Document) or not report.sections:
+            return Document(value, drawn=report.drawn if isinstance(report, Document) else None)
+        about = ("name", "kind", "id", "path", "command", "created", "summary")
+        made = Section("artifact", {name: value[name] for name in about if value[name]})
+        return Document(value, sections=(*report.sections, made))
     picked = _pick({**value, "files": dict(record.files)}, get, ref)
     return Document(picked, text=None if isinstance(picked, dict | list) else _plain(picked))
 

@@ -93,6 +93,14 @@ PORT = "network.rdma.0"
 # check, what is changed, the purpose, the state, a word of the message, a word of the cure
 TROUBLE = [
     (gpu.driver, {NV: {"state": "unanswered", "devices": []}}, None, FAILS, "does not answer (GPU all)", "nvidia-smi"),
+    (
+        gpu.driver,
+        {
+            f"accelerators.{vendor}": {"state": "unanswered", "note": "late", "devices": []}
+            for vendor in ("amd", "intel")
+        },
+        *(None, FAILS, "is not told (late)", "restart"),
+    ),
     (gpu.driver, {f"{DEVICE}.state": "lost"}, None, FAILS, "of 1 GPU: GPU 0 lost", "dmesg"),
     (gpu.driver, {"accelerators.amd.state": "without driver"}, None, FAILS, "without a driver: amd", "amdgpu"),
     (gpu.driver, {f"{NV}.note": "nvidia-ml-py is not installed"}, None, WARNS, "not described", "aictl[hw]"),

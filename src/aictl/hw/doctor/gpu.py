@@ -34,6 +34,9 @@ def driver(case: Case) -> Finding:
 
 def _trouble(case: Case) -> str | None:
     """What is wrong with GPUs that have a driver."""
+    silent = [one for one in case.facts["accelerators"].values() if one["state"] == "unanswered" and not one["devices"]]
+    if len(silent) > 1:
+        return f"what the drivers show of their devices is not told ({silent[0]['note']})"
     if case.nvidia["state"] == "unanswered":
         silent = [str(one.get("index", one.get("bus"))) for one in case.gpus if one.get("state") == "unanswered"]
         return f"NVIDIA's driver does not answer (GPU {', '.join(silent) or 'all'})"
