@@ -178,6 +178,12 @@ def test_the_workspace_can_be_named(aictl, place, notes, tmp_path):
     assert "docs@1" in aictl("artifact", "ls", cwd=inside).stdout
 
 
+@pytest.mark.parametrize("said", ['{"path": null}', '{"id": "x"}', "{", '{"path": "a"} {"path": "b"}'])
+def test_json_on_stdin_that_names_no_artifact(aictl, place, said):
+    done = aictl("artifact", "show", "-", cwd=place, stdin=said)
+    assert done.returncode == 2 and "no record with a path" in done.stderr
+
+
 def test_a_working_folder_that_was_removed(aictl, place, notes, tmp_path):
     gone = tmp_path / "gone"
     for words, code in (

@@ -87,9 +87,12 @@ def _from_stdin(text: str) -> list[str]:
         raise BadRequest("'-' reads a ref from stdin, and nothing came", cure="did the command before it fail?")
     if said.startswith("{"):
         try:
-            return [str(json.loads(said)["path"])]
+            path = json.loads(said)["path"]
         except (ValueError, KeyError) as error:
             raise BadRequest(f"'-' read JSON from stdin that is no record with a path: {error}") from error
+        if not isinstance(path, str):
+            raise BadRequest("'-' read JSON from stdin that is no record with a path")
+        return [path]
     return said.splitlines()
 
 

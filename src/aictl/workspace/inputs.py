@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aictl.core import extras
-from aictl.core.artifact import Artifact, InputRecord, Source
+from aictl.core.artifact import RECORD_NAME, Artifact, InputRecord, Source
 from aictl.core.command import Command, Takes
 from aictl.core.errors import BadRequest, Damaged, NotFound, TryLater
 from aictl.core.events import Events, silent
@@ -131,5 +131,5 @@ def _is_raw(text: str) -> bool:
     path = Path(text)
     reference = path.suffix == ".ref" and path.parent.parent.name == "artifacts"
     # os.path says False where nobody may look; pathlib raises.
-    artifact = reference or os.path.exists(path / "artifact.json")  # noqa: PTH110
+    artifact = reference or os.path.exists(path / RECORD_NAME)  # noqa: PTH110
     return ":" in text.partition("/")[0] or (os.path.lexists(path) and not artifact)
