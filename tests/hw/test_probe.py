@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import platform
+import signal
 import subprocess
 import sys
+import time
 from importlib import metadata
 from pathlib import Path
 
@@ -93,6 +95,49 @@ def test_a_driver_that_hangs_in_its_files_is_unanswered_and_the_rest_is_known(ma
     assert {one["state"] for vendor, one in facts["accelerators"].items() if vendor != "nvidia"} == {"unanswered"}
     assert facts["accelerators"]["amd"]["note"] == "no answer within 2 s"
     assert facts["memory"]["total_bytes"] == 2113531904 * 1024
+
+
+def test_ctrl_c_while_a_driver_hangs_leaves_nobody_behind(nvml, tmp_path):
+    pytest.importorskip("pynvml", reason="nvidia-ml-py is not installed")
+    mark = f"hangs=0 {tmp_path}"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "aictl", "hw", "probe", "--timeout-s", "600"],
+        env={**os.environ, **nvml(mark)},
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_until(lambda: len(marked(mark)) >= 2 and settled(mark))
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    wait_until(lambda: not marked(mark))
+    assert marked(mark) == []
+
+
+def marked(mark: str) -> list[int]:
+    """The processes in whose environment a mark stands."""
+    found = []
+    for environ in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if mark.encode() in environ.read_bytes():
+                found.append(int(environ.parent.name))
+        except OSError:  # it has ended, or is another user's
+            continue
+    return found
+
+
+def settled(mark: str) -> bool:
+    """Whether those who answer have done so: what is left is the program and the one that hangs."""
+    time.sleep(0.3)
+    return len(marked(mark)) == 2
+
+
+def wait_until(happened) -> None:
+    until = time.monotonic() + 30
+    while not happened() and time.monotonic() < until:
+        time.sleep(0.05)
 
 
 def test_what_may_not_be_read_is_said_and_the_rest_is_known(machine, tmp_path, monkeypatch):

@@ -69,6 +69,11 @@ class Asked:
             return Reply("failed", _text(said), lines[-1] if lines else f"exit status {process.returncode}")
         return Reply("answered", _text(said))
 
+    def end(self) -> None:
+        """Nobody waits for the answer any more."""
+        if self._process is not None and self._process.returncode is None:
+            end(self._process)
+
 
 def python(module: str, function: str, *arguments: Any, timeout_s: float) -> Asked:
     """Ask a function of our own, called in another Python, which writes its answer to stdout."""

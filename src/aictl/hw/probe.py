@@ -45,6 +45,12 @@ class Asking:
             {name: asked.reply() for name, asked in self._services.items()},
         )
 
+    def end(self) -> None:
+        """Leave no question behind: Ctrl-C in a terminal does not reach those who are asked."""
+        for asked in (*self._asked.values(), *self._services.values()):
+            if asked:
+                asked.end()
+
 
 def look(
     root: Path = Path("/"),
@@ -64,6 +70,15 @@ def look(
     if ask if ask is not None else root == Path("/"):
         points = [mount["mount"] for mount in disks.mounted(root)]
         asking = Asking(root, [*points, str(place)], deep=deep, timeout_s=timeout_s)
+    try:
+        return _facts(root, place, asking)
+    except BaseException:
+        if asking:
+            asking.end()
+        raise
+
+
+def _facts(root: Path, place: Path, asking: Asking | None) -> dict[str, Any]:
     with refusals() as refused:
         cards = network.probe(root)
         facts: dict[str, Any] = {
