@@ -1,4 +1,8 @@
-"""Measures everything and writes docs/benchmarks.md: ``make bench``."""
+"""Measures everything and writes docs/benchmarks.md: ``make bench``.
+
+``python -m tests.bench planner`` writes docs/benchmarks/planner.md alone, in seconds, ``machine``
+docs/benchmarks/machine.md; ``fit`` refits the planner's constants and prints them.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import decode, startup
+from tests.bench import decode, machine, planner, planner_page, startup
 from tests.bench.measure import Pair
 
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
@@ -17,10 +21,23 @@ HEAD = """# Benchmarks
 Written by `make bench`. Every figure is CPU time (user and system) of whole processes, ours and the peer's run
 in turn, A B A B; the ratio is the median over the pairs, with its quartiles. Absolute times belong to the machine
 that ran them: {machine}.
+
+[The planner against published runs](benchmarks/planner.md) has a page of its own, and so
+has [`hw bench` beside independent tools](benchmarks/machine.md).
 """
 
 
 def main() -> int:
+    if sys.argv[1:] == ["fit"]:
+        planner.print_fit()
+        return 0
+    if sys.argv[1:] == ["machine"]:
+        with tempfile.TemporaryDirectory(prefix="aictl-bench-") as name:
+            machine.write(Path(name))
+        return 0
+    planner_page.write()
+    if sys.argv[1:] == ["planner"]:
+        return 0
     with tempfile.TemporaryDirectory(prefix="aictl-bench-") as name:
         place = Path(name)
         lines = [HEAD.format(machine=_machine()), "## Starting up, CPU milliseconds\n"]
@@ -42,6 +59,7 @@ def main() -> int:
             f"{cost['quality_loss'] * 100:+.1f}%. That is past the default gate of 5%, which is opened here to "
             "measure speed; [the choice of quantiser](decisions/quantiser.md) has the other methods."
         )
+        machine.write(place)
         PAGE.write_text("\n".join(lines) + "\n", "utf-8")
     return 0
 

@@ -312,3 +312,10 @@ def searched_share(constants: Constants) -> float:
             per = row["batch"] * row["sequence_length"] / step / row["count"]
             shares.append(row["value"] / (100 * shape.flops_per_token(row["sequence_length"]) * per / peak))
     return min(1.0, statistics.median(shares))
+
+
+def print_fit() -> None:
+    """Print the fitted constants beside those that are shipped."""
+    found = fit()
+    for name in (*AMPERE, *HOPPER, "matmul_tpu", "straggling", "searched"):
+        print(f"{name:18} {getattr(found, name):8.3g}   shipped {getattr(SHIPPED, name):g}")

@@ -92,7 +92,7 @@ def _answer(values: Values) -> Section:
         "step": f"{seconds(values['step_s'])}",
     }
     if values["energy_kwh"] is not None:
-        found["energy"] = f"{values['energy_kwh'] / 1000:,.3g} MWh, accelerators alone at their rated power"
+        found["energy"] = f"{energy(values['energy_kwh'])}, the accelerators alone at their rated power"
     if values["cost"] is not None:
         found["cost"] = f"{values['cost']:,.0f}"
     return Section("best layout", found)
@@ -229,6 +229,11 @@ def count(number: float) -> str:
 def whole(number: float) -> str:
     """A number with as many digits as matter, and no exponent."""
     return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
+
+
+def energy(kwh: float) -> str:
+    """Energy in the unit that suits it."""
+    return f"{kwh / 1e6:,.3g} GWh" if kwh >= 1e6 else f"{kwh / 1e3:,.3g} MWh" if kwh >= 1e3 else f"{kwh:.3g} kWh"
 
 
 def span(days: float) -> str:

@@ -39,14 +39,14 @@ def _replica(values: Values) -> Section:
         "each more": f"{seconds(values['token_s'])}, {values['tokens_per_s_per_request']:,.3g} tokens/s a request",
         "in all": f"{values['tokens_per_s']:,.0f} tokens/s, {values['requests_per_s']:,.3g} requests/s",
     }
-    need = f"{values['replicas']:,}, {values['accelerators_needed']:,} accelerators"
+    need = f"{values['replicas']:,}, on {values['accelerators_needed']:,}"
     if rate is not None:
-        lacking = "" if values["enough"] else f", and there are {values['count']:,}"
+        lacking = "" if values["enough"] else f" (there are {values['count']:,})"
         found["replicas"] = (
-            f"{need}{lacking}, for {rate:g} requests/s at {values['utilisation']:.0%} of their throughput"
+            f"{need} accelerators{lacking}, for {rate:g} requests/s at {values['utilisation']:.0%} of their throughput"
         )
     else:
-        found["replicas"] = f"{need} of {values['count']:,}"
+        found["replicas"] = f"{need} of {values['count']:,} accelerators"
     if values["cost_per_million_tokens"] is not None:
         found["cost"] = (
             f"{values['cost_per_million_tokens']:,.3g} for a million tokens at {values['utilisation']:.0%} of the "

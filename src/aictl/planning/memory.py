@@ -85,9 +85,14 @@ def training_memory(shape: Shape, recipe: Recipe, layout: Layout, constants: Con
         optimizer=state_bytes * trained * (sharded if stage >= 1 else whole),
         activations=activations(shape, recipe, layout) * width / 2,
         logits=_logits(shape, recipe, layout) / recipe.logits_chunks,
-        gathered=2 * width * shape.layer / layout.tensor_parallel / layout.expert_parallel if stage == 3 else 0.0,
+        gathered=_gathered(shape, layout, recipe.frozen_bytes or width) if stage == 3 else 0.0,
         reserve=constants.reserve_bytes if layout.ranks > 1 else constants.lone_reserve_bytes,
     )
+
+
+def _gathered(shape: Shape, layout: Layout, weight_bytes: float) -> float:
+    """Bytes of the two layers whose weights are whole at once: the one at work and the next."""
+    return 2 * weight_bytes * shape.layer / layout.tensor_parallel / layout.expert_parallel
 
 
 def frozen_bytes(shape: Shape, recipe: Recipe, layout: Layout) -> float:

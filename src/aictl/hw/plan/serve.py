@@ -67,7 +67,7 @@ def _formats(spec: ServeSpec, chip: Accelerator) -> tuple[str, str]:
         raise BadRequest(f"{chip.name} has no fp8", cure="give --weights int8 or int4")
     cache = spec.cache
     if cache == "auto":
-        cache = "fp8" if weights == "fp8" else "fp32" if usual == "fp32" else "bf16"
+        cache = "fp8" if weights == "fp8" else usual
     return weights, cache
 
 
@@ -193,13 +193,13 @@ def _nothing_fits(
 
     if wanted > 1 and (least := max(one.requests_at_once(context) for one in replicas)):
         changes.append({"what": f"{least} requests at once", "options": f"--concurrency {least}"})
-    for weights_in in LIGHTER:
-        lighter = weights_in in chip.formats or weights_in == "int4"
-        if lighter and WEIGHT_BYTES[weights_in] < widest.weight_bytes:
-            cache_in = "fp8" if weights_in == "fp8" else "bf16"
-            if fits(_service(model, hardware, t, weights_in, cache_in)):
-                changes.append({"what": f"weights in {weights_in}", "options": f"--weights {weights_in}"})
-                break
+    for lighter in LIGHTER:
+        offered = lighter in chip.formats or lighter == "int4"
+        cache = "fp8" if lighter == "fp8" else "fp16"
+        narrower = WEIGHT_BYTES[lighter] < widest.weight_bytes
+        if offered and narrower and fits(_service(model, hardware, t, lighter, cache)):
+            changes.append({"what": f"weights in {lighter}", "options": f"--weights {lighter}"})
+            break
     for more in (t * 2**power for power in range(1, 5)):
         if model.shape.heads % more == 0 and more <= chip.reach and fits(widest._replace(tensor_parallel=more)):
             changes.append({"what": f"{more} accelerators a replica", "options": f"--count {more}"})

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from aictl.artifacts.plan import Plan, write
 from aictl.core.errors import MachineLacks
 from aictl.core.events import Events
+from aictl.hw.plan import chart
 from aictl.hw.plan.hardware import Hardware, hardware_of
 from aictl.hw.plan.model import Model, model_of
 from aictl.hw.plan.recipe import recipe_of
@@ -38,10 +39,13 @@ class Job(NamedTuple):
     answer: AnswerSpec
     price_per_hour: float | None
     assumed: list[str]
+    draws: bool
 
 
-def plan_training(model: Any, machine: Any, spec: TrainSpec, folder: Path, *, events: Events) -> Plan:
-    """Plan pre-training; the arguments are what ``hw plan train`` was given."""
+def plan_training(
+    model: Any, machine: Any, spec: TrainSpec, folder: Path, *, events: Events, draws: bool = True
+) -> Plan:
+    """Plan pre-training; the arguments are what ``hw plan train`` was given, and whether to draw."""
     found = model_of(model, spec.model)
     hardware = hardware_of(spec.hardware, machine)
     recipe, guesses = recipe_of(spec.work, found.shape, hardware.accelerator, hardware.number)
@@ -51,13 +55,15 @@ def plan_training(model: Any, machine: Any, spec: TrainSpec, folder: Path, *, ev
         guesses.append(f"{tokens:.3g} tokens, {TOKENS_PER_PARAMETER} for each parameter")
     job = Job(
         found, hardware, recipe, tokens, _fixed(spec.layout), spec.work, spec.answer,
-        spec.hardware.price_per_hour, [*found.assumed, *hardware.assumed, *guesses],
+        spec.hardware.price_per_hour, [*found.assumed, *hardware.assumed, *guesses], draws,
     )  # fmt: skip
     return _plan("train", job, {}, folder, events)
 
 
-def plan_finetuning(model: Any, machine: Any, spec: FinetuneSpec, folder: Path, *, events: Events) -> Plan:
-    """Plan fine-tuning; the arguments are what ``hw plan finetune`` was given."""
+def plan_finetuning(
+    model: Any, machine: Any, spec: FinetuneSpec, folder: Path, *, events: Events, draws: bool = True
+) -> Plan:
+    """Plan fine-tuning; the arguments are what ``hw plan finetune`` was given, and whether to draw."""
     found = model_of(model, spec.model)
     hardware = hardware_of(spec.hardware, machine)
     length = spec.work.sequence_length or min(found.shape.context or 2048, 2048)
@@ -76,7 +82,7 @@ def plan_finetuning(model: Any, machine: Any, spec: FinetuneSpec, folder: Path, 
         fixed = {"tensor_parallel": 1, "pipeline_parallel": 1, "context_parallel": 1} | fixed
     job = Job(
         found, hardware, recipe, tokens, fixed, spec.work, spec.answer,
-        spec.hardware.price_per_hour, [*found.assumed, *hardware.assumed, *guesses],
+        spec.hardware.price_per_hour, [*found.assumed, *hardware.assumed, *guesses], draws,
     )  # fmt: skip
     about: dict[str, Any] = {"method": spec.method}
     if spec.method != "full":
@@ -112,6 +118,8 @@ def _plan(verb: str, job: Job, about: dict[str, Any], folder: Path, events: Even
         lines = explain.training(job.model.shape, job.recipe, best, chip, run=run, goodput=job.work.goodput)
         values["explained"] = [line._asdict() for line in lines]
     write(folder, values)
+    if job.draws:
+        chart.draw(folder, values, events)
     metrics = {
         name: values[name]
         for name in ("days", "accelerator_hours", "mfu", "tflops_per_accelerator", "tokens_per_s", "step_s")

@@ -18,7 +18,9 @@ from aictl.hw.plan.spec import FinetuneSpec
 def run(work: Work[FinetuneSpec]) -> Plan:
     from aictl.hw.plan.train import plan_finetuning
 
-    return plan_finetuning(work.inputs["model"], work.inputs["machine"], work.spec, work.folder, events=work.events)
+    draws = work.workspace is not None
+    model, machine = work.inputs["model"], work.inputs["machine"]
+    return plan_finetuning(model, machine, work.spec, work.folder, events=work.events, draws=draws)
 
 
 command = Command(

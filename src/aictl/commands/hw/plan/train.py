@@ -18,7 +18,9 @@ from aictl.hw.plan.spec import TrainSpec
 def run(work: Work[TrainSpec]) -> Plan:
     from aictl.hw.plan.train import plan_training
 
-    return plan_training(work.inputs["model"], work.inputs["machine"], work.spec, work.folder, events=work.events)
+    draws = work.workspace is not None
+    model, machine = work.inputs["model"], work.inputs["machine"]
+    return plan_training(model, machine, work.spec, work.folder, events=work.events, draws=draws)
 
 
 command = Command(
