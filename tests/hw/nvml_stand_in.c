@@ -95,6 +95,13 @@ R nvmlDeviceGetMaxPcieLinkGeneration(Device d, U *n) { return number(n, 5, OK); 
 R nvmlDeviceGetCurrPcieLinkWidth(Device d, U *n) { return number(n, is("narrow", d) ? 8 : 16, OK); }
 R nvmlDeviceGetMaxPcieLinkWidth(Device d, U *n) { return number(n, 16, OK); }
 
+/* Both H100 below one switch, the others below two host bridges of the second socket. */
+R nvmlDeviceGetMemoryAffinity(Device d, U size, unsigned long *mask, U scope) {
+  memset(mask, 0, size * sizeof *mask); mask[0] = d->number < 2 ? 1 : 2; return OK; }
+R nvmlDeviceGetTopologyCommonAncestor(Device a, Device b, U *level) {
+  int one = a->number, other = b->number;
+  return number(level, one / 2 != other / 2 ? 50 : one < 2 ? 10 : 40, OK); }
+
 static int lanes(Device d) { return d->number < 2 ? 4 : 2; }
 R nvmlDeviceGetNvLinkState(Device d, U link, U *on) {
   if ((int)link >= lanes(d)) return INVALID;

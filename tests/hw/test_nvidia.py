@@ -44,6 +44,8 @@ def test_four_gpus_of_which_one_says_little(ask):
     assert (first["sm_mhz"], first["max_sm_mhz"], first["performance_state"]) == (345, 1980, 8)
     assert [link["remote"] for link in first["nvlinks"]] == ["0000:05:00.0"] * 4
     assert {link["remote_kind"] for link in cut["nvlinks"]} == {"switch"}
+    assert (first["numa_node"], cut["numa_node"]) == (0, 1)
+    assert first["peers"] == {"1": "PIX", "2": "SYS", "3": "SYS"} and cut["peers"]["3"] == "NODE"
     assert old["name"] == "Tesla M4" and old["state"] == "present"
     assert old["power_draw_w"] is old["ecc"] is old["mig"] is None
     assert old["unknown"]["ecc"] == "not supported"

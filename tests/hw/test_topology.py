@@ -58,5 +58,15 @@ def test_a_bus_that_is_hidden_tells_nothing(machine):
     assert words["GPU0", "GPU1"] == "?"
 
 
+def test_where_the_bus_is_hidden_the_driver_s_word_is_taken(machine):
+    devices = [
+        {"index": 0, "bus": "0000:03:00.0", "peers": {"1": "PHB"}, "numa_node": 1},
+        {"index": 1, "bus": "0000:05:00.0", "peers": {"0": "PHB"}},
+    ]
+    found, words = between(machine({}), {"state": "present", "devices": devices})
+    assert words["GPU0", "GPU1"] == words["GPU1", "GPU0"] == "PHB"
+    assert [one["numa_node"] for one in found["devices"]] == [1, None]
+
+
 def test_nothing_there(machine):
     assert between(machine({}))[0] == {"devices": [], "matrix": [], "legend": {}}

@@ -217,7 +217,7 @@ def _accelerator(vendor: str, number: int, device: dict[str, Any]) -> tuple[Any,
     state = device.get("state") or ("present" if device.get("driver") or device.get("nodes") else "without driver")
     return (
         f"{vendor} {number}",
-        device.get("name") or device.get("pci_id"),
+        (device.get("name") or device.get("pci_id") or "").removeprefix("NVIDIA "),  # which the first column says
         size(device.get("memory_bytes")),
         device.get("compute_capability"),
         watts,
@@ -230,13 +230,14 @@ def _accelerator(vendor: str, number: int, device: dict[str, Any]) -> tuple[Any,
 
 
 def pcie(device: dict[str, Any]) -> str:
-    """A link as ``gen4 x8 of gen5 x16``, or shorter where it runs at all that the device can."""
+    """A link as ``gen5 x16``, or ``gen4 of 5 x8 of 16`` where it runs below what the device can."""
     now, most = device.get("pcie_generation"), device.get("max_pcie_generation")
     width, widest = device.get("pcie_width"), device.get("max_pcie_width")
     if not now or not width:
         return ""
-    full = (most in (None, now)) and (widest in (None, width))
-    return f"gen{now} x{width}" + ("" if full else f" of gen{most or now} x{widest or width}")
+    below = f" of {most}" if most and most > now else ""
+    narrow = f" of {widest}" if widest and widest > width else ""
+    return f"gen{now}{below} x{width}{narrow}"
 
 
 def _interconnect(found: dict[str, Any]) -> list[Section]:

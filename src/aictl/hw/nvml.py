@@ -26,7 +26,7 @@ def describe() -> None:
     count = _known(pynvml.nvmlDeviceGetCount) or 0
     version = f"{cuda // 1000}.{cuda % 1000 // 10}" if cuda else None
     _say(system={"driver": _known(pynvml.nvmlSystemGetDriverVersion), "cuda": version, "count": count})
-    _ask_each(range(count), FIELDS)
+    _ask_each(range(count), FIELDS, peers=True)
 
 
 def sample() -> None:
@@ -49,20 +49,26 @@ def _begin() -> bool:
     return True
 
 
-def _ask_each(numbers: range, fields: dict[str, Ask]) -> None:
-    threads = [threading.Thread(target=_ask, args=(number, fields), daemon=True) for number in numbers]
+def _ask_each(numbers: range, fields: dict[str, Ask], *, peers: bool = False) -> None:
+    def ask(number: int) -> None:
+        # What joins two GPUs is asked last: a GPU that hangs must not leave its neighbours unknown.
+        if (handle := _ask(number, fields)) and peers:
+            _ask_peers(handle, number, numbers)
+
+    threads = [threading.Thread(target=ask, args=(number,), daemon=True) for number in numbers]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
 
 
-def _ask(number: int, fields: dict[str, Ask]) -> None:
+def _ask(number: int, fields: dict[str, Ask]) -> Any:
+    """Every field of one GPU; its handle, unless it was lost."""
     try:
         handle = pynvml.nvmlDeviceGetHandleByIndex(number)
     except pynvml.NVMLError as error:
         _say(device=number, state="lost" if _lost(error) else "not opened", reason=_reason(error))
-        return
+        return None
     for name, ask in fields.items():
         try:
             _say(device=number, field=name, value=ask(handle))
@@ -70,10 +76,11 @@ def _ask(number: int, fields: dict[str, Ask]) -> None:
             _say(device=number, field=name, value=None, reason=_reason(error))
             if _lost(error):
                 _say(device=number, state="lost", reason=_reason(error))
-                return
+                return None
         except UnicodeDecodeError:
             _say(device=number, field=name, value=None, reason="is no text")
     _say(device=number, state="present")
+    return handle
 
 
 def _say(**facts: Any) -> None:
@@ -161,6 +168,37 @@ def _nvlinks(handle: Any) -> list[dict[str, Any]]:
     return found
 
 
+def _numa_node(handle: Any) -> int | None:
+    """The NUMA node whose memory is nearest."""
+    masks = pynvml.nvmlDeviceGetMemoryAffinity(handle, _NODE_MASKS, pynvml.NVML_AFFINITY_SCOPE_NODE)
+    bits = (64 * at + bit for at, mask in enumerate(masks) for bit in range(64) if mask >> bit & 1)
+    return next(bits, None)
+
+
+_NODE_MASKS = 4  # of 64 nodes each
+
+# What two GPUs have in common on the bus, in the words of `nvidia-smi topo -m`.
+_COMMON = {
+    pynvml.NVML_TOPOLOGY_INTERNAL: "PIX",
+    pynvml.NVML_TOPOLOGY_SINGLE: "PIX",
+    pynvml.NVML_TOPOLOGY_MULTIPLE: "PXB",
+    pynvml.NVML_TOPOLOGY_HOSTBRIDGE: "PHB",
+    pynvml.NVML_TOPOLOGY_NODE: "NODE",
+    pynvml.NVML_TOPOLOGY_SYSTEM: "SYS",
+}
+
+
+def _ask_peers(handle: Any, number: int, numbers: range) -> None:
+    """How this GPU reaches the others over PCIe, as the driver knows it: all so far, after each."""
+    found: dict[int, str] = {}
+    for other in numbers:
+        peer = _known(pynvml.nvmlDeviceGetHandleByIndex, other) if other != number else None
+        level = _known(pynvml.nvmlDeviceGetTopologyCommonAncestor, handle, peer) if peer else None
+        if level in _COMMON:
+            found[other] = _COMMON[level]
+            _say(device=number, field="peers", value=found)
+
+
 _THROTTLES = {
     "power cap": 0x04,
     "hardware slowdown": 0x08,
@@ -228,5 +266,6 @@ FIELDS: dict[str, Ask] = {
     "max_pcie_generation": pynvml.nvmlDeviceGetMaxPcieLinkGeneration,
     "pcie_width": pynvml.nvmlDeviceGetCurrPcieLinkWidth,
     "max_pcie_width": pynvml.nvmlDeviceGetMaxPcieLinkWidth,
+    "numa_node": _numa_node,
     "nvlinks": _nvlinks,
 }

@@ -29,10 +29,11 @@ def probe(root: Path, accelerators: dict[str, Any], network: dict[str, Any]) -> 
     each with its bus, NUMA node and the processors of that node."""
     found = _accelerators(accelerators) + _cards(network)
     found = [{**one, **_place(root, one)} for one in found]
-    lanes = _lanes(accelerators)
-    fabric = {frozenset(pair) for pair in amd.links(root)}
+    joined = {frozenset(pair): "XGMI" for pair in amd.links(root)}
+    joined |= {pair: f"NV{count}" for pair, count in _lanes(accelerators).items()}
     ways = {one["bus"]: pci.way(root, one["bus"]) for one in found}
-    matrix = [[_between(one, other, ways, lanes, fabric) for other in found] for one in found]
+    peers = _peers(accelerators)
+    matrix = [[_between(one, other, ways, joined, peers) for other in found] for one in found]
     used = {"NV#" if word.startswith("NV") else word for row in matrix for word in row}
     return {
         "devices": found,
@@ -47,7 +48,8 @@ def _accelerators(found: dict[str, Any]) -> list[dict[str, Any]]:
     for vendor, one in devices(found):
         number = counts[vendor] = counts.get(vendor, -1) + 1
         if one.get("bus"):
-            rows.append({"name": f"{_SHORT[vendor]}{number}", "is": one.get("name"), "bus": one["bus"]})
+            about = {"is": one.get("name"), "bus": one["bus"], "numa_node": one.get("numa_node")}
+            rows.append({"name": f"{_SHORT[vendor]}{number}", **about})
     return rows
 
 
@@ -63,6 +65,7 @@ def _cards(network: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _place(root: Path, one: dict[str, Any]) -> dict[str, Any]:
     node = pci.facts(root / pci.BUS / one["bus"])["numa_node"]
+    node = one.get("numa_node") if node is None else node
     cpus = read(root / f"sys/devices/system/node/node{node}/cpulist") if node is not None else None
     return {"numa_node": node, "cpus": cpus or read(root / pci.BUS / one["bus"] / "local_cpulist")}
 
@@ -88,27 +91,37 @@ def _lanes(found: dict[str, Any]) -> dict[frozenset[str], int]:
     return lanes
 
 
+def _peers(found: dict[str, Any]) -> dict[frozenset[str], str]:
+    """What NVIDIA's library says of two GPUs, for a system that hides its bus."""
+    buses = {one.get("index"): one.get("bus") for one in found["nvidia"]["devices"]}
+    return {
+        frozenset((one["bus"], other)): word
+        for one in found["nvidia"]["devices"]
+        for number, word in (one.get("peers") or {}).items()
+        if one.get("bus") and (other := buses.get(int(number)))
+    }
+
+
 def _between(
     one: dict[str, Any],
     other: dict[str, Any],
     ways: dict[str, list[str]],
-    lanes: dict[frozenset[str], int],
-    fabric: set[frozenset[str]],
+    joined: dict[frozenset[str], str],
+    peers: dict[frozenset[str], str],
 ) -> str:
     if one is other:
         return "X"
     pair = frozenset((one["bus"], other["bus"]))
-    if lanes.get(pair):
-        return f"NV{lanes[pair]}"
-    if pair in fabric:
-        return "XGMI"
-    return _over_pcie(ways[one["bus"]], ways[other["bus"]], same_node=one["numa_node"] == other["numa_node"])
+    if pair in joined:
+        return joined[pair]
+    here, there = ways[one["bus"]], ways[other["bus"]]
+    if not here or not there:
+        return peers.get(pair, "?")
+    return _over_pcie(here, there, same_node=one["numa_node"] == other["numa_node"])
 
 
 def _over_pcie(here: list[str], there: list[str], *, same_node: bool) -> str:
     """How far up the bus two ways have to go until they meet."""
-    if not here or not there:
-        return "?"
     shared = 0
     while shared < min(len(here), len(there)) and here[shared] == there[shared]:
         shared += 1

@@ -117,7 +117,7 @@ TROUBLE = [
         "cool",
     ),
     (gpu.health, {f"{DEVICE}.throttled": ["power cap"]}, None, PASSES, "60 °C", ""),
-    (gpu.pcie_link, {f"{DEVICE}.pcie_width": 8}, None, WARNS, "gen5 x8 of gen5 x16", "seat the card"),
+    (gpu.pcie_link, {f"{DEVICE}.pcie_width": 8}, None, WARNS, "gen5 x8 of 16", "seat the card"),
     (
         gpu.pcie_link,
         {f"{DEVICE}.pcie_width": 8, f"{DEVICE}.slot_pcie_width": 8},
@@ -126,10 +126,10 @@ TROUBLE = [
         "slot of nvidia 0",
         "slot",
     ),
-    (gpu.pcie_link, {f"{DEVICE}.pcie_generation": 3}, None, WARNS, "gen3 x16 of gen5 x16", "firmware"),
+    (gpu.pcie_link, {f"{DEVICE}.pcie_generation": 3}, None, WARNS, "gen3 of 5 x16", "firmware"),
     (
         *(gpu.pcie_link, {f"{DEVICE}.pcie_generation": 1, f"{DEVICE}.performance_state": 8}),
-        *("train", WARNS, "gen1 x16", "riser"),  # it is slow while it works
+        *("train", WARNS, "gen1 of 5 x16", "riser"),  # it is slow while it works
     ),
     (
         gpu.pcie_link,

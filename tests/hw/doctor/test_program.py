@@ -63,7 +63,7 @@ def test_gpus_that_are_unwell(aictl, tmp_path, nvml):
     assert done.returncode == 5
     assert found["accelerator driver"]["message"] == "of 4 GPUs: GPU 3 lost"
     assert found["accelerator health"]["message"].endswith("(GPU 1: 3)")
-    assert found["PCIe links"]["message"].startswith("nvidia 0 runs gen5 x8 of gen5 x16")
+    assert found["PCIe links"]["message"].startswith("nvidia 0 runs gen5 x8 of 16")
     assert "GPU 0 lane 2" in found["NVLink"]["message"]
     assert found["MIG"]["message"] == "partitioned: GPU 2 in 2"
     hung = aictl(*words, "--timeout-s", "3", cwd=tmp_path, env=nvml("hang=1"))
