@@ -124,6 +124,8 @@ def _logarithmic(axes: Any, which: str, base: int) -> None:
     if base == 10:
         axis.set_major_locator(LogLocator(10, (1.0, 2.0, 5.0) if high / low < 100 else (1.0,)))
         axis.set_major_formatter(lambda value, _: f"{value:,.10g}")
+    else:
+        axis.set_major_locator(LogLocator(base, numticks=7))
     axis.set_minor_formatter(NullFormatter())
 
 

@@ -58,3 +58,30 @@ def test_every_measured_rate_has_a_row_and_only_a_known_one_a_fraction():
         ("fp8", None, "unknown"),
         ("memory", None, "unknown"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("model", "fp32", "memory"),
+    [
+        ("NVIDIA A100-SXM4-80GB", 19.5e12, 2039e9),
+        ("NVIDIA H100 80GB HBM3", 67e12, 3350e9),
+        ("Tesla T4", 8.1e12, None),
+        ("AMD Instinct MI300X", 163.4e12, None),
+    ],
+)
+def test_a_gpu_is_found_in_the_catalogue_by_what_torch_calls_it(model, fp32, memory):
+    found = sheet.accelerator(model)
+    assert found["fp32"][0] == pytest.approx(fp32, rel=0.02)
+    assert memory is None or found["memory"][0] == pytest.approx(memory, rel=0.02)
+    assert found["memory"][1]
+
+
+@pytest.mark.parametrize("model", ["", "NVIDIA H100 NVL", "NVIDIA GeForce RTX 4090 D", "NVIDIA L40S"])
+def test_a_gpu_that_may_be_another_has_no_peak(model):
+    assert sheet.accelerator(model) == {}
+
+
+def test_every_name_leads_into_the_catalogue():
+    from aictl.planning import catalogue
+
+    assert set(sheet._GPUS.values()) <= set(catalogue.names())

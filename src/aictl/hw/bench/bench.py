@@ -14,7 +14,7 @@ import torch.distributed as dist
 from aictl.artifacts.benchmark import Benchmark
 from aictl.core.errors import BadRequest
 from aictl.core.events import Events, silent
-from aictl.hw.bench import charts, collectives, copies, disk, gemm, memory, ranks, sheet
+from aictl.hw.bench import charts, collectives, copies, disk, gemm, memory, others, ranks, sheet
 from aictl.hw.bench.devices import Device, devices, operator_overhead_s, torch_threads
 from aictl.hw.bench.spec import BenchSpec
 from aictl.measure import plot
@@ -42,6 +42,7 @@ def measure(spec: BenchSpec, place: Path, events: Events = silent) -> dict[str, 
     folder = spec.folder or place
     if "disk" in spec.parts:
         disk.require_room(folder, spec.disk_bytes)  # known before a minute is spent on the rest
+    began = others.now()
     notes: list[str] = []
     facts: dict[str, Any] = {
         "machine": _machine(everything),
@@ -56,19 +57,24 @@ def measure(spec: BenchSpec, place: Path, events: Events = silent) -> dict[str, 
         join = held.enter_context(_joined(spec)) if "collectives" in spec.parts else None
         peaks = {}
         for device in chosen:
-            others = [one.name for one in everything if one is not device and not one.is_cpu]
-            facts["devices"].append(_device(device, others, spec, notes, events))
-            peaks[device.name] = sheet.processor(threads=device.threads) if device.is_cpu else {}
+            peers = [one.name for one in everything if one.name != device.name and not one.is_cpu]
+            facts["devices"].append(_device(device, peers, spec, notes, events))
+            peaks[device.name] = (
+                sheet.processor(threads=device.threads) if device.is_cpu else sheet.accelerator(device.model or "")
+            )
         if "disk" in spec.parts:
             facts["disk"], more = disk.measure(folder, spec.disk_bytes, budget_s=spec.seconds, events=events)
             notes += more
         if join:
             facts["collectives"] = join(everything, events)
     facts["data_sheet"] = sheet.rows(facts["devices"], peaks)
+    meanwhile = others.share(began, others.now())
+    facts["how"]["others_cpu_share"] = meanwhile[0] if meanwhile else None
+    notes += others.notes(meanwhile)
     return facts
 
 
-def _device(device: Device, others: list[str], spec: BenchSpec, notes: list[str], events: Events) -> dict[str, Any]:
+def _device(device: Device, peers: list[str], spec: BenchSpec, notes: list[str], events: Events) -> dict[str, Any]:
     found: dict[str, Any] = {
         "name": device.name,
         "model": device.model,
@@ -92,7 +98,7 @@ def _device(device: Device, others: list[str], spec: BenchSpec, notes: list[str]
             found["memory_bytes_per_s"] = memory.sustained(found["bandwidth"])
             notes += more
         if "copies" in spec.parts:
-            found["copies"] = copies.measure(device, others, budget_s=spec.seconds, quick=spec.quick, events=events)
+            found["copies"] = copies.measure(device, peers, budget_s=spec.seconds, quick=spec.quick, events=events)
     return found
 
 
@@ -133,7 +139,9 @@ def _machine(found: list[Device]) -> dict[str, Any]:
         "cpu_model": found[0].model,
         "threads": found[0].threads,
         "memory_bytes": found[0].memory_bytes,
-        "accelerators": [{"name": one.name, "model": one.model, "memory_bytes": one.memory_bytes} for one in found[1:]],
+        "accelerators": [
+            {"name": one.model, "device": one.name, "memory_bytes": one.memory_bytes} for one in found[1:]
+        ],
     }
 
 

@@ -18,7 +18,7 @@ import random
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 
 from aictl.core.errors import BadRequest, MachineLacks
 from aictl.core.events import Events, silent
-from aictl.hw.bench.repeat import Sample, repeat
+from aictl.hw.bench.repeat import Figure, Sample, repeat
 from aictl.hw.disks import mounted
 
 BLOCK = {"sequential": 2**20, "random": 4096}
@@ -59,24 +59,47 @@ def require_room(folder: Path, size: int) -> None:
         raise _no_room(folder, size, free)
 
 
+class Prepared(NamedTuple):
+    """A file whose every block was written, and a page-aligned block to write or read into."""
+
+    file: int
+    size: int
+    block: memoryview
+
+
+@contextmanager
+def prepared(folder: Path, size: int) -> Iterator[Prepared]:
+    """A file to measure with, gone when it is closed."""
+    require_room(folder, size)
+    with _file(folder) as file, _buffer(BLOCK["sequential"]) as block:
+        try:
+            _lay_out(file, size, block)
+            yield Prepared(file, size, block)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                raise _no_room(folder, size, shutil.disk_usage(folder).free) from error
+            raise
+
+
+def figure(on: Prepared, way: Way, budget_s: float) -> Figure:
+    """Seconds of one operation. Raises ``OSError`` (EINVAL) where the file system has no such mode."""
+    with _mode(on.file, way.mode), _readahead(on.file, way), _sampling(on, way) as sample:
+        return repeat(sample, budget_s=budget_s, sample_s=min(SAMPLE_S, budget_s / 8))
+
+
 def measure(
-    folder: Path, size: int, *, budget_s: float, ways: Sequence[Way] = WAYS, events: Events = silent
+    folder: Path, size: int, *, budget_s: float, events: Events = silent
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """A figure for every way, and a note of what this file system does not do."""
-    require_room(folder, size)
     kind = filesystem(folder)
     rows, notes = [], []
     task = f"disk of {folder}"
-    events.started(task, total=len(ways), unit="figures")
-    with _file(folder) as file, _buffer(BLOCK["sequential"]) as block:
-        _lay_out(file, size, block, folder)
-        for number, way in enumerate(ways):
+    events.started(task, total=len(WAYS), unit="figures")
+    with prepared(folder, size) as on:
+        for number, way in enumerate(WAYS):
             try:
-                with _mode(file, way.mode), _readahead(file, way), _sampling(file, size, way, block) as sample:
-                    figure = repeat(sample, budget_s=budget_s, sample_s=min(SAMPLE_S, budget_s / 8))
+                found = figure(on, way, budget_s)
             except OSError as error:
-                if error.errno == errno.ENOSPC:
-                    raise _no_room(folder, size, shutil.disk_usage(folder).free) from error
                 if error.errno != errno.EINVAL or way.mode != "direct":
                     raise
                 notes.append(f"disk: {kind or 'this file system'} does not take O_DIRECT")
@@ -87,10 +110,10 @@ def measure(
                     "filesystem": kind,
                     **way._asdict(),
                     "block_bytes": BLOCK[way.pattern],
-                    "bytes_per_s": figure.rate(BLOCK[way.pattern]),
-                    "operations_per_s": figure.rate(1),
-                    "spread": figure.spread,
-                    "repeats": figure.repeats,
+                    "bytes_per_s": found.rate(BLOCK[way.pattern]),
+                    "operations_per_s": found.rate(1),
+                    "spread": found.spread,
+                    "repeats": found.repeats,
                 }
             )
             events.advanced(task, number + 1)
@@ -145,17 +168,12 @@ def _buffer(size: int) -> Iterator[memoryview]:
             area.close()
 
 
-def _lay_out(file: int, size: int, block: memoryview, folder: Path) -> None:
+def _lay_out(file: int, size: int, block: memoryview) -> None:
     """Write the whole file once, so that no timed write has to find a place for its block."""
-    try:
-        os.posix_fallocate(file, 0, size)
-        for offset in range(0, size, len(block)):
-            os.pwritev(file, [block[: size - offset]], offset)
-        os.fsync(file)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise _no_room(folder, size, shutil.disk_usage(folder).free) from error
-        raise
+    os.posix_fallocate(file, 0, size)
+    for offset in range(0, size, len(block)):
+        os.pwritev(file, [block[: size - offset]], offset)
+    os.fsync(file)
 
 
 @contextmanager
@@ -181,13 +199,13 @@ def _readahead(file: int, way: Way) -> Iterator[None]:
 
 
 @contextmanager
-def _sampling(file: int, size: int, way: Way, block: memoryview) -> Iterator[Sample]:
+def _sampling(on: Prepared, way: Way) -> Iterator[Sample]:
     """A sample of so many operations, going on where the last sample ended or wherever chance says."""
-    width = BLOCK[way.pattern]
-    blocks = size // width
+    file, width = on.file, BLOCK[way.pattern]
+    blocks = on.size // width
     place = 0
     chance = random.Random(1)
-    part = block[:width]
+    part = on.block[:width]
     pool = ThreadPoolExecutor(way.depth)
 
     def offsets(count: int) -> list[int]:

@@ -1,11 +1,13 @@
 """What the data sheet promises, beside what was measured.
 
 A processor's peak is cores × frequency × operations per cycle, where its microarchitecture is known. A
-virtual machine often hides the model and the frequency: then the figure is left out, not guessed.
+virtual machine often hides the model or the frequency: then the figure is left out, not guessed. An
+accelerator's is that of the catalogue which plans are made with.
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -66,6 +68,37 @@ def processor(root: Path = Path("/"), threads: int | None = None) -> dict[str, t
         if width and _NEEDS[name][width > _AMX] in facts["features"]:
             found[name] = (width * cores * mhz * 1e6, where.format(width))
     return found
+
+
+# What torch calls a GPU to its name in the catalogue of the planner. Form factors differ in their peaks, so that a
+# name that leaves it open has no row.
+_GPUS = {
+    r"V100-SXM\d-32GB": "v100-32gb",
+    r"A100-SXM\d-40GB": "a100-40gb",
+    r"A100-SXM\d-80GB": "a100-80gb",
+    r"A100 80GB PCIe": "a100-80gb-pcie",
+    r"H100 80GB HBM3": "h100-80gb",
+    r"H100 PCIe": "h100-80gb-pcie",
+    r"H200$": "h200",
+    r"B200$": "b200",
+    r"\bL4$": "l4",
+    r"\bT4$": "t4",
+    r"RTX 4090$": "rtx-4090",
+    r"MI300X\b": "mi300x",
+}
+
+
+def accelerator(model: str) -> dict[str, tuple[float, str]]:
+    """Peak operations per second of a GPU by number format, and ``memory`` in bytes per second; empty where the
+    catalogue does not have it."""
+    from aictl.planning import catalogue
+
+    key = next((key for pattern, key in _GPUS.items() if re.search(pattern, model)), None)
+    if key is None:
+        return {}
+    known = catalogue.accelerator(key)
+    source = f"{known.name}: {known.sources[0]}"
+    return {name: (rate, source) for name, rate in {**known.formats, "memory": known.memory_bytes_per_s}.items()}
 
 
 def _core(fields: dict[str, str]) -> Core | None:
