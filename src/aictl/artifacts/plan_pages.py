@@ -22,7 +22,7 @@ PART_NAMES = {
     "host": "launches and stragglers",
     "search_margin": "margin of a searched layout",
 }
-SHARDING = {0: "none", 1: "optimizer", 2: "+ gradients", 3: "+ weights"}
+ELSEWHERE = "; those ran on accelerators of the catalogue, and none on this machine"
 
 Values = Mapping[str, Any]
 
@@ -59,8 +59,7 @@ def subject(values: Values) -> list[Section]:
         f"hidden {model['hidden']}, "
         f"{model['heads']} heads on {model['key_value_heads']}, feed-forward {model['feed_forward']}{experts}",
         "from": model["origin"],
-        "machine": f"{values['count']} x {chip['is']}, {chip['per_node']} a node, {chip['link']} "
-        f"{chip['link_bytes_per_s'] / 1e9:.4g} GB/s, network {chip['network_bytes_per_s'] / 1e9:.3g} GB/s each",
+        "machine": f"{values['count']} x {chip['is']}" + (_links(chip) if values["count"] > 1 else ""),
     }
     if values["verb"] != "serve":
         what["work"] = (
@@ -79,6 +78,11 @@ def subject(values: Values) -> list[Section]:
         )
         what["method"] = values["method"] + rank
     return [Section(f"plan {values['verb']}", what)]
+
+
+def _links(chip: Values) -> str:
+    network = f"network {chip['network_bytes_per_s'] / 1e9:.3g} GB/s each"
+    return f", {chip['per_node']} a node, {chip['link']} {chip['link_bytes_per_s'] / 1e9:.4g} GB/s, {network}"
 
 
 def _answer(values: Values) -> Section:
@@ -206,6 +210,7 @@ def _trust(values: Values) -> Section:
         {
             "error": f"of {error['rows']} published runs that calibrated nothing the median error is "
             f"{error['median']:.1%} and the worst {error['worst']:.1%} (docs/benchmarks/planner.md)"
+            + (ELSEWHERE if values["accelerator"]["name"] == "here" else "")
         },
     )
 

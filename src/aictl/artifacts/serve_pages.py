@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from aictl.artifacts.plan_pages import assumed, explained, gigabytes, no_fit, seconds, subject
+from aictl.artifacts.plan_pages import ELSEWHERE, assumed, explained, gigabytes, no_fit, seconds, subject
 from aictl.core.answer import Section, Table
 
 Values = Mapping[str, Any]
@@ -96,5 +96,6 @@ def _trust(values: Values) -> Section:
             "error": f"of {error['rows']} published throughputs the median error is "
             f"{error['median']:.1%} and the worst {error['worst']:.1%}; "
             "engines tuned as TensorRT-LLM of 2025 are taken for granted (docs/benchmarks/planner.md)"
+            + (ELSEWHERE if values["accelerator"]["name"] == "here" else "")
         },
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from math import ceil
 from typing import Any, NamedTuple
 
@@ -32,6 +32,11 @@ class Change(NamedTuple):
 
     what: str
     options: str
+
+
+def cure(found: Sequence[Mapping[str, str]]) -> str | None:
+    """The smallest change in words and options, as an error's cure."""
+    return f"{found[0]['what']}: {found[0]['options']}" if found else None
 
 
 def overflow(tightest: Tightest, usable_bytes: float) -> Overflow:

@@ -42,8 +42,9 @@ def benched(values: Mapping[str, Any], where: str) -> tuple[Accelerator, int]:
             matmul_fraction=1.0,
             matmul_fraction_how="measured here",
             memory_fraction=1.0,
-            product_rates=_curve(chosen, peaks),
+            product_rates=_curves(chosen),
             operator_s=float(chosen.get("operator_overhead_s") or 0.0),
+            runtime_bytes=chosen.get("runtime_bytes"),
             sources=(where,),
         ),
         len(others) or 1,
@@ -62,17 +63,17 @@ def _gpu_name(machine: Mapping[str, Any], name: str) -> str:
     return str(first.get("name", name)) if isinstance(first, Mapping) else str(first)
 
 
-def _curve(device: Mapping[str, Any], peaks: tuple[tuple[str, float], ...]) -> tuple[tuple[float, float], ...]:
-    """Operations of a matrix product against operations/s relative to its format's best, small to large:
-    the median where several shapes have one size."""
-    best = dict(peaks)
-    relative: dict[float, list[float]] = {}
+def _curves(device: Mapping[str, Any]) -> tuple[tuple[str, tuple[tuple[float, float], ...]], ...]:
+    """For each number format, operations of a matrix product against operations/s, small to large: the
+    best where several shapes have one size."""
+    curves: dict[str, dict[float, float]] = {}
     for row in device.get("gemm") or []:
-        peak = best.get(str(row.get("dtype")))
         size = 2.0 * float(row.get("m", 0)) * float(row.get("n", 0)) * float(row.get("k", 0))
-        if peak and size > 0 and row.get("flops_per_s"):
-            relative.setdefault(size, []).append(float(row["flops_per_s"]) / peak)
-    return tuple((size, sorted(shares)[len(shares) // 2]) for size, shares in sorted(relative.items()))
+        rate = float(row.get("flops_per_s") or 0.0)
+        if size > 0 and rate > 0:
+            curve = curves.setdefault(str(row.get("dtype")), {})
+            curve[size] = max(rate, curve.get(size, 0.0))
+    return tuple((name, tuple(sorted(curve.items()))) for name, curve in curves.items())
 
 
 def _link(values: Mapping[str, Any], ranks: int) -> Link:

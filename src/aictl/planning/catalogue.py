@@ -35,8 +35,9 @@ class Accelerator(NamedTuple):
     ``flops_per_s`` has the dense peak of each number format as pairs. ``matmul_fraction`` is the best
     matrix product over that peak, ``memory_fraction`` the bandwidth that a kernel reaches; each is None
     where the planner's own constant holds. ``reach`` counts the accelerators that ``link`` joins: those
-    of a node, or of a TPU's pod. ``product_rates`` are measured pairs of the operations of a matrix product
-    and the share of the peak that it reached, small to large; ``operator_s`` is one operator's fixed time.
+    of a node, or of a TPU's pod. ``product_rates`` are, for a number format, measured pairs of the operations
+    of a matrix product and its operations/s, small to large; ``operator_s`` is one operator's fixed time,
+    ``runtime_bytes`` what a process with its libraries loaded takes before the model.
     """
 
     key: str
@@ -54,8 +55,9 @@ class Accelerator(NamedTuple):
     matmul_fraction_how: str = ""
     memory_fraction: float | None = None
     power_w: float | None = None
-    product_rates: tuple[tuple[float, float], ...] = ()
+    product_rates: tuple[tuple[str, tuple[tuple[float, float], ...]], ...] = ()
     operator_s: float = 0.0
+    runtime_bytes: float | None = None
     sources: tuple[str, ...] = ()
 
     @property
@@ -132,8 +134,8 @@ def larger_than(memory_bytes: float) -> list[Accelerator]:
 
 
 def _nearest(name: str, known: list[str]) -> str:
-    near = get_close_matches(name.lower(), known, n=3, cutoff=0.4)
-    near += [one for one in known if name.lower() in one and one not in near]
+    near = [one for one in known if name.lower() in one]
+    near += [one for one in get_close_matches(name.lower(), known, n=3, cutoff=0.5) if one not in near]
     if near:
         return f"did you mean {' or '.join(near[:3])}? there are {', '.join(known)}"
     return f"there are {', '.join(known)}"

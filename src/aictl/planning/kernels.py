@@ -46,7 +46,7 @@ class Kernels(NamedTuple):
         """Raises :class:`BadRequest` for a number format that the accelerator lacks."""
         peak = accelerator.formats.get(precision)
         if peak is None:
-            offered = ", ".join(accelerator.formats)
+            offered = ", ".join(one for one in accelerator.formats if one != "int8")
             raise BadRequest(f"{accelerator.name} has no {precision}", cure=f"give --precision one of {offered}")
         fraction = accelerator.matmul_fraction
         if fraction is None:
@@ -61,7 +61,7 @@ class Kernels(NamedTuple):
             element_bytes=ELEMENT_BYTES[precision],
             compute_units=accelerator.compute_units,
             generation=accelerator.generation,
-            product_rates=accelerator.product_rates,
+            product_rates=dict(accelerator.product_rates).get(precision, ()),
             operator_s=accelerator.operator_s,
             constants=constants,
         )
@@ -81,7 +81,7 @@ class Kernels(NamedTuple):
     def _arithmetic(self, rows: float, columns: float, depth: float) -> float:
         if self.product_rates:
             operations = 2 * rows * columns * depth
-            return operations / (self.sustained * _along(self.product_rates, operations))
+            return operations / _along(self.product_rates, operations)
         rate = self.sustained * depth / (depth + self.constants.gemm_depth)
         return 2 * self._padded(rows, columns) * depth / rate
 

@@ -129,7 +129,7 @@ def _elementwise(shape: Shape, recipe: Recipe, layout: Layout, kernels: Kernels,
     norms = _blocks(shape) * (11 if recipe.dropout else 10) * shape.hidden / share
     inner = (2 + 2 * shape.gates) * shape.feed_forward * shape.copies
     rotations = 4 * (shape.query_width + 2 * shape.key_value_width)
-    scale = kernels.element_bytes / 2 * (kernels.constants.eager_traffic if recipe.kernels == "eager" else 1)
+    scale = kernels.element_bytes / 2 * (1 if recipe.kernels == "fused" else kernels.constants.eager_traffic)
     return OPERATORS * kernels.operator_s + kernels.move(tokens * (norms + (inner + rotations) / t)) * scale
 
 

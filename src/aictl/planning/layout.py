@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, get_args
+from collections.abc import Mapping
+from math import prod
+from typing import Any, Literal, NamedTuple, get_args
 
 from aictl.core.errors import BadRequest
 from aictl.planning.shape import Shape
 
 Recompute = Literal["none", "selective", "full"]
 Attention = Literal["unfused", "flash1", "flash2", "flash3"]
-Fusion = Literal["fused", "eager"]
+Fusion = Literal["fused", "eager", "transformers"]
 OptimizerName = Literal["adamw", "adamw-8bit", "adafactor", "sgd"]
 RECOMPUTE: tuple[Recompute, ...] = get_args(Recompute)
 
@@ -110,29 +112,51 @@ _ATTENTION = {
     "flash2": "FlashAttention-2",
     "flash3": "FlashAttention-3",
 }
-_KERNELS = {"fused": "fused element-wise kernels", "eager": "unfused element-wise kernels (eager PyTorch)"}
+_KERNELS = {
+    "fused": "fused element-wise kernels",
+    "eager": "unfused element-wise kernels (eager PyTorch)",
+    "transformers": "transformers' modules as they come, under autocast",
+}
 
 
-def check(shape: Shape, layout: Layout, count: int, batch: int) -> None:
-    """Raise :class:`BadRequest` for a layout that cannot be: it does not multiply to ``count``, or
-    cuts what cannot be cut."""
-    if layout.ranks != count:
+RANKS = ("data_parallel", "tensor_parallel", "pipeline_parallel", "context_parallel")
+
+
+def check(shape: Shape, fixed: Mapping[str, Any], count: int, batch: int) -> None:
+    """Raise :class:`BadRequest` where what is fixed of a layout cannot be: it does not multiply to
+    ``count``, or cuts what cannot be cut. ``fixed`` has fields of :class:`Layout`."""
+    ranks = {name: fixed[name] for name in RANKS if name in fixed}
+    product = prod(ranks.values())
+    said = " x ".join(f"{name.removesuffix('_parallel')} {value}" for name, value in ranks.items())
+    if set(RANKS[:3]) <= ranks.keys() and product != count:
         raise BadRequest(
-            f"the layout multiplies to {layout.ranks} accelerators "
-            f"(data {layout.data_parallel} x tensor {layout.tensor_parallel} x pipeline {layout.pipeline_parallel} "
-            f"x context {layout.context_parallel}), and there are {count}",
+            f"the layout multiplies to {product} accelerators ({said}), and there are {count}",
             cure="change one of them, or leave one out and it is chosen",
         )
-    if shape.heads % layout.tensor_parallel:
+    if count % product:
         raise BadRequest(
-            f"{shape.heads} heads cannot be cut into {layout.tensor_parallel} equal parts",
-            cure="--tensor-parallel divides the heads",
+            f"{said} does not divide {count} accelerators",
+            cure="change one of them, or --count to a multiple of their product",
         )
-    if layout.pipeline_parallel > shape.layers:
-        raise BadRequest(f"{shape.layers} layers cannot fill {layout.pipeline_parallel} stages")
-    if batch % (layout.data_parallel * layout.microbatch):
+    tensor, stages, experts = (fixed.get(f"{one}_parallel", 1) for one in ("tensor", "pipeline", "expert"))
+    if shape.heads % tensor:
         raise BadRequest(
-            f"a batch of {batch} sequences cannot be cut into microbatches of {layout.microbatch} "
-            f"on {layout.data_parallel} data-parallel ranks",
-            cure="--batch is a multiple of data-parallel ranks times microbatch",
+            f"{shape.heads} heads cannot be cut into {tensor} equal parts", cure="--tensor-parallel divides the heads"
+        )
+    if stages > shape.layers:
+        raise BadRequest(
+            f"{shape.layers} layers cannot fill {stages} stages", cure="--pipeline-parallel is at most that"
+        )
+    if experts > 1 and (not shape.experts or shape.experts % experts):
+        raise BadRequest(
+            f"{experts} expert-parallel ranks do not divide {shape.experts or 'the'} experts"
+            f"{'' if shape.experts else ' of a model that has none'}"
+        )
+    if fixed.get("interleave", 1) > 1 and stages == 1 and "pipeline_parallel" in fixed:
+        raise BadRequest("--interleave cuts a pipeline's stages, and there is one stage")
+    share = fixed.get("data_parallel", 1) * fixed.get("microbatch", 1)
+    if batch % share:
+        raise BadRequest(
+            f"a batch of {batch} sequences is no multiple of {share}, the data-parallel ranks times the microbatch",
+            cure=f"--batch {-(-batch // share) * share}, for example",
         )

@@ -9,6 +9,11 @@ Activations of a token and layer are ``8 · hidden`` bytes around the norms, two
 divided by the tensor-parallel ranks, the former only under sequence parallelism; scores that are
 stored add ``5 · heads · sequence_length``. For a GPT with dropout that is the ``34 + 5 · heads ·
 sequence / hidden`` of https://arxiv.org/abs/2205.05198 equation 1.
+
+The modules of transformers, run as they come under autocast, keep more: of each norm its input, what
+it normalised (both in fp32) and its output; of attention the queries, keys and values repeated for
+every head, its output and the copy that the projection reads; of a gated part four tensors of its width
+for three; of the logits softmax and gradients in fp32.
 """
 
 from __future__ import annotations
@@ -124,12 +129,17 @@ def activations(shape: Shape, recipe: Recipe, layout: Layout) -> float:
 
 def _around_norms(shape: Shape, recipe: Recipe, layout: Layout) -> float:
     """Bytes of a token and layer that tensor parallelism alone does not divide."""
+    if recipe.kernels == "transformers":
+        in_fp32 = 8 if ELEMENT_BYTES[recipe.precision] == 2 else 0
+        return (12 + in_fp32 + (2 if recipe.dropout else 0)) * shape.hidden
     lean = layout.recompute == "selective" and recipe.attention != "unfused"
     return ((4 if lean else 8) + (2 if recipe.dropout else 0)) * shape.hidden
 
 
 def _kept(shape: Shape, recipe: Recipe, layout: Layout) -> float:
     """Bytes of a token and layer inside attention and feed-forward part."""
+    if recipe.kernels == "transformers":
+        return 10 * shape.query_width + 4 * shape.gates * shape.feed_forward * shape.copies
     lean = layout.recompute == "selective" and recipe.attention != "unfused"
     inner = (2 + 2 * shape.gates - (2 if lean else 0)) * shape.feed_forward * shape.copies
     return 4 * shape.query_width + 4 * shape.key_value_width + inner
@@ -140,4 +150,7 @@ def _logits(shape: Shape, recipe: Recipe, layout: Layout) -> float:
     they lie on the last stage, which has fewer activations."""
     if layout.pipeline_parallel > 1:
         return 0.0
-    return 10 * recipe.microbatch_tokens(layout) * shape.vocabulary / layout.tensor_parallel
+    each = 10
+    if recipe.kernels == "transformers":  # in fp32 logits, softmax, gradient; else two more, cast there and back
+        each = 12 if ELEMENT_BYTES[recipe.precision] == 4 else 14
+    return each * recipe.microbatch_tokens(layout) * shape.vocabulary / layout.tensor_parallel

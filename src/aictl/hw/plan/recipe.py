@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from math import ceil, gcd
+from typing import Literal
 
 from aictl.core.errors import BadRequest
 from aictl.hw.plan.spec import WorkSpec
 from aictl.planning.catalogue import Accelerator
-from aictl.planning.layout import Attention, Recipe
+from aictl.planning.layout import Attention, Fusion, Recipe
 from aictl.planning.shape import Shape
 
 BEFORE_AMPERE = ("volta", "turing")
@@ -18,10 +19,22 @@ LONGER_LENGTH = 4096
 
 
 def precision_of(asked: str, accelerator: Accelerator) -> str:
-    """The number format that is asked for, or the best 16 bits that there are."""
+    """The number format that is asked for, or the best 16 bits that there are; on a processor the faster of
+    bf16 and fp32."""
     if asked != "auto":
         return asked
-    return next(one for one in ("bf16", "fp16", "fp32") if one in accelerator.formats)
+    offered = accelerator.formats
+    if accelerator.generation == "cpu":
+        return max(("fp32", "bf16"), key=lambda one: offered.get(one, 0.0))
+    return next(one for one in ("bf16", "fp16", "fp32") if one in offered)
+
+
+def kernels_of(asked: Literal["auto", Fusion], accelerator: Accelerator) -> Fusion:
+    """The kernels that are asked for; else those of `aictl train` on a processor, and on an accelerator
+    those of the software that such are trained with."""
+    if asked != "auto":
+        return asked
+    return "transformers" if accelerator.generation == "cpu" else "fused"
 
 
 def recipe_of(
@@ -57,7 +70,7 @@ def recipe_of(
         precision=precision,
         optimizer=work.optimizer,
         attention=attention,
-        kernels=work.kernels,
+        kernels=kernels_of(work.kernels, accelerator),
     )
     return recipe, assumed
 

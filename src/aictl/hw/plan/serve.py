@@ -13,6 +13,7 @@ from aictl.hw.plan.hardware import Hardware, hardware_of
 from aictl.hw.plan.model import Model, model_of
 from aictl.hw.plan.spec import ServeSpec
 from aictl.planning import explain
+from aictl.planning.advice import cure
 from aictl.planning.catalogue import Accelerator, larger_than
 from aictl.planning.constants import SERVED
 from aictl.planning.search import divisors
@@ -33,7 +34,7 @@ def plan_serving(model: Any, machine: Any, spec: ServeSpec, folder: Path, *, eve
     if not fitting:
         values |= _nothing_fits(found, hardware, spec, replicas, context)
         if spec.if_fits:
-            raise MachineLacks(values["why"], cure=values["changes"][0]["what"] if values["changes"] else None)
+            raise MachineLacks(values["why"], cure=cure(values["changes"]))
         write(folder, values)
         return Plan(folder, metrics={"fits": False}, summary=values["why"])
     rows = sorted(
@@ -195,9 +196,9 @@ def _nothing_fits(
         changes.append({"what": f"{least} requests at once", "options": f"--concurrency {least}"})
     for lighter in LIGHTER:
         offered = lighter in chip.formats or lighter == "int4"
-        cache = "fp8" if lighter == "fp8" else "fp16"
+        format_of_cache = "fp8" if lighter == "fp8" else "fp16"
         narrower = WEIGHT_BYTES[lighter] < widest.weight_bytes
-        if offered and narrower and fits(_service(model, hardware, t, lighter, cache)):
+        if offered and narrower and fits(_service(model, hardware, t, lighter, format_of_cache)):
             changes.append({"what": f"weights in {lighter}", "options": f"--weights {lighter}"})
             break
     for more in (t * 2**power for power in range(1, 5)):

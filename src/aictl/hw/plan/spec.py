@@ -79,8 +79,10 @@ class WorkSpec(Spec):
     attention: Literal["auto", "unfused", "flash1", "flash2", "flash3"] = option(
         "auto", help="attention kernel: auto takes flash2, and flash1 before Ampere"
     )
-    kernels: Literal["fused", "eager"] = option(
-        "fused", help="element-wise kernels: fused as in Megatron-LM or torch.compile, or eager PyTorch's"
+    kernels: Literal["auto", "fused", "eager", "transformers"] = option(
+        "auto",
+        help="element-wise kernels: fused as in Megatron-LM or torch.compile, eager PyTorch's, or transformers' "
+        "modules as they come; auto takes fused, and on a processor transformers'",
     )
     goodput: float = option(0.9, gt=0, le=1, help="share of the hours that trains; the rest is restarts and checks")
 

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from aictl.artifacts.plan import Plan, write
+from aictl.artifacts.plan_pages import span
 from aictl.core.errors import MachineLacks
 from aictl.core.events import Events
 from aictl.hw.plan import chart
 from aictl.hw.plan.hardware import Hardware, hardware_of
 from aictl.hw.plan.model import Model, model_of
 from aictl.hw.plan.recipe import recipe_of
-from aictl.hw.plan.spec import AnswerSpec, FinetuneSpec, LayoutSpec, TrainSpec, WorkSpec
+from aictl.hw.plan.spec import FinetuneSpec, LayoutSpec, TrainSpec
 from aictl.planning import advice, explain
 from aictl.planning.constants import JUDGED, SHIPPED
 from aictl.planning.finetune import adapter_parameters, finetuning
@@ -35,9 +36,7 @@ class Job(NamedTuple):
     recipe: Recipe
     tokens: float
     fixed: dict[str, Any]
-    work: WorkSpec
-    answer: AnswerSpec
-    price_per_hour: float | None
+    spec: TrainSpec | FinetuneSpec
     assumed: list[str]
     draws: bool
 
@@ -54,9 +53,15 @@ def plan_training(
         tokens = float(f"{TOKENS_PER_PARAMETER * found.shape.active_parameters:.3g}")
         guesses.append(f"{tokens:.3g} tokens, {TOKENS_PER_PARAMETER} for each parameter")
     job = Job(
-        found, hardware, recipe, tokens, _fixed(spec.layout), spec.work, spec.answer,
-        spec.hardware.price_per_hour, [*found.assumed, *hardware.assumed, *guesses], draws,
-    )  # fmt: skip
+        model=found,
+        hardware=hardware,
+        recipe=recipe,
+        tokens=tokens,
+        fixed=_fixed(spec.layout),
+        spec=spec,
+        assumed=[*found.assumed, *hardware.assumed, *guesses],
+        draws=draws,
+    )
     return _plan("train", job, {}, folder, events)
 
 
@@ -81,9 +86,15 @@ def plan_finetuning(
     if spec.method != "full":  # adapters are trained by data parallelism, sharded where the model is too large
         fixed = {"tensor_parallel": 1, "pipeline_parallel": 1, "context_parallel": 1} | fixed
     job = Job(
-        found, hardware, recipe, tokens, fixed, spec.work, spec.answer,
-        spec.hardware.price_per_hour, [*found.assumed, *hardware.assumed, *guesses], draws,
-    )  # fmt: skip
+        model=found,
+        hardware=hardware,
+        recipe=recipe,
+        tokens=tokens,
+        fixed=fixed,
+        spec=spec,
+        assumed=[*found.assumed, *hardware.assumed, *guesses],
+        draws=draws,
+    )
     about: dict[str, Any] = {"method": spec.method}
     if spec.method != "full":
         about |= {"adapter_rank": spec.adapter_rank, "trained": adapter_parameters(found.shape, spec.adapter_rank)}
@@ -96,14 +107,13 @@ def _fixed(layout: LayoutSpec) -> dict[str, Any]:
 
 def _plan(verb: str, job: Job, about: dict[str, Any], folder: Path, events: Events) -> Plan:
     chip, count = job.hardware.accelerator, job.hardware.number
-    if {"data_parallel", "tensor_parallel", "pipeline_parallel"} <= job.fixed.keys():
-        check(job.model.shape, Layout(**job.fixed), count, job.recipe.batch)
-    found = search(job.model.shape, job.recipe, chip, count, fixed=job.fixed, keep=job.answer.show)
+    check(job.model.shape, job.fixed, count, job.recipe.batch)
+    found = search(job.model.shape, job.recipe, chip, count, fixed=job.fixed, keep=job.spec.answer.show)
     values = {"verb": verb, **about, **_subject(job), "fits": bool(found.fitting)}
     if not found.fitting:
         values |= _nothing_fits(job, found)
-        if job.answer.if_fits:
-            raise MachineLacks(values["why"], cure=values["changes"][0]["what"] if values["changes"] else None)
+        if job.spec.answer.if_fits:
+            raise MachineLacks(values["why"], cure=advice.cure(values["changes"]))
         write(folder, values)
         return Plan(folder, metrics={"fits": False}, summary=values["why"])
     ranked, scaling = _ranked(job, found)
@@ -114,8 +124,8 @@ def _plan(verb: str, job: Job, about: dict[str, Any], folder: Path, events: Even
     values["scaling"] = scaling
     values["assumed"] = job.assumed
     values["error"] = JUDGED._asdict()
-    if job.answer.explain:
-        lines = explain.training(job.model.shape, job.recipe, best, chip, run=run, goodput=job.work.goodput)
+    if job.spec.answer.explain:
+        lines = explain.training(job.model.shape, job.recipe, best, chip, run=run, goodput=job.spec.work.goodput)
         values["explained"] = [line._asdict() for line in lines]
     write(folder, values)
     if job.draws:
@@ -124,9 +134,7 @@ def _plan(verb: str, job: Job, about: dict[str, Any], folder: Path, events: Even
         name: values[name]
         for name in ("days", "accelerator_hours", "mfu", "tflops_per_accelerator", "tokens_per_s", "step_s")
     }
-    what = (
-        f"{values['days']:.3g} days on {best.layout.ranks} {chip.name}, MFU {100 * run.mfu:.0f} %, {best.layout.shown}"
-    )
+    what = f"{span(values['days'])} on {best.layout.ranks} {chip.name}, MFU {100 * run.mfu:.0f} %, {best.layout.shown}"
     return Plan(folder, metrics={"fits": True, **metrics}, summary=what)
 
 
@@ -137,7 +145,8 @@ def _ranked(job: Job, found: Found) -> tuple[list[tuple[Candidate, Run]], list[d
     scaling: list[dict[str, Any]] = []
     fewer: list[tuple[Candidate, Run]] = []
     whole = {"data_parallel", "tensor_parallel", "pipeline_parallel", "expert_parallel", "context_parallel"}
-    if not whole & job.fixed.keys() or job.recipe.frozen:
+    alone = job.hardware.accelerator.key == "here"  # there are no others of it
+    if not alone and (not whole & job.fixed.keys() or job.recipe.frozen):
         for count in sorted(
             {round(job.hardware.number * scale) for scale in SCALES if job.hardware.number * scale >= 1}
         ):
@@ -147,8 +156,8 @@ def _ranked(job: Job, found: Found) -> tuple[list[tuple[Candidate, Run]], list[d
                 scaling.append(_scale(count, one, its))
                 if count < job.hardware.number:
                     fewer.append((one, its))
-    if job.answer.rank == "cost":
-        ranked = sorted([*ranked, *fewer], key=lambda pair: pair[1].accelerator_hours)[: job.answer.show]
+    if job.spec.answer.rank == "cost":
+        ranked = sorted([*ranked, *fewer], key=lambda pair: pair[1].accelerator_hours)[: job.spec.answer.show]
     return ranked, scaling
 
 
@@ -160,7 +169,8 @@ def _runner(job: Job, found: Found) -> Callable[[Candidate], Run]:
     def run(one: Candidate) -> Run:
         return whole_run(
             job.model.shape, job.recipe, one, job.hardware.accelerator, tokens=job.tokens,
-            goodput=job.work.goodput, searched=found.considered > 1, price_per_hour=job.price_per_hour,
+            goodput=job.spec.work.goodput, searched=found.considered > 1,
+            price_per_hour=job.spec.hardware.price_per_hour,
         )  # fmt: skip
 
     return run
@@ -200,7 +210,7 @@ def _subject(job: Job) -> dict[str, Any]:
         "precision": recipe.precision,
         "optimizer": recipe.optimizer,
         "software": {"attention": recipe.attention, "kernels": recipe.kernels, "level": recipe.level},
-        "goodput": job.work.goodput,
+        "goodput": job.spec.work.goodput,
     }
 
 

@@ -7,6 +7,7 @@ MODEL is a checkpoint, adapter or ONNX model, or a config.json; without it --par
 """
 
 from aictl.artifacts.adapter import Adapter
+from aictl.artifacts.benchmark import Benchmark
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.onnx import OnnxModel
 from aictl.artifacts.plan import Plan
@@ -26,9 +27,7 @@ command = Command(
     spec=ServeSpec,
     takes=[
         Takes("model", (Checkpoint, Adapter, OnnxModel, Source), help="the model, or its config.json", required=False),
-        Takes(
-            "machine", (Source,), help="this machine as benched, for --accelerator here", option=True, required=False
-        ),
+        Takes("machine", (Benchmark, Source), help="benchmark of the accelerator 'here'", option=True, required=False),
     ],
     makes=(Plan,),
     workspace="optional",
