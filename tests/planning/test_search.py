@@ -61,7 +61,7 @@ def test_sixteen_thousand_accelerators_are_a_few_thousand_layouts():
     """What a search of so many costs is the number of layouts it looks at."""
     llama = Shape(126, 16384, 128, 128256, 8, 128, 53248, gated=True)
     found = search(llama, Recipe(8192, 2048), H100, 16384)
-    assert 100 < found.considered < 20_000
+    assert 50 < found.considered < 20_000
     best = found.fitting[0].layout
     assert best.tensor_parallel == 8
     assert best.pipeline_parallel > 1

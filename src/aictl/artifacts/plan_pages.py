@@ -146,12 +146,14 @@ def _memory(values: Values) -> Section:
 
 def _rest(values: Values) -> list[Section]:
     rows = []
+    varies = any(one["count"] != values["count"] for one in values["layouts"])
     for place, one in enumerate([values, *values["layouts"]], 1):
         layout = one["layout"]
         size = one["memory_bytes"]
         rows.append(
             (
                 place,
+                *((one["count"],) if varies else ()),
                 span(one["days"]),
                 f"{one['mfu']:.1%}",
                 gigabytes(size if isinstance(size, int | float) else size["total"]),
@@ -167,7 +169,21 @@ def _rest(values: Values) -> list[Section]:
         )
     if len(rows) < 2:
         return []
-    columns = ("", "time", "MFU", "GB", "data", "tensor", "pipe", "ctx·exp", "inter", "ZeRO", "micro", "recompute")
+    columns = (
+        "",
+        *(("of",) if varies else ()),
+        "time",
+        "MFU",
+        "GB",
+        "data",
+        "tensor",
+        "pipe",
+        "ctx·exp",
+        "inter",
+        "ZeRO",
+        "micro",
+        "recompute",
+    )
     title = f"ranked, of {values['layouts_considered']:,} layouts"
     return [Section(title, Table(columns, rows, spare=("ctx·exp", "inter")))]
 

@@ -9,11 +9,12 @@ from aictl.planning.constants import SHIPPED
 from aictl.planning.kernels import Kernels
 from aictl.planning.layer import layer_time
 from aictl.planning.layout import Layout, Recipe
-from aictl.planning.memory import OPTIMIZERS
+from aictl.planning.memory import Memory, layers_in_flight, resident
 from aictl.planning.run import Run
 from aictl.planning.search import Candidate, cluster
 from aictl.planning.serving import Service
 from aictl.planning.shape import Shape
+from aictl.planning.step import StepTime
 
 
 class Line(NamedTuple):
@@ -36,7 +37,6 @@ def training(
     one = layer_time(s, recipe, layout, kernels, fabric)
     microbatches = recipe.microbatches(layout)
     tokens = recipe.batch * recipe.sequence_length
-    state = OPTIMIZERS[recipe.optimizer].state_bytes
     return [
         Line(
             "parameters",
@@ -64,12 +64,7 @@ def training(
             f"{recipe.batch} / ({layout.data_parallel} · {layout.microbatch})",
             f"{microbatches}",
         ),
-        Line(
-            "pipeline bubble",
-            "(stages - 1) / interleave · time of a stage",
-            f"({layout.pipeline_parallel} - 1) / {layout.interleave} · stage",
-            f"{step.bubble:.4g} s",
-        ),
+        *_bubble_line(layout, step),
         Line(
             "step",
             "sum of its parts / share that searched layouts keep",
@@ -92,19 +87,44 @@ def training(
             f"{run.days * 86400 * goodput * run.tokens_per_s:.4g} / {run.tokens_per_s:.4g} / 86,400 / {goodput}",
             f"{run.days:.4g}",
         ),
-        Line(
-            "optimizer states",
-            "bytes of copy and moments · parameters of a rank / ranks that share them",
-            f"{state:g} and the fp32 copy, ZeRO stage {layout.sharding} over {layout.data_parallel}",
-            f"{memory.optimizer / 1e9:.3g} GB",
-        ),
-        Line(
-            "activations",
-            "layers in flight · microbatch · sequence · bytes of a token and layer",
-            f"microbatch {layout.microbatch}, recompute {layout.recompute}, tensor {layout.tensor_parallel}",
-            f"{memory.activations / 1e9:.3g} GB",
-        ),
+        *_memory_lines(s, recipe, layout, memory),
     ]
+
+
+def _bubble_line(layout: Layout, step: StepTime) -> list[Line]:
+    stages = layout.pipeline_parallel
+    if stages == 1:
+        return []
+    stage = step.bubble * layout.interleave / (stages - 1)
+    formula, numbers = "(stages - 1) / interleave · stage", f"({stages} - 1) / {layout.interleave} · {stage:.4g} s"
+    return [Line("pipeline bubble", formula, numbers, f"{step.bubble:.4g} s")]
+
+
+def _memory_lines(shape: Shape, recipe: Recipe, layout: Layout, memory: Memory) -> list[Line]:
+    """Where the largest parts of the memory come from."""
+    parameters = sum(resident(shape, layout)) * recipe.trained_share
+    layers, tokens = layers_in_flight(shape, recipe, layout), recipe.microbatch_tokens(layout)
+    lines = []
+    for name, sharded_from in (("gradients", 2), ("optimizer", 1)):
+        size = getattr(memory, name)
+        ranks = layout.data_parallel if layout.sharding >= sharded_from else 1
+        lines.append(
+            Line(
+                f"memory of {name}",
+                "bytes of a parameter · trained parameters of a rank / ranks that share them",
+                f"{size * ranks / parameters:.3g} · {parameters:.4g} / {ranks}",
+                f"{size / 1e9:.3g} GB",
+            )
+        )
+    lines.append(
+        Line(
+            "memory of activations",
+            "layers in flight · tokens of a microbatch · bytes of a token and layer",
+            f"{layers:.4g} · {tokens:,.0f} · {memory.activations / layers / tokens:,.0f}",
+            f"{memory.activations / 1e9:.3g} GB",
+        )
+    )
+    return lines
 
 
 def _gemm_line(shape: Shape, recipe: Recipe, layout: Layout, kernels: Kernels) -> Line:

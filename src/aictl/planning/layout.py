@@ -109,8 +109,8 @@ class Recipe(NamedTuple):
 _ATTENTION = {
     "unfused": "attention that stores its scores (before 2022)",
     "flash1": "FlashAttention of 2022-23",
-    "flash2": "FlashAttention-2",
-    "flash3": "FlashAttention-3",
+    "flash2": "FlashAttention-2 or its like",
+    "flash3": "FlashAttention-3 or its like",
 }
 _KERNELS = {
     "fused": "fused element-wise kernels",

@@ -115,16 +115,19 @@ def activations(shape: Shape, recipe: Recipe, layout: Layout) -> float:
     share = t if layout.sequence_parallel else 1
     kept = _kept(shape, recipe, layout) / t + _around_norms(shape, recipe, layout) / share
     scores = 5 * shape.heads * recipe.sequence_length / t if recipe.attention == "unfused" else 0.0
-    microbatches = recipe.microbatches(layout)
-    stages = layout.pipeline_parallel
-    # The first stage is this many microbatches ahead of the last, and more when it holds several stages
-    # (https://arxiv.org/abs/2205.05198 section 4.2.3).
-    layers = min(microbatches, stages) / stages * shape.layers
-    if layout.interleave > 1:
-        layers *= 1 + (stages - 1) / (stages * layout.interleave)
+    layers = layers_in_flight(shape, recipe, layout)
     if layout.recompute == "full":
         return layers * tokens * 2 * shape.hidden / share + tokens * (kept + scores)
     return layers * tokens * (kept + (scores if layout.recompute == "none" else 0.0))
+
+
+def layers_in_flight(shape: Shape, recipe: Recipe, layout: Layout) -> float:
+    """Layers times microbatches that the first stage keeps: it is as many microbatches ahead of the last
+    as there are stages, and more when it holds several of them (https://arxiv.org/abs/2205.05198 section
+    4.2.3)."""
+    stages = layout.pipeline_parallel
+    layers = min(recipe.microbatches(layout), stages) / stages * shape.layers
+    return layers * (1 + (stages - 1) / (stages * layout.interleave)) if layout.interleave > 1 else layers
 
 
 def _around_norms(shape: Shape, recipe: Recipe, layout: Layout) -> float:
@@ -139,10 +142,17 @@ def _around_norms(shape: Shape, recipe: Recipe, layout: Layout) -> float:
 def _kept(shape: Shape, recipe: Recipe, layout: Layout) -> float:
     """Bytes of a token and layer inside attention and feed-forward part."""
     if recipe.kernels == "transformers":
-        return 10 * shape.query_width + 4 * shape.gates * shape.feed_forward * shape.copies
+        inner = 4 * shape.gates * shape.feed_forward * shape.copies
+        return 10 * shape.query_width + inner + (_adapted(shape) if recipe.frozen else 0)
     lean = layout.recompute == "selective" and recipe.attention != "unfused"
     inner = (2 + 2 * shape.gates - (2 if lean else 0)) * shape.feed_forward * shape.copies
     return 4 * shape.query_width + 4 * shape.key_value_width + inner
+
+
+def _adapted(shape: Shape) -> float:
+    """Bytes of a token and layer that adapters keep: the input of each matrix, cast once more for it."""
+    attention = 3 * shape.hidden + shape.query_width
+    return 2 * (attention + shape.gates * shape.hidden + shape.feed_forward * shape.copies)
 
 
 def _logits(shape: Shape, recipe: Recipe, layout: Layout) -> float:

@@ -143,14 +143,14 @@ def _within(shape: Shape, recipe: Recipe, outer: Layout, fixed: Mapping[str, Any
     stages = outer.pipeline_parallel
     microbatches = _one_or(fixed, "microbatch", [n for n in divisors(share) if n <= MOST_MICROBATCH])
     interleaves = _one_or(fixed, "interleave", interleavings(shape.layers, stages, balanced=outer.balanced_ends))
-    shardings = _one_or(fixed, "sharding", _shardings(outer, frozen=recipe.frozen))
     experts = _one_or(fixed, "expert_parallel", _expert_ranks(shape, outer.data_parallel))
     recomputes = _one_or(fixed, "recompute", RECOMPUTE)
     for microbatch in microbatches:
         if stages > 1 and share // microbatch < stages:
             continue
+        shardings = _shardings(outer, share // microbatch, frozen=recipe.frozen)
         for interleave in interleaves:
-            for sharding in shardings:
+            for sharding in _one_or(fixed, "sharding", shardings):
                 for expert in experts:
                     for recompute in recomputes:
                         yield outer._replace(
@@ -198,12 +198,15 @@ def _divides(batch: int, data_parallel: int, fixed: Mapping[str, Any]) -> bool:
     return batch % data_parallel == 0 or "data_parallel" in fixed or "microbatch" in fixed
 
 
-def _shardings(layout: Layout, *, frozen: bool) -> list[int]:
+def _shardings(layout: Layout, microbatches: int, *, frozen: bool) -> list[int]:
+    """Stages of ZeRO worth looking at. The second is offered for one microbatch alone: with several it
+    would scatter gradients after each, or keep them whole as the first does."""
     if layout.data_parallel == 1:
         return [0]
     if frozen:
         return [0, 3]
-    return [1, 2, 3] if layout.pipeline_parallel == 1 else [1, 2]
+    own = [1, 2] if microbatches == 1 else [1]
+    return [*own, 3] if layout.pipeline_parallel == 1 else own
 
 
 def _expert_ranks(shape: Shape, data_parallel: int) -> list[int]:

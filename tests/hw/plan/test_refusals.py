@@ -36,7 +36,12 @@ def folder(tmp_path):
         ("train --params 7e9 --accelerator h10", 2, "no accelerator 'h10'", "h100-80gb"),
         ("train --params 7e9 --network wifi", 2, "no link 'wifi'", "ib-hdr"),
         ("train --params 7e9 --accelerator here", 2, "this machine as benched", "--machine"),
-        ("train --params 7e9 --data-parallel 3 --tensor-parallel 2 --pipeline-parallel 2", 2, "multiplies to 12", "change one"),
+        (
+            "train --params 7e9 --data-parallel 3 --tensor-parallel 2 --pipeline-parallel 2",
+            2,
+            "multiplies to 12",
+            "change one",
+        ),
         ("train --params 7e9 --tensor-parallel 3", 2, "does not divide 8", "--count"),
         ("train --params 1e9 --layers 2 --hidden 16000", 2, "--params says 1e\\+09", "correct one"),
         ("train config.json --params 8e9", 2, "MODEL has a shape of its own", "leave one"),

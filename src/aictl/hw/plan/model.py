@@ -15,13 +15,17 @@ from aictl.planning.assumed import Given, assume
 from aictl.planning.config_json import read_shape, shape_of
 from aictl.planning.shape import Shape
 
+QUANTISED = ("int8", "int4")
+
 
 class Model(NamedTuple):
-    """A shape, where it is from, and the guesses that went into it."""
+    """A shape, where it is from, the guesses that went into it, and the number format of weights that are
+    quantised already."""
 
     shape: Shape
     origin: str
     assumed: list[str]
+    quantised: str | None = None
 
 
 def model_of(given: Any, spec: ModelSpec) -> Model:
@@ -35,7 +39,8 @@ def model_of(given: Any, spec: ModelSpec) -> Model:
     if numbers:
         options = ", ".join(f"--{name.replace('_', '-')}" for name in numbers)
         raise BadRequest(f"MODEL has a shape of its own, and {options} is given too", cure="leave one of them out")
-    return Model(*_read(given), [])
+    precision = given.facts["precision"] if isinstance(given, OnnxModel) else None
+    return Model(*_read(given), [], precision if precision in QUANTISED else None)
 
 
 def _read(given: Artifact | Source) -> tuple[Shape, str]:

@@ -134,7 +134,9 @@ class ServeSpec(Spec):
     concurrency: int | None = option(
         None, ge=1, le=100_000, help="requests at once for each replica (default: what fits)"
     )
-    weights: Weights = option("auto", help="number format of the weights: auto takes bf16 where there is, else fp16")
+    weights: Weights = option(
+        "auto", help="number format of the weights: auto takes a quantised model's own, else bf16 or fp16"
+    )
     cache: Cache = option("auto", help="number format of keys and values: auto takes 16 bits, or 8 for 8-bit weights")
     tensor_parallel: int | None = option(None, ge=1, help="accelerators of a replica (default: each number is tried)")
     utilisation: float = option(0.75, gt=0, le=1, help="share of its throughput at which a replica is run")
