@@ -1,25 +1,32 @@
 """`hw bench` beside tools that know nothing of it: mbw for memory, fio for the disk, numpy for matrix products.
 
-Both measure the same thing on the same machine, in turn, A B A B; what counts is the median of the ratios. The
+Both measure the same thing on the same machine, in turn, A B B A; what counts is the median of the ratios. The
 goal is a ratio within 10 % of 1: whoever measures right measures the same.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-ROUNDS = 11  # short ones: a noisy minute then hits both alike
+PAGE = Path(__file__).parents[2] / "docs" / "benchmarks" / "machine.md"
+HEAD = """# `hw bench` beside independent tools
+
+Written by `make bench` (alone: `python -m tests.bench machine`). Each row is the same quantity, measured by the code of
+`aictl hw bench` and by a tool that knows nothing of it, in turn, A B B A, {rounds} rounds in one run; the ratio is the
+median over the rounds, with its quartiles. Absolute rates belong to the machine that ran them: {cores} cores, load
+{load:.1f} when it began. mbw counts the bytes that are copied; here, as in STREAM, those read and those written count.
+"""
+ROUNDS = 7  # many short ones: a noisy minute then hits both alike
 MIB = 2**20
 MISSING = "{0} is not installed: apt-get install {0}"
 
@@ -45,14 +52,15 @@ class Row(NamedTuple):
         return f"| {self.what} | {self.peer} | {ours} | {theirs} | {ratio} | within 10 % |"
 
 
-def table(place: Path) -> list[str]:
-    """The section of the page, as lines of Markdown."""
-    lines = ["", "## `hw bench` beside independent tools, in turn in one run\n"]
+def write(place: Path) -> None:
+    """Measure, and write the page; ``place`` is a folder on the disk that is meant."""
+    lines = [HEAD.format(rounds=ROUNDS, cores=len(os.sched_getaffinity(0)), load=os.getloadavg()[0])]
     lines += ["| what | peer | ours | peer's | ours / peer's | goal |", "|---|---|---|---|---|---|"]
     for row in measure(place):
         lines.append(row.cells())
         print(lines[-1])
-    return lines
+    PAGE.parent.mkdir(exist_ok=True)
+    PAGE.write_text("\n".join(lines) + "\n", "utf-8")
 
 
 def measure(place: Path) -> Iterator[Row]:
@@ -63,11 +71,15 @@ def measure(place: Path) -> Iterator[Row]:
 
 
 def in_turn(what: str, peer: str, unit: str, ours: Callable[[], float], theirs: Callable[[], float]) -> Row:
-    """Both in turn; the first round warms up."""
-    pairs = [(ours(), theirs()) for _ in range(ROUNDS + 1)][1:]
-    ratios = sorted(a / b for a, b in pairs)
+    """Both in turn, A B B A: who goes first finds a disk or a processor that has rested. The first round warms up."""
+    rounds = []
+    for _ in range(ROUNDS + 1):
+        first, second = ours(), theirs()
+        third, fourth = theirs(), ours()
+        rounds.append((math.sqrt(first * fourth), math.sqrt(second * third)))
+    ratios = sorted(a / b for a, b in rounds[1:])
     quarter = len(ratios) // 4
-    a, b = (statistics.median(side) for side in zip(*pairs, strict=True))
+    a, b = (statistics.median(side) for side in zip(*rounds[1:], strict=True))
     return Row(what, peer, unit, a, b, statistics.median(ratios), ratios[quarter], ratios[-1 - quarter])
 
 
@@ -103,7 +115,7 @@ def _memory() -> Iterator[Row]:
 
 
 def _disk(place: Path) -> Iterator[Row]:
-    from aictl.hw.bench.disk import Way, measure
+    from aictl.hw.bench.disk import BLOCK, Prepared, Way, figure, prepared
 
     size = 512 * MIB
     for way, rw in (
@@ -119,26 +131,20 @@ def _disk(place: Path) -> Iterator[Row]:
         if shutil.which("fio") is None:
             yield Row(what, "fio", unit, reason=MISSING.format("fio"))
             continue
-        with tempfile.TemporaryDirectory(dir=place) as folder:
-            command = ["fio", "--name=peer", f"--filename={folder}/file", f"--size={size}", "--output-format=json"]
-            command += [
-                f"--rw={rw}",
-                f"--bs={block}",
-                "--direct=1",
-                "--ioengine=psync",
-                "--runtime=500ms",
-                "--time_based",
-            ]
-            # Laid out for reading, so that the blocks that are written were written before, as ours are.
-            subprocess.run([*command, "--rw=randread", "--create_only=1"], check=True, stdout=subprocess.DEVNULL)
+        # Both go through the same file, which has no name: where a file lies on a disk, and what below the kernel
+        # remembers of it, made more difference here than who reads it.
+        with prepared(place, size) as on:
+            command = ["fio", "--name=peer", f"--filename=/proc/{os.getpid()}/fd/{on.file}", f"--size={size}"]
+            command += ["--output-format=json", "--allow_file_create=0", f"--bs={block}", "--direct=1"]
+            command += ["--ioengine=psync", "--runtime=500ms", "--time_based", "--scramble_buffers=0"]
+            unit_bytes = BLOCK[way.pattern] / 1e6 if sequential else 1
 
-            def ours(way: Way = way, sequential: bool = sequential, folder: str = folder) -> float:
-                rows, _ = measure(Path(folder), size, budget_s=0.5, ways=[way])
-                return rows[0]["bytes_per_s"] / 1e6 if sequential else rows[0]["operations_per_s"]
+            def ours(on: Prepared = on, way: Way = way, amount: float = unit_bytes) -> float:
+                return figure(on, way, 0.5).rate(amount)
 
-            def theirs(way: Way = way, sequential: bool = sequential, command: list[str] = command) -> float:
-                said = json.loads(_said(*command))["jobs"][0][way.access]
-                return said["bw_bytes"] / 1e6 if sequential else said["iops"]
+            def theirs(words: tuple[str, ...] = (*command, f"--rw={rw}"), access: str = way.access) -> float:
+                said = json.loads(_said(*words))["jobs"][0][access]
+                return said["bw_bytes"] / 1e6 if "--bs=1M" in words else said["iops"]
 
             yield in_turn(what, "fio (psync)", unit, ours, theirs)
 
@@ -190,10 +196,3 @@ def _products(side: int = 1024) -> Iterator[Row]:
 
 def _said(*command: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
-
-
-if __name__ == "__main__":
-    began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="aictl-bench-", dir=sys.argv[1] if len(sys.argv) > 1 else None) as name:
-        table(Path(name))
-    print(f"{time.monotonic() - began:.0f} s")

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import itertools
 import mmap
 import os
 import random
@@ -31,6 +32,7 @@ from aictl.hw.disks import mounted
 
 BLOCK = {"sequential": 2**20, "random": 4096}
 DEPTH = 16
+PLACES = DEPTH  # in memory: a disk wrote into some pages twice as fast as into others here, all through a process
 SAMPLE_S = 0.02
 SPARE = 1.05  # a file system needs room of its own, and others who write meanwhile as well
 
@@ -60,21 +62,21 @@ def require_room(folder: Path, size: int) -> None:
 
 
 class Prepared(NamedTuple):
-    """A file whose every block was written, and a page-aligned block to write or read into."""
+    """A file whose every block was written, and page-aligned memory to write from and read into."""
 
     file: int
     size: int
-    block: memoryview
+    memory: memoryview
 
 
 @contextmanager
 def prepared(folder: Path, size: int) -> Iterator[Prepared]:
     """A file to measure with, gone when it is closed."""
     require_room(folder, size)
-    with _file(folder) as file, _buffer(BLOCK["sequential"]) as block:
+    with _file(folder) as file, _buffer(PLACES * BLOCK["sequential"]) as memory:
         try:
-            _lay_out(file, size, block)
-            yield Prepared(file, size, block)
+            _lay_out(file, size, memory)
+            yield Prepared(file, size, memory)
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
                 raise _no_room(folder, size, shutil.disk_usage(folder).free) from error
@@ -205,7 +207,7 @@ def _sampling(on: Prepared, way: Way) -> Iterator[Sample]:
     blocks = on.size // width
     place = 0
     chance = random.Random(1)
-    part = on.block[:width]
+    parts = [on.memory[at : at + width] for at in range(0, len(on.memory), len(on.memory) // PLACES)]
     pool = ThreadPoolExecutor(way.depth)
 
     def offsets(count: int) -> list[int]:
@@ -216,16 +218,12 @@ def _sampling(on: Prepared, way: Way) -> Iterator[Sample]:
         place = (place + count) % blocks
         return found
 
-    # A read needs memory of its own in every thread; what is written is the same everywhere.
-    def go(places: list[int]) -> None:
-        if way.access == "write":
-            for offset in places:
+    def go(places: list[int], own: list[memoryview]) -> None:
+        for offset, part in zip(places, itertools.cycle(own), strict=False):
+            if way.access == "write":
                 os.pwritev(file, [part], offset)
-            return
-        with _buffer(width) if way.depth > 1 else contextlib.nullcontext(part) as target:
-            for offset in places:
-                if os.preadv(file, [target], offset) != width:
-                    raise OSError(errno.EIO, "the file is shorter than it was made")
+            elif os.preadv(file, [part], offset) != width:
+                raise OSError(errno.EIO, "the file is shorter than it was made")
 
     def sample(count: int) -> float:
         places = offsets(count)
@@ -233,13 +231,18 @@ def _sampling(on: Prepared, way: Way) -> Iterator[Sample]:
             os.fdatasync(file)
             os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
         start = time.perf_counter()
-        if way.depth > 1:
-            list(pool.map(go, [places[number :: way.depth] for number in range(way.depth)]))
+        if way.depth == 1:
+            go(places, parts)
         else:
-            go(places)
+            each = range(way.depth)
+            list(pool.map(go, [places[one :: way.depth] for one in each], [parts[one :: way.depth] for one in each]))
         if way.access == "write" and way.mode == "buffered":
             os.fdatasync(file)
         return time.perf_counter() - start
 
-    with pool, part:
-        yield sample
+    try:
+        with pool:
+            yield sample
+    finally:
+        for part in parts:
+            part.release()
