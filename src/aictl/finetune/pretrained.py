@@ -34,6 +34,10 @@ def load(checkpoint: Checkpoint, compute: Compute) -> PreTrainedModel:
     for module in model.modules():
         if isinstance(module, torch.nn.Linear) and module is not head:
             module.to(compute.dtype)
+    if compute.device.type == "cpu":
+        # What was not converted still lies in the mapped file, and one tensor holds all of its pages.
+        for parameter in model.parameters():
+            parameter.data = parameter.data.clone()
     model.config.use_cache = False
     return model.to(compute.device)
 
