@@ -83,6 +83,7 @@ def recipe_of(row: Row) -> Recipe:
     return Recipe(
         sequence_length=row["sequence_length"],
         batch=row["batch"],
+        precision=row.get("precision", "bf16"),
         optimizer=row.get("optimizer", "adamw"),
         attention=row.get("attention", "flash2"),
         kernels=row.get("kernels", "fused"),
@@ -177,6 +178,40 @@ class Agreement(NamedTuple):
 def agreement(errors: list[float]) -> Agreement:
     sizes = [abs(one) for one in errors]
     return Agreement(len(errors), statistics.median(sizes), max(sizes), statistics.fmean(errors))
+
+
+def fp8_rows() -> Iterator[Row]:
+    """NeMo's measurements in fp8 on H100, held out whole: no constant was fitted to fp8."""
+    table = published()["nemo_fp8"]
+    for model, count, batch, microbatch, length, tensor, stages, context, interleave, rate, _ in table["rows"]:
+        layers, hidden, heads, keys, wide, vocabulary, gated = table["shapes"][model]
+        yield {
+            "id": f"nemo-{model}-{count}",
+            "layers": layers,
+            "hidden": hidden,
+            "heads": heads,
+            "key_value_heads": keys,
+            "feed_forward": wide,
+            "vocabulary": vocabulary,
+            "gated": gated,
+            "sequence_length": length,
+            "batch": batch,
+            "precision": "fp8",
+            "accelerator": "h100-80gb",
+            "count": count,
+            "tensor_parallel": tensor,
+            "pipeline_parallel": stages,
+            "context_parallel": context,
+            "interleave": interleave,
+            "microbatch": microbatch,
+            "sharding": 1,
+            "recompute": "none",
+            "sequence_parallel": tensor > 1,
+            "overlap_tensor": True,  # Transformer Engine's user buffers
+            "metric": "tokens_per_s_per_accelerator",
+            "value": rate,
+            "source": table["source"],
+        }
 
 
 # The rows that calibrate

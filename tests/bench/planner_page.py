@@ -25,6 +25,7 @@ the layout open, the planner chose it. **No row of the first table set a constan
 def write() -> list[str]:
     """Write the page; returns its lines."""
     lines = [HEAD, "## Training runs that it is judged by\n", *_judged()]
+    lines += ["## Training in fp8, which calibrated nothing\n", *_fp8()]
     lines += ["## Training runs that are not counted, and why\n", *_reported()]
     lines += ["## Serving and memory\n", *_others()]
     lines += ["## What calibrated what\n", *_constants(), *_calibration()]
@@ -54,7 +55,16 @@ def _judged() -> Iterator[str]:
     yield ""
 
 
-def _line(one: planner.Prediction, source: int) -> str:
+def _fp8() -> Iterator[str]:
+    rows = [planner.predict(row) for row in planner.fp8_rows()]
+    yield _summary(row.error for row in rows) + f" {rows[0].row['source']}.\n"
+    yield "| run | accelerators | measure | published | planned | error | layout | source |"
+    yield "|---|---|---|---|---|---|---|---|"
+    yield from (_line(one, "as said") for one in rows)
+    yield ""
+
+
+def _line(one: planner.Prediction, source: int | str) -> str:
     row, layout = one.row, one.layout
     words = [
         f"{name}{value}"

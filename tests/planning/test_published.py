@@ -30,6 +30,13 @@ def test_the_error_that_every_plan_states_is_that_of_the_rows(judged):
     assert len(within) / len(stretch) == pytest.approx(0.8, abs=0.03)
 
 
+def test_runs_in_fp8_to_which_nothing_was_fitted():
+    agreement = planner.agreement([planner.predict(row).error for row in planner.fp8_rows()])
+    assert agreement.rows == 12
+    assert agreement.median <= 0.15
+    assert agreement.worst <= 0.35
+
+
 def test_no_judged_row_calibrates():
     """Nothing that is fitted comes from a source that is judged."""
     fitted = {name for name, about in PROVENANCE.items() if about.how == "fitted"}

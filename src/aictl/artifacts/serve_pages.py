@@ -34,7 +34,7 @@ def _replica(values: Values) -> Section:
         "accelerators": f"{t} in tensor parallel" if t > 1 else "1",
         "requests at once": f"{values['requests_at_once']:,} of {values['prompt_tokens']:,} + "
         f"{values['output_tokens']:,} tokens",
-        "longest context": f"{values['longest_context']:,} tokens, for one request",
+        "longest context": f"{values['longest_context']:,} tokens fit for one request" + _own_context(values),
         "first token": f"{seconds(values['first_token_s'])} after {values['prompt_tokens']:,} tokens, without a queue",
         "each more": f"{seconds(values['token_s'])}, {values['tokens_per_s_per_request']:,.3g} tokens/s a request",
         "in all": f"{values['tokens_per_s']:,.0f} tokens/s, {values['requests_per_s']:,.3g} requests/s",
@@ -55,6 +55,11 @@ def _replica(values: Values) -> Section:
     if values["energy_kwh_per_million_tokens"] is not None:
         found["energy"] = f"{values['energy_kwh_per_million_tokens']:.3g} kWh for a million tokens"
     return Section("one replica", found)
+
+
+def _own_context(values: Values) -> str:
+    own = values["model"]["context"]
+    return f"; the model was made for {own:,}" if own else ""
 
 
 def _memory(values: Values) -> Section:

@@ -29,7 +29,7 @@ class Constants(NamedTuple):
     flash1_hopper: float = 0.388
     sustained_hopper: float = 0.861
     matmul_tpu: float = 0.97
-    searched: float = 0.932
+    searched: float = 0.931
     decode_layer_s: float = 53e-6
     decode_all_reduce_s: float = 4.71e-6
 

@@ -27,11 +27,13 @@ BACKWARD_ATTENTION = 2.5  # five products against two, https://arxiv.org/abs/220
 class Kernels(NamedTuple):
     """An accelerator at work in one number format.
 
-    ``peak`` is FLOP/s from the data sheet, ``sustained`` what the best product reaches of it in a
+    ``peak`` is FLOP/s from the data sheet, ``attention_peak`` that of the format in which attention is
+    computed, which has 16 bits at least; ``sustained`` is what the best product reaches of the peak in a
     long run, ``bandwidth`` bytes/s that a kernel reaches, ``element_bytes`` the width of activations.
     """
 
     peak: float
+    attention_peak: float
     sustained: float
     bandwidth: float
     element_bytes: int
@@ -56,6 +58,7 @@ class Kernels(NamedTuple):
         reached = constants.memory_bandwidth if accelerator.memory_fraction is None else accelerator.memory_fraction
         return cls(
             peak=peak,
+            attention_peak=accelerator.formats.get("bf16", peak) if precision in ("fp8", "int8") else peak,
             sustained=peak * fraction,
             bandwidth=accelerator.memory_bytes_per_s * reached,
             element_bytes=ELEMENT_BYTES[precision],
@@ -110,13 +113,14 @@ class Kernels(NamedTuple):
             share = constants.flash3_hopper
         else:
             share = constants.flash2_hopper if hopper else constants.flash2_ampere
-        return flops / (self.peak * share)
+        return flops / (self.attention_peak * share)
 
     def stored_attention(self, flops: float, head_width: int, scores: float, *, dropout: bool) -> float:
         """Seconds of attention that writes its ``scores`` elements to memory and reads them back: two
         batched products of depth ``head_width``, then 8 bytes an element (13 with dropout)."""
         width = self.element_bytes / 2
-        batched = flops / (self.sustained * head_width / (head_width + self.constants.gemm_depth))
+        rate = self.sustained * self.attention_peak / self.peak
+        batched = flops / (rate * head_width / (head_width + self.constants.gemm_depth))
         beside = self.move(4 * width * scores)
         return max(batched, beside) + self.move((13 if dropout else 8) * width * scores) - beside
 

@@ -50,9 +50,8 @@ class Service(NamedTuple):
         """``weights`` and ``cache`` are number formats; products run in the weights' format where the
         accelerator has it and in 16 bits where it does not."""
         peaks = accelerator.formats
-        products = weights if weights in peaks and weights != "int8" else next(
-            (one for one in ("bf16", "fp16", "fp32") if one in peaks), "fp32"
-        )  # fmt: skip
+        usual = next(one for one in ("bf16", "fp16", "fp32") if one in peaks)
+        products = weights if weights in peaks and weights != "int8" else usual
         return cls(
             shape,
             accelerator,
@@ -68,10 +67,7 @@ class Service(NamedTuple):
         """Bytes of the model's weights on all accelerators of a replica; tables stay in 16 bits or more."""
         parts = self.shape.parameters
         tables = parts.embedding + parts.head + parts.positions
-        return (
-            self.weight_bytes * (parts.total - tables)
-            + max(self.weight_bytes, min(2.0, self.weight_bytes * 4)) * tables
-        )
+        return self.weight_bytes * (parts.total - tables) + max(self.weight_bytes, 2.0) * tables
 
     @property
     def cache_bytes_per_token(self) -> float:

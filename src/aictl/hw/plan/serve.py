@@ -44,7 +44,7 @@ def plan_serving(model: Any, machine: Any, spec: ServeSpec, folder: Path, *, eve
     values["layouts"] = rows[1:]
     best = next(one for one in fitting if one.tensor_parallel == rows[0]["tensor_parallel"])
     values["at_once"] = _at_once(best, spec)
-    values["assumed"] = [*found.assumed, *hardware.assumed]
+    values["assumed"] = [*found.assumed, *hardware.assumed, *_beyond(found, context)]
     values["error"] = SERVED._asdict()
     if spec.explain:
         lines = explain.serving(best, rows[0]["requests_at_once"], spec.prompt_tokens, spec.output_tokens)
@@ -71,6 +71,12 @@ def _formats(spec: ServeSpec, chip: Accelerator, quantised: str | None) -> tuple
     if cache == "auto":
         cache = "fp8" if weights == "fp8" else usual
     return weights, cache
+
+
+def _beyond(model: Model, context: int) -> list[str]:
+    """Requests longer than the model was made for are said to be."""
+    own = model.shape.context
+    return [f"a model that answers beyond its own {own:,} tokens"] if 0 < own < context else []
 
 
 def _tensor(spec: ServeSpec, model: Model, hardware: Hardware) -> list[int]:
