@@ -80,7 +80,6 @@ def assume(given: Given) -> tuple[Shape, list[str]]:
         tied=True,
         experts=experts,
         experts_per_token=per_token,
-        name="assumed" if assumed else "given",
     )
     assumed.append("tied embeddings")
     if given.layers is None:

@@ -45,7 +45,7 @@ def benched(values: Mapping[str, Any], where: str) -> tuple[Accelerator, int]:
             product_rates=_curves(chosen),
             operator_s=float(chosen.get("operator_overhead_s") or 0.0),
             runtime_bytes=chosen.get("runtime_bytes"),
-            sources=(where,),
+            sources=("measured by aictl hw bench",),
         ),
         len(others) or 1,
     )

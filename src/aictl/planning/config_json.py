@@ -80,7 +80,7 @@ MOST = {
 }
 
 
-def read_shape(path: Path, name: str = "") -> Shape:
+def read_shape(path: Path) -> Shape:
     """The shape that a ``config.json`` describes. Raises :class:`BadInput` naming file and field."""
     try:
         values = json.loads(path.read_text("utf-8"))
@@ -88,10 +88,10 @@ def read_shape(path: Path, name: str = "") -> Shape:
         raise BadInput(f"{path} cannot be read as JSON: {error}") from error
     if not isinstance(values, dict):
         raise BadInput(f"{path} holds no JSON object")
-    return shape_of(values, str(path), name)
+    return shape_of(values, str(path))
 
 
-def shape_of(values: Mapping[str, Any], where: str, name: str = "") -> Shape:
+def shape_of(values: Mapping[str, Any], where: str) -> Shape:
     """The shape in a configuration's values; ``where`` is what errors call it."""
     inner = values.get("text_config")
     if isinstance(inner, Mapping) and not _first(values, "layers"):  # a model that also sees or hears
@@ -143,7 +143,6 @@ def shape_of(values: Mapping[str, Any], where: str, name: str = "") -> Shape:
         dense_layers=dense,
         dense_feed_forward=feed_forward if dense else 0,
         latent=latent,
-        name=name or family,
         context=found["context"] or 0,
     )
 

@@ -59,7 +59,6 @@ class Shape(NamedTuple):
     dense_layers: int = 0
     dense_feed_forward: int = 0
     latent: Latent | None = None
-    name: str = ""
     context: int = 0
 
     @property

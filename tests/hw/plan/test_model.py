@@ -6,6 +6,7 @@ import json
 
 import pytest
 from tests.hw.plan.test_serve import SMALL
+from tests.planning.test_benched import MACHINE
 
 from aictl.artifacts.adapter import Adapter
 from aictl.artifacts.onnx import OnnxModel
@@ -33,7 +34,7 @@ def test_a_file_and_a_folder_with_a_configuration(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps(SMALL))
     of_file = model_of(source(tmp_path / "config.json"), ModelSpec())
     of_folder = model_of(source(tmp_path), ModelSpec())
-    assert of_file.shape._replace(name="") == of_folder.shape._replace(name="")
+    assert of_file == of_folder
     assert of_file.shape.hidden == 256
     assert of_file.assumed == []
     (tmp_path / "empty").mkdir()
@@ -76,4 +77,28 @@ def test_an_adapter_is_its_checkpoint(tmp_path, monkeypatch):
     monkeypatch.setattr(Adapter, "base", base)
     found = model_of(adapter, ModelSpec())
     assert found.shape.hidden == 256
-    assert found.origin == "base, below mine"
+    assert found.origin == f"adapter on checkpoint {base.record.id[:12]}"
+
+
+def test_a_plan_is_the_same_wherever_it_is_made(aictl, tmp_path):
+    ids = []
+    for place in ("here", "there/too"):
+        folder = tmp_path / place
+        folder.mkdir(parents=True)
+        (folder / f"{folder.name}.json").write_text(json.dumps(SMALL))
+        (folder / "benchmark.json").write_text(json.dumps(MACHINE))
+        words = (
+            "hw",
+            "plan",
+            "train",
+            f"{folder.name}.json",
+            "--machine",
+            "benchmark.json",
+            "--tokens",
+            "1e6",
+            "--json",
+        )
+        assert aictl("init", "w", cwd=folder).returncode == 0
+        words = tuple(f"../{word}" if word.endswith(".json") else word for word in words)
+        ids.append(json.loads(aictl(*words, cwd=folder / "w").stdout)["id"])
+    assert ids[0] == ids[1]

@@ -6,6 +6,12 @@ import json
 
 import pytest
 
+from aictl.cli.report import lines
+from aictl.core.events import silent
+from aictl.hw.plan.serve import plan_serving
+from aictl.hw.plan.spec import AnswerSpec, FinetuneSpec, HardwareSpec, ModelSpec, ServeSpec, TrainSpec
+from aictl.hw.plan.train import plan_finetuning, plan_training
+
 GPT3 = ("--params", "175e9", "--layers", "96", "--hidden", "12288", "--tokens", "300e9")
 GPT3 += ("--accelerator", "a100-80gb", "--count", "1024")
 
@@ -51,3 +57,38 @@ def test_the_page_fits_a_hundred_columns(aictl, tmp_path):
     assert "median error is" in done.stderr
     again = aictl("hw", "plan", "train", *GPT3, "--explain", "--name", "gpt3", "--json", cwd=tmp_path / "w")
     assert json.loads(again.stdout)["up_to_date"] is True
+
+
+def test_by_cost_fewer_accelerators_are_looked_at_too(aictl, tmp_path):
+    words = [*GPT3, "--price-per-hour", "2", "--json"]
+    by_time = json.loads(aictl("hw", "plan", "train", *words, cwd=tmp_path).stdout)
+    by_cost = json.loads(aictl("hw", "plan", "train", *words, "--rank", "cost", cwd=tmp_path).stdout)
+    assert by_cost["cost"] < by_time["cost"]
+    assert by_cost["days"] > by_time["days"]
+    assert by_cost["count"] < by_time["count"] == 1024
+    costs = [one["cost"] for one in by_cost["layouts"]]
+    assert costs == sorted(costs)
+    assert by_time["cost"] == pytest.approx(2 * by_time["accelerator_hours"])
+    assert [one["count"] for one in by_time["scaling"]] == [128, 256, 512, 1024, 2048, 4096]
+
+
+@pytest.mark.parametrize("explain", [False, True])
+def test_no_line_of_a_page_is_longer_than_a_hundred_columns(tmp_path, explain):
+    answer = AnswerSpec(explain=explain)
+    model = ModelSpec(params=175e9, layers=96, hidden=12288)
+    hardware = HardwareSpec(accelerator="a100-80gb", count=1024, price_per_hour=2)
+    spec = TrainSpec(tokens=300e9, model=model, hardware=hardware, answer=answer)
+    small = HardwareSpec(accelerator="t4", count=8)
+    pages = [
+        plan_training(None, None, spec, tmp_path, events=silent, draws=False).answer(),
+        plan_training(None, None, spec.model_copy(update={"hardware": small}), tmp_path, events=silent).answer(),
+        plan_finetuning(None, None, FinetuneSpec(model=ModelSpec(params=7e9)), tmp_path, events=silent).answer(),
+        plan_serving(
+            None, None, ServeSpec(model=ModelSpec(params=7e9), requests_per_s=50), tmp_path, events=silent
+        ).answer(),
+    ]
+    for page in pages:
+        drawn = lines(page.sections, 100, colour=False)
+        assert len(drawn) > 10
+        assert max(map(len, drawn)) <= 100
+        assert "None" not in " ".join(drawn)

@@ -44,18 +44,25 @@ def model_of(given: Any, spec: ModelSpec) -> Model:
 
 
 def _read(given: Artifact | Source) -> tuple[Shape, str]:
+    """The shape and what it is of. That is said by content and not by name or place, so that a plan is
+    the same wherever it is made."""
     if isinstance(given, Source):
-        path = _config_in(given.path)
-        return read_shape(path, given.uri), str(given.uri)
+        return read_shape(_config_in(given.path)), f"config.json {given.digest[:12]}"
     if isinstance(given, Adapter):
-        base = given.base
-        return shape_of(base.config, str(base.folder / "config.json"), base.label), f"{base.label}, below {given.label}"
+        return _of_checkpoint(given.base), f"{_called(given)} on {_called(given.base)}"
     if isinstance(given, OnnxModel):
-        if (trained := given.nearest(Checkpoint)) is not None:
-            return shape_of(trained.config, str(trained.folder / "config.json"), given.label), given.label
-        return _of_graph(given), given.label
+        trained = given.nearest(Checkpoint)
+        return _of_checkpoint(trained) if trained else _of_graph(given), _called(given)
     assert isinstance(given, Checkpoint)
-    return shape_of(given.config, str(given.folder / "config.json"), given.label), given.label
+    return _of_checkpoint(given), _called(given)
+
+
+def _called(artifact: Artifact) -> str:
+    return f"{artifact.kind} {artifact.record.id[:12]}" if artifact.record else artifact.kind
+
+
+def _of_checkpoint(checkpoint: Checkpoint) -> Shape:
+    return shape_of(checkpoint.config, str(checkpoint.folder / "config.json"))
 
 
 def _config_in(path: Path) -> Path:
@@ -72,7 +79,7 @@ def _of_graph(model: OnnxModel) -> Shape:
     decoder, where = model.driving["model"]["decoder"], str(model.folder / "genai_config.json")
     values = {**decoder, "head_dim": decoder["head_size"], "vocab_size": model.driving["model"].get("vocab_size")}
     values |= {"max_position_embeddings": model.context_length, "tie_word_embeddings": True}
-    shape = shape_of(values, where, model.label)
+    shape = shape_of(values, where)
     stored = {"fp32": 4.0, "fp16": 2.0, "int8": 1.06, "int4": 0.63}.get(model.facts["precision"], 2.0)
     rest = model.weights_bytes / stored - shape.layers * shape.attention_layer - shape.vocabulary * shape.hidden
     wide = max(shape.hidden, round(rest / shape.layers / 3 / shape.hidden / 64) * 64)

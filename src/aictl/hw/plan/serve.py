@@ -154,7 +154,7 @@ def _subject(model: Model, hardware: Hardware, spec: ServeSpec, weights: str, ca
     return {
         "model": {
             "origin": model.origin,
-            **{name: value for name, value in shape._asdict().items() if name not in ("name", "latent")},
+            **{name: value for name, value in shape._asdict().items() if name != "latent"},
             "parameters": shape.parameters.total,
             "active_parameters": shape.active_parameters,
         },

@@ -183,7 +183,7 @@ def _subject(job: Job) -> dict[str, Any]:
     return {
         "model": {
             "origin": job.model.origin,
-            **{name: value for name, value in shape._asdict().items() if name not in ("name", "latent")},
+            **{name: value for name, value in shape._asdict().items() if name != "latent"},
             "parameters": parts.total,
             "active_parameters": shape.active_parameters,
             "parameters_by_part": parts._asdict(),
