@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import itertools
 import mmap
 import os
 import random
@@ -32,7 +31,6 @@ from aictl.hw.disks import mounted
 
 BLOCK = {"sequential": 2**20, "random": 4096}
 DEPTH = 16
-PLACES = DEPTH  # in memory: a disk wrote into some pages twice as fast as into others here, all through a process
 SAMPLE_S = 0.02
 SPARE = 1.05  # a file system needs room of its own, and others who write meanwhile as well
 
@@ -73,7 +71,7 @@ class Prepared(NamedTuple):
 def prepared(folder: Path, size: int) -> Iterator[Prepared]:
     """A file to measure with, gone when it is closed."""
     require_room(folder, size)
-    with _file(folder) as file, _buffer(PLACES * BLOCK["sequential"]) as memory:
+    with _file(folder) as file, buffer(BLOCK["sequential"]) as memory:
         try:
             _lay_out(file, size, memory)
             yield Prepared(file, size, memory)
@@ -157,7 +155,7 @@ def _file(folder: Path) -> Iterator[int]:
 
 
 @contextmanager
-def _buffer(size: int) -> Iterator[memoryview]:
+def buffer(size: int) -> Iterator[memoryview]:
     """Memory at the start of a page, as O_DIRECT wants it, with bytes that no disk can compress."""
     area = mmap.mmap(-1, size)
     area[:] = random.Random(0).randbytes(size)
@@ -207,7 +205,7 @@ def _sampling(on: Prepared, way: Way) -> Iterator[Sample]:
     blocks = on.size // width
     place = 0
     chance = random.Random(1)
-    parts = [on.memory[at : at + width] for at in range(0, len(on.memory), len(on.memory) // PLACES)]
+    parts = [on.memory[at : at + width] for at in range(0, len(on.memory), len(on.memory) // way.depth)]
     pool = ThreadPoolExecutor(way.depth)
 
     def offsets(count: int) -> list[int]:
@@ -218,8 +216,8 @@ def _sampling(on: Prepared, way: Way) -> Iterator[Sample]:
         place = (place + count) % blocks
         return found
 
-    def go(places: list[int], own: list[memoryview]) -> None:
-        for offset, part in zip(places, itertools.cycle(own), strict=False):
+    def go(places: list[int], part: memoryview) -> None:
+        for offset in places:
             if way.access == "write":
                 os.pwritev(file, [part], offset)
             elif os.preadv(file, [part], offset) != width:
@@ -232,10 +230,9 @@ def _sampling(on: Prepared, way: Way) -> Iterator[Sample]:
             os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
         start = time.perf_counter()
         if way.depth == 1:
-            go(places, parts)
+            go(places, parts[0])
         else:
-            each = range(way.depth)
-            list(pool.map(go, [places[one :: way.depth] for one in each], [parts[one :: way.depth] for one in each]))
+            list(pool.map(go, [places[one :: way.depth] for one in range(way.depth)], parts))
         if way.access == "write" and way.mode == "buffered":
             os.fdatasync(file)
         return time.perf_counter() - start
