@@ -85,13 +85,13 @@ def test_a_plan_is_the_same_wherever_it_is_made(aictl, tmp_path):
     for place in ("here", "there/too"):
         folder = tmp_path / place
         folder.mkdir(parents=True)
-        (folder / f"{folder.name}.json").write_text(json.dumps(SMALL))
+        (folder / "config.json").write_text(json.dumps(SMALL))
         (folder / "benchmark.json").write_text(json.dumps(MACHINE))
         words = (
             "hw",
             "plan",
             "train",
-            f"{folder.name}.json",
+            "config.json",
             "--machine",
             "benchmark.json",
             "--tokens",
