@@ -22,16 +22,20 @@ the layout open, the planner chose it. **No row of the first table set a constan
 """
 
 
-def write() -> list[str]:
-    """Write the page; returns its lines."""
+def write() -> None:
+    """Write the page."""
+    PAGE.parent.mkdir(exist_ok=True)
+    PAGE.write_text(page(), "utf-8")
+
+
+def page() -> str:
+    """The page, worked out now."""
     lines = [HEAD, "## Training runs that it is judged by\n", *_judged()]
     lines += ["## Training in fp8, which calibrated nothing\n", *_fp8()]
     lines += ["## Training runs that are not counted, and why\n", *_reported()]
     lines += ["## Serving and memory\n", *_others()]
     lines += ["## What calibrated what\n", *_constants(), *_calibration()]
-    PAGE.parent.mkdir(exist_ok=True)
-    PAGE.write_text("\n".join(lines).rstrip("\n") + "\n", "utf-8")
-    return lines
+    return "\n".join(lines).rstrip("\n") + "\n"
 
 
 def _summary(errors: Iterable[float]) -> str:

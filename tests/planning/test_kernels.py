@@ -73,6 +73,8 @@ def test_a_ring_inside_a_node_and_across_nodes():
 def test_a_slow_network_is_slow():
     chip = accelerator("h100-80gb")
     tcp = Fabric.of(chip.with_links(network=link("ethernet-10-tcp")))
+    assert tcp.network == pytest.approx(1.25e9 / 8 * 0.8)  # eight share the node's port
+    assert Fabric.of(chip.with_links(network=link("ib-ndr"))).network == pytest.approx(50e9 * 0.8)
     assert tcp.gather(1e9, 64, 8) > 10 * Fabric.of(chip).gather(1e9, 64, 8)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.bench import planner
+from tests.bench import planner, planner_page
 
 from aictl.planning.constants import JUDGED, PROVENANCE, SHIPPED, Constants
 
@@ -35,6 +35,10 @@ def test_runs_in_fp8_to_which_nothing_was_fitted():
     assert agreement.rows == 12
     assert agreement.median <= 0.15
     assert agreement.worst <= 0.35
+
+
+def test_the_page_of_tables_is_what_the_planner_says_now():
+    assert planner_page.PAGE.read_text("utf-8") == planner_page.page(), "python -m tests.bench planner"
 
 
 def test_no_judged_row_calibrates():

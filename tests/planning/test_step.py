@@ -41,6 +41,14 @@ def test_interleaving_shortens_the_bubble_and_sends_more():
     assert step(MEGATRON._replace(pipeline_parallel=1, data_parallel=128)).bubble == 0
 
 
+def test_a_pipeline_across_nodes_waits_for_the_network():
+    slow = cluster(accelerator("a100-80gb").with_links(network=link("ethernet-10-tcp")), "bf16")
+    across = Layout(data_parallel=4, pipeline_parallel=16, microbatch=1)
+    assert step(across, machine=slow).pipeline > 20 * step(across).pipeline
+    inside = Layout(data_parallel=2, pipeline_parallel=4, microbatch=1)
+    assert step(inside, machine=slow).pipeline == step(inside).pipeline
+
+
 def test_recomputation_has_its_own_part():
     none, some, full = (step(MEGATRON._replace(recompute=one)) for one in ("none", "selective", "full"))
     assert none.recomputation == 0

@@ -81,7 +81,8 @@ def subject(values: Values) -> list[Section]:
 
 
 def _links(chip: Values) -> str:
-    network = f"network {chip['network_bytes_per_s'] / 1e9:.3g} GB/s each"
+    named = "network" if chip.get("network", "network") == "network" else f"network {chip['network']}"
+    network = f"{named} {chip['network_bytes_per_s'] / 1e9:.3g} GB/s each"
     return f", {chip['per_node']} a node, {chip['link']} {chip['link_bytes_per_s'] / 1e9:.4g} GB/s, {network}"
 
 

@@ -20,13 +20,15 @@ FORMATS = ("fp32", "tf32", "bf16", "fp16", "fp8", "int8")
 
 class Link(NamedTuple):
     """What bytes travel over. ``bytes_per_s`` is one way for one accelerator, ``achievable`` the
-    share of it that a large all-reduce reaches, ``latency_s`` one hop."""
+    share of it that a large all-reduce reaches, ``latency_s`` one hop. A ``shared`` one is divided among
+    the accelerators of a node."""
 
     name: str
     bytes_per_s: float
     achievable: float
     latency_s: float
     sources: tuple[str, ...] = ()
+    shared: bool = False
 
 
 class Accelerator(NamedTuple):
@@ -68,6 +70,8 @@ class Accelerator(NamedTuple):
         self, link: Link | None = None, network: Link | None = None, per_node: int | None = None
     ) -> Accelerator:
         """The same accelerator in other company."""
+        if network is not None and network.shared:
+            network = network._replace(bytes_per_s=network.bytes_per_s / (per_node or self.per_node), shared=False)
         reach = self.reach if per_node is None or self.reach > self.per_node else per_node
         return self._replace(
             link=link or self.link,
@@ -96,7 +100,8 @@ def link(name: str) -> Link:
     row = _page()["links"].get(name)
     if row is None:
         raise BadRequest(f"no link '{name}' is in the catalogue", cure=_nearest(name, link_names()))
-    return Link(name, row["bytes_per_s"], row["achievable"], row["latency_s"], tuple(row["source"]))
+    shared = row.get("ports") == "one a node"
+    return Link(name, row["bytes_per_s"], row["achievable"], row["latency_s"], tuple(row["source"]), shared)
 
 
 @cache

@@ -187,8 +187,8 @@ def _sends(rank: _Rank) -> float:
     if layout.pipeline_parallel == 1:
         return 0.0
     size = rank.element_bytes * recipe.microbatch_tokens(layout) * rank.shape.hidden / layout.tensor_parallel
-    inner = layout.tensor_parallel * layout.context_parallel * layout.data_parallel
-    send = rank.cluster.fabric.send(size, between_nodes=inner >= rank.cluster.fabric.reach)
+    # Where a pipeline is longer than a node, some hop leaves it, and the slowest sets the pace.
+    send = rank.cluster.fabric.send(size, between_nodes=layout.ranks > rank.cluster.fabric.reach)
     return recipe.microbatches(layout) * 2 * layout.interleave * send
 
 

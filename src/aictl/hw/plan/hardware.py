@@ -55,7 +55,7 @@ def _link(name: str | None, bytes_per_s: float | None, usual: Link) -> Link | No
     if name is None and bytes_per_s is None:
         return None
     found = catalogue.link(name) if name else usual
-    return found._replace(bytes_per_s=bytes_per_s) if bytes_per_s else found
+    return found._replace(bytes_per_s=bytes_per_s, shared=False) if bytes_per_s else found
 
 
 def _read(machine: Artifact | Source) -> tuple[dict[str, Any], str]:

@@ -165,6 +165,7 @@ def _subject(model: Model, hardware: Hardware, spec: ServeSpec, weights: str, ca
             "memory_bytes_per_s": chip.memory_bytes_per_s,
             "link": chip.link.name,
             "link_bytes_per_s": chip.link.bytes_per_s,
+            "network": chip.network.name,
             "network_bytes_per_s": chip.network.bytes_per_s,
             "per_node": chip.per_node,
             "sources": list(chip.sources),

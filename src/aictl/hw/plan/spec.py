@@ -39,7 +39,9 @@ class HardwareSpec(Spec):
     link: str | None = option(None, help="link inside a node, such as nvlink4 or pcie4 (default: the accelerator's)")
     link_bytes_per_s: float | None = option(None, gt=0, help="bandwidth of that link, one way for each accelerator")
     network: str | None = option(
-        None, help="network between nodes, such as ib-ndr, roce-400 or ethernet-100-tcp (default: the usual one)"
+        None,
+        help="network between nodes, such as ib-ndr and roce-400, a port each, or ethernet-100-tcp, a port a node "
+        "(default: the usual one)",
     )
     network_bytes_per_s: float | None = option(
         None, gt=0, help="bandwidth of that network, one way for each accelerator"
