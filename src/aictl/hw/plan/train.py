@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from aictl.artifacts.plan import Plan, write
 from aictl.artifacts.plan_pages import span
 from aictl.core.errors import MachineLacks
 from aictl.core.events import Events
-from aictl.hw.plan import chart
-from aictl.hw.plan.hardware import Hardware, hardware_of
-from aictl.hw.plan.model import Model, model_of
+from aictl.hw.plan import chart, document
+from aictl.hw.plan.hardware import hardware_of
+from aictl.hw.plan.job import Job
+from aictl.hw.plan.model import model_of
 from aictl.hw.plan.recipe import recipe_of
 from aictl.hw.plan.spec import FinetuneSpec, LayoutSpec, TrainSpec
 from aictl.planning import advice, explain
-from aictl.planning.constants import JUDGED, SHIPPED
+from aictl.planning.constants import JUDGED
 from aictl.planning.finetune import adapter_parameters, finetuning
-from aictl.planning.layout import Layout, Recipe, check
+from aictl.planning.layout import check
 from aictl.planning.run import Run, whole_run
 from aictl.planning.search import Candidate, Found, search
 
@@ -26,19 +27,6 @@ SCALES = (1 / 8, 1 / 4, 1 / 2, 1, 2, 4)  # counts of accelerators beside the one
 TOKENS_PER_PARAMETER = 20  # https://arxiv.org/abs/2203.15556
 FINETUNING_TOKENS = 10e6
 FINETUNING_BATCH_TOKENS = 65_536  # a step
-
-
-class Job(NamedTuple):
-    """Everything that a plan is worked out from."""
-
-    model: Model
-    hardware: Hardware
-    recipe: Recipe
-    tokens: float
-    fixed: dict[str, Any]
-    spec: TrainSpec | FinetuneSpec
-    assumed: list[str]
-    draws: bool
 
 
 def plan_training(
@@ -109,17 +97,17 @@ def _plan(verb: str, job: Job, about: dict[str, Any], folder: Path, events: Even
     chip, count = job.hardware.accelerator, job.hardware.number
     check(job.model.shape, job.fixed, count, job.recipe.batch)
     found = search(job.model.shape, job.recipe, chip, count, fixed=job.fixed, keep=job.spec.answer.show)
-    values = {"verb": verb, **about, **_subject(job), "fits": bool(found.fitting)}
+    values = {"verb": verb, **about, **document.subject(job), "fits": bool(found.fitting)}
     if not found.fitting:
-        values |= _nothing_fits(job, found)
+        values |= document.nothing_fits(job, found)
         if job.spec.answer.if_fits:
             raise MachineLacks(values["why"], cure=advice.cure(values["changes"]))
         write(folder, values)
         return Plan(folder, metrics={"fits": False}, summary=values["why"])
     ranked, scaling = _ranked(job, found)
     best, run = ranked[0]
-    values |= _figures(job, best, run)
-    values["layouts"] = [_row(job, one, its) for one, its in ranked[1:]]
+    values |= document.figures(job, best, run)
+    values["layouts"] = [document.row(one, its) for one, its in ranked[1:]]
     values["layouts_considered"] = found.considered
     values["scaling"] = scaling
     values["assumed"] = job.assumed
@@ -153,7 +141,7 @@ def _ranked(job: Job, found: Found) -> tuple[list[tuple[Candidate, Run]], list[d
             other = found if count == job.hardware.number else _search(job, count)
             if other.fitting:
                 one, its = other.fitting[0], run(other.fitting[0])
-                scaling.append(_scale(count, one, its))
+                scaling.append(document.scale(count, one, its))
                 if count < job.hardware.number:
                     fewer.append((one, its))
     if job.spec.answer.rank == "cost":
@@ -174,115 +162,3 @@ def _runner(job: Job, found: Found) -> Callable[[Candidate], Run]:
         )  # fmt: skip
 
     return run
-
-
-def _subject(job: Job) -> dict[str, Any]:
-    """What the plan is about: model, machine, work."""
-    shape, chip, recipe = job.model.shape, job.hardware.accelerator, job.recipe
-    parts = shape.parameters
-    return {
-        "model": {
-            "origin": job.model.origin,
-            **{name: value for name, value in shape._asdict().items() if name != "latent"},
-            "parameters": parts.total,
-            "active_parameters": shape.active_parameters,
-            "parameters_by_part": parts._asdict(),
-        },
-        "accelerator": {
-            "name": chip.key,
-            "is": chip.name,
-            "peak_flops_per_s": chip.formats.get(recipe.precision),
-            "memory_bytes": chip.memory_bytes,
-            "memory_bytes_per_s": chip.memory_bytes_per_s,
-            "matmul_fraction": chip.matmul_fraction,
-            "matmul_fraction_how": chip.matmul_fraction_how,
-            "link": chip.link.name,
-            "link_bytes_per_s": chip.link.bytes_per_s,
-            "network": chip.network.name,
-            "network_bytes_per_s": chip.network.bytes_per_s,
-            "per_node": chip.per_node,
-            "sources": list(chip.sources),
-        },
-        "count": job.hardware.number,
-        "tokens": job.tokens,
-        "sequence_length": recipe.sequence_length,
-        "batch": recipe.batch,
-        "precision": recipe.precision,
-        "optimizer": recipe.optimizer,
-        "software": {"attention": recipe.attention, "kernels": recipe.kernels, "level": recipe.level},
-        "goodput": job.spec.work.goodput,
-    }
-
-
-def _figures(job: Job, one: Candidate, run: Run) -> dict[str, Any]:
-    """The best layout's figures, as they stand at the top of the document."""
-    chip = job.hardware.accelerator
-    memory = {name: round(size) for name, size in one.memory._asdict().items()}
-    parts = one.step._asdict()
-    return {
-        **run._asdict(),
-        "days_range": [run.days * JUDGED.fast, run.days * JUDGED.slow],
-        "count": one.layout.ranks,
-        "layout": _layout(one.layout),
-        "microbatches": job.recipe.microbatches(one.layout),
-        "memory_bytes": {**memory, "total": round(one.memory.total)},
-        "memory_free_bytes": round(chip.memory_bytes - one.memory.total),
-        "step_time_s": {**parts, "search_margin": run.step_s - one.step.total},
-        "exposed_communication_s": one.step.communication,
-    }
-
-
-def _layout(layout: Layout) -> dict[str, Any]:
-    return layout._asdict()
-
-
-def _row(job: Job, one: Candidate, run: Run) -> dict[str, Any]:
-    return {
-        "layout": _layout(one.layout),
-        "count": one.layout.ranks,
-        **run._asdict(),
-        "memory_bytes": round(one.memory.total),
-        "bubble_s": one.step.bubble,
-        "recomputation_s": one.step.recomputation,
-        "exposed_communication_s": one.step.communication,
-    }
-
-
-def _scale(count: int, one: Candidate, run: Run) -> dict[str, Any]:
-    return {
-        "count": count,
-        "days": run.days,
-        "accelerator_hours": run.accelerator_hours,
-        "mfu": run.mfu,
-        "cost": run.cost,
-        "layout": _layout(one.layout),
-    }
-
-
-def _nothing_fits(job: Job, found: Found) -> dict[str, Any]:
-    """Which part overflows by how much, and what would help, the smallest change first."""
-    chip, count = job.hardware.accelerator, job.hardware.number
-    usable = SHIPPED.usable_memory * chip.memory_bytes
-    tried = advice.changes(job.model.shape, job.recipe, chip, count, job.fixed)
-    values: dict[str, Any] = {"changes": [one._asdict() for one in tried], "assumed": job.assumed}
-    if found.tightest is None:
-        return {
-            **values,
-            "why": f"no layout of {count} {chip.name} divides this model and a batch of {job.recipe.batch} sequences",
-        }
-    over = advice.overflow(found.tightest, usable)
-    why = (
-        f"it fits on no layout of {count} {chip.name}: the one that needs least takes {over.needed_bytes / 1e9:.3g} GB "
-        f"each of {over.usable_bytes / 1e9:.3g} usable, {over.over_bytes / 1e9:.3g} GB too much; "
-        f"{over.part} take{'s' * (over.part == 'optimizer')} {over.part_bytes / 1e9:.3g} GB of it"
-    )
-    return {
-        **values,
-        "why": why,
-        "tightest": {
-            "layout": _layout(found.tightest.layout),
-            "memory_bytes": {name: round(size) for name, size in found.tightest.memory._asdict().items()},
-            **over._asdict(),
-            "over_bytes": over.over_bytes,
-        },
-    }
