@@ -30,7 +30,7 @@ def drawn(made: Probe, width: int = 100) -> list[str]:
 def test_this_machine(tmp_path):
     made = probe(tmp_path, place=tmp_path)
     made.check()
-    facts = made.read()
+    facts = made.facts
     assert list(facts) == [*GROUPS, "not_readable"]
     assert facts["software"]["python"] == platform.python_version()
     assert facts["software"]["packages"]["pydantic"] == metadata.version("pydantic")
@@ -152,7 +152,7 @@ def test_what_may_not_be_read_is_said_and_the_rest_is_known(machine, tmp_path, m
 
     monkeypatch.setattr(Path, "read_text", refuse)
     made = probe(tmp_path, root=root)
-    facts = made.read()
+    facts = made.facts
     assert facts["not_readable"] == {str(hidden): "Permission denied"}
     assert (facts["network"]["rdma"][0]["rate"], facts["network"]["rdma"][0]["state"]) == (None, "ACTIVE")
     assert drawn(made)[-1].endswith("Permission denied")
@@ -175,7 +175,7 @@ for name in ("psutil", "pynvml", "torch", "numpy", "onnxruntime"):
     sys.modules[name] = None
 from pathlib import Path
 from aictl.hw.probe import look, probe
-facts = probe(Path({str(tmp_path)!r}), place=Path({str(tmp_path)!r}), deep=True).read()
+facts = probe(Path({str(tmp_path)!r}), place=Path({str(tmp_path)!r}), deep=True).facts
 print(facts["accelerators"]["nvidia"]["note"], facts["software"]["torch"])
 """
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=True)

@@ -19,7 +19,7 @@ class AddSpec(Spec):
 
 
 def add(work: Work[AddSpec]) -> Probe:
-    total = work.inputs["probe"].read()["total"] + work.spec.much
+    total = work.inputs["probe"].facts["total"] + work.spec.much
     work.events.noted(f"the total is {total}")
     (work.folder / "probe.json").write_text(json.dumps({"total": total}))
     return Probe(work.folder, metrics={"total": total})

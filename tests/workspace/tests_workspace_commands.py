@@ -24,7 +24,7 @@ def count(work: Work[CountSpec]) -> Probe:
 
 
 def add(work: Work[Any]) -> Probe:
-    total = sum(one.read()["total"] for one in work.inputs["counts"])
+    total = sum(one.facts["total"] for one in work.inputs["counts"])
     (work.folder / "probe.json").write_text(json.dumps({"total": total}))
     return Probe(work.folder, metrics={"total": total}, summary=f"{total} in all")
 

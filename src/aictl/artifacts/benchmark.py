@@ -8,40 +8,28 @@ bandwidth from the caches to memory, and the cost of one operator; ``disk``, ``c
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from aictl.artifacts.quantity import size
+from aictl.artifacts.report import Report
 from aictl.core.answer import Answer, Document, Section, Table
-from aictl.core.artifact import Artifact
-from aictl.core.errors import Damaged
 
 PARTS = ("machine", "devices", "disk", "collectives", "data_sheet")
 
 
-class Benchmark(Artifact):
+class Benchmark(Report):
     """The measured rates of one machine."""
 
     kind = "benchmark"
     about = "what a machine does: matrix products, memory, copies, disk, collectives"
-    is_report = True
 
-    def read(self) -> dict[str, Any]:
-        path = self.folder / "benchmark.json"
-        try:
-            facts = json.loads(path.read_text("utf-8"))
-        except (OSError, ValueError) as error:
-            raise Damaged(f"{path}: {error}") from error
-        if not isinstance(facts, dict) or not all(name in facts for name in PARTS):
-            raise Damaged(f"{path} is no benchmark: it lacks one of {', '.join(PARTS)}")
-        return facts
-
-    def check(self) -> None:
-        self.read()
+    def lacking(self, facts: Mapping[str, Any]) -> str | None:
+        absent = [name for name in PARTS if name not in facts]
+        return f"it lacks {', '.join(absent)}" if absent else None
 
     def answer(self) -> Answer:
-        facts = self.read()
+        facts = self.facts
         columns = ("part", "device", "what", "value", "unit", "spread")
         return Document(facts, sections=list(_sections(facts)), table=Table(columns, list(_rows(facts))))
 

@@ -4,40 +4,25 @@
 
 from __future__ import annotations
 
-import json
-from functools import cached_property
+from collections.abc import Mapping
 from typing import Any
 
+from aictl.artifacts.report import Report
 from aictl.core.answer import Answer, Document, Section, Table
-from aictl.core.artifact import Artifact
-from aictl.core.errors import Damaged
 
 STATES = {"passes": "green", "warns": "yellow", "fails": "red", "not applicable": "dim"}
 _MACHINE_LACKS = 5
 
 
-class Diagnosis(Artifact):
+class Diagnosis(Report):
     """The findings of the doctor's checks."""
 
     kind = "diagnosis"
     about = "what was found by checking a machine, with the cures"
-    is_report = True
 
-    @cached_property
-    def facts(self) -> dict[str, Any]:
-        path = self.folder / "diagnosis.json"
-        try:
-            facts = json.loads(path.read_text("utf-8"))
-            checks = facts["checks"]
-            whole = all(one["state"] in STATES and isinstance(one["required"], bool) for one in checks)
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise Damaged(f"{path}: {error}") from error
-        if not whole:
-            raise Damaged(f"{path} holds a check without a known state")
-        return facts
-
-    def check(self) -> None:
-        assert self.facts
+    def lacking(self, facts: Mapping[str, Any]) -> str | None:
+        whole = all(one["state"] in STATES and isinstance(one["required"], bool) for one in facts["checks"])
+        return None if whole else "a check has no known state"
 
     @property
     def exit_code(self) -> int:

@@ -6,13 +6,11 @@ Its groups: cpu, memory, limits, clock, disks, accelerators, interconnect, netwo
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from aictl.artifacts.quantity import rate, shown, size
+from aictl.artifacts.report import Report
 from aictl.core.answer import Answer, Document, Section, Table
-from aictl.core.artifact import Artifact
-from aictl.core.errors import Damaged
 
 REFUSED = "no permission"
 STATES = {
@@ -29,28 +27,14 @@ STATES = {
 }
 
 
-class Probe(Artifact):
+class Probe(Report):
     """The hardware and software of one machine, group by group."""
 
     kind = "probe"
     about = "the hardware and software of a machine"
-    is_report = True
-
-    def read(self) -> dict[str, Any]:
-        path = self.folder / "probe.json"
-        try:
-            facts = json.loads(path.read_text("utf-8"))
-        except (OSError, ValueError) as error:
-            raise Damaged(f"{path}: {error}") from error
-        if not isinstance(facts, dict):
-            raise Damaged(f"{path} holds no JSON object")
-        return facts
-
-    def check(self) -> None:
-        self.read()
 
     def answer(self) -> Answer:
-        facts = self.read()
+        facts = self.facts
         if "disks" not in facts or "interconnect" not in facts:  # of another make: shown as it is
             return Document(facts)
         return Document(facts, sections=_sections(facts))

@@ -10,7 +10,6 @@ be that. Nothing of it is an error.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +112,7 @@ def probe(
 ) -> Probe:
     """Write ``probe.json`` into ``folder``."""
     facts = look(root, place, deep=deep, timeout_s=timeout_s)
-    (folder / "probe.json").write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    Probe.write(folder, facts)
     return Probe(folder, metrics=_numbers(facts), summary=summary(facts))
 
 

@@ -37,7 +37,7 @@ def made(tmp_path_factory):
 
 def test_the_document_has_what_the_planner_reads(made):
     made.check()
-    facts = made.read()
+    facts = made.facts
     assert set(PARTS) <= set(facts)
     assert facts["machine"]["threads"] >= 1
     assert facts["machine"]["memory_bytes"] > 2**28
@@ -60,7 +60,7 @@ def test_no_part_leaves_a_file_where_the_disk_was_measured(made):
 
 
 def test_the_roofline_has_a_roof_for_every_format_and_a_point_for_every_product(made):
-    device = made.read()["devices"][0]
+    device = made.facts["devices"][0]
     chart = charts.roofline(device)
     roofs = [series for series in chart.series if series.style == "line"]
     points = [series for series in chart.series if series.style == "points"]
@@ -91,7 +91,7 @@ def test_a_person_sees_tables_within_a_hundred_columns(made):
 
 
 def test_a_pipe_gets_every_figure_on_a_line_with_its_unit(made):
-    facts, table = made.read(), made.answer().table
+    facts, table = made.facts, made.answer().table
     rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
     count = len(facts["devices"][0]["gemm"]) + len(facts["devices"][0]["bandwidth"]) + 1
     assert len(rows) == count + len(facts["disk"]) + len(facts["data_sheet"])
@@ -185,6 +185,6 @@ def test_under_torchrun_the_first_process_alone_reports_and_keeps(project):
     lines = done.stdout.splitlines()
     assert len(lines) == 1
     assert done.stderr.count("made benchmark") == 1
-    facts = Benchmark(Path(lines[0])).read()
+    facts = Benchmark(Path(lines[0])).facts
     assert {row["ranks"] for row in facts["collectives"]} == {2}
     assert len(list((project.root / "artifacts" / "benchmark").glob("two@*"))) == 1

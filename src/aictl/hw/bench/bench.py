@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -25,7 +24,7 @@ def bench(folder: Path, spec: BenchSpec, place: Path, events: Events = silent) -
     """Measure, and write ``benchmark.json`` and its charts into ``folder``; ``place`` is the folder whose disk is
     meant."""
     facts = measure(spec, place, events)
-    (folder / "benchmark.json").write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    Benchmark.write(folder, facts)
     for device in facts["devices"]:
         if chart := charts.roofline(device):
             plot.save(chart, folder / f"roofline-{device['name'].replace(':', '')}.svg")

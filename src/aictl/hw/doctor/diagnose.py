@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +26,7 @@ def diagnose(folder: Path, spec: DoctorSpec, place: Path, events: Events = silen
 
 def written(folder: Path, case: Case) -> Diagnosis:
     """The findings of every check on a case."""
-    rows = findings(case)
-    (folder / "diagnosis.json").write_text(
-        json.dumps({"for": case.purpose, "checks": rows}, indent=1, ensure_ascii=False) + "\n", "utf-8"
-    )
+    Diagnosis.write(folder, {"for": case.purpose, "checks": findings(case)})
     made = Diagnosis(folder)
     return Diagnosis(folder, metrics=made.counts(), summary=made.in_a_line())
 

@@ -6,7 +6,7 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
-from aictl.artifacts.plan import Plan, write
+from aictl.artifacts.plan import Plan
 from aictl.core.errors import BadRequest, MachineLacks
 from aictl.core.events import Events
 from aictl.hw.plan.hardware import Hardware, hardware_of
@@ -35,7 +35,7 @@ def plan_serving(model: Any, machine: Any, spec: ServeSpec, folder: Path, *, eve
         values |= _nothing_fits(found, hardware, spec, replicas, context)
         if spec.if_fits:
             raise MachineLacks(values["why"], cure=cure(values["changes"]))
-        write(folder, values)
+        Plan.write(folder, values)
         return Plan(folder, metrics={"fits": False}, summary=values["why"])
     rows = sorted(
         (_replica(one, spec, hardware) for one in fitting), key=lambda row: -row["tokens_per_s_per_accelerator"]
@@ -49,7 +49,7 @@ def plan_serving(model: Any, machine: Any, spec: ServeSpec, folder: Path, *, eve
     if spec.explain:
         lines = explain.serving(best, rows[0]["requests_at_once"], spec.prompt_tokens, spec.output_tokens)
         values["explained"] = [line._asdict() for line in lines]
-    write(folder, values)
+    Plan.write(folder, values)
     metrics = {
         name: values[name]
         for name in ("first_token_s", "token_s", "tokens_per_s", "requests_at_once", "longest_context", "replicas")

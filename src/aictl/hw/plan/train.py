@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from aictl.artifacts.plan import Plan, write
+from aictl.artifacts.plan import Plan
 from aictl.artifacts.plan_pages import span
 from aictl.core.errors import MachineLacks
 from aictl.core.events import Events
@@ -102,7 +102,7 @@ def _plan(verb: str, job: Job, about: dict[str, Any], folder: Path, events: Even
         values |= document.nothing_fits(job, found)
         if job.spec.answer.if_fits:
             raise MachineLacks(values["why"], cure=advice.cure(values["changes"]))
-        write(folder, values)
+        Plan.write(folder, values)
         return Plan(folder, metrics={"fits": False}, summary=values["why"])
     ranked, scaling = _ranked(job, found)
     best, run = ranked[0]
@@ -115,7 +115,7 @@ def _plan(verb: str, job: Job, about: dict[str, Any], folder: Path, events: Even
     if job.spec.answer.explain:
         lines = explain.training(job.model.shape, job.recipe, best, chip, run=run, goodput=job.spec.work.goodput)
         values["explained"] = [line._asdict() for line in lines]
-    write(folder, values)
+    Plan.write(folder, values)
     if job.draws:
         chart.draw(folder, values, events)
     metrics = {
