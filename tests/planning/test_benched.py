@@ -79,6 +79,14 @@ def test_a_plan_of_it_takes_longer_where_it_is_slower():
     [
         ({"devices": []}, "measured no devices"),
         ({"devices": None}, "measured no devices"),
+        ({"devices": ["cpu"]}, "devices is no list of objects"),
+        ({"machine": ["cpu"]}, r"machine is \['cpu'\]"),
+        ({"collectives": 7}, "collectives is no list of objects"),
+        ({"collectives": [{"operation": "all_reduce", "bytes": 4096}]}, "collectives.bus_bytes_per_s is None"),
+        ({"devices": [MACHINE["devices"][0] | {"flops_per_s": {"fp7": 1e9}}]}, "flops_per_s of none of"),
+        ({"devices": [MACHINE["devices"][0] | {"gemm": [{"dtype": "fp32"}]}]}, "gemm.m is None"),
+        ({"devices": [MACHINE["devices"][0] | {"operator_overhead_s": "long"}]}, "operator_overhead_s is 'long'"),
+        ({"devices": [MACHINE["devices"][0] | {"runtime_bytes": []}]}, r"runtime_bytes is \[\]"),
         ({"devices": [{"name": "cpu"}]}, "has no flops_per_s"),
         ({"devices": [{"name": "cpu", "flops_per_s": {"fp32": -1}}]}, "flops_per_s.fp32 is -1"),
         (

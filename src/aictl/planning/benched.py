@@ -14,8 +14,8 @@ CURE = "make it with `aictl hw bench`"
 def benched(values: Mapping[str, Any], where: str) -> tuple[Accelerator, int]:
     """The accelerator in a benchmark's values, and how many of it there are: the GPUs where there are
     any, else the processor. ``where`` is what errors call the values."""
-    devices = values.get("devices")
-    if not isinstance(devices, list) or not devices or not all(isinstance(one, Mapping) for one in devices):
+    devices = _rows(values, "devices", where)
+    if not devices:
         raise BadInput(f"{where} measured no devices", cure=CURE)
     others = [one for one in devices if str(one.get("name")) != "cpu"]
     chosen = (others or devices)[0]
@@ -24,9 +24,13 @@ def benched(values: Mapping[str, Any], where: str) -> tuple[Accelerator, int]:
     if not isinstance(rates, Mapping) or not rates:
         raise BadInput(f"{where}: device {name} has no flops_per_s", cure=CURE)
     peaks = tuple((one, _positive(rates[one], f"flops_per_s.{one}", where)) for one in FORMATS if rates.get(one))
+    if not peaks:
+        raise BadInput(f"{where}: device {name} has flops_per_s of none of {', '.join(FORMATS)}", cure=CURE)
     machine = values.get("machine") or {}
+    if not isinstance(machine, Mapping):
+        raise BadInput(f"{where}: machine is {machine!r}, and an object is expected", cure=CURE)
     about = str(machine.get("cpu_model") or "this machine") if name == "cpu" else _gpu_name(machine, name)
-    link = _link(values, len(others) or 1)
+    link = _link(_rows(values, "collectives", where), len(others) or 1, where)
     return (
         Accelerator(
             key="here",
@@ -42,13 +46,28 @@ def benched(values: Mapping[str, Any], where: str) -> tuple[Accelerator, int]:
             matmul_fraction=1.0,
             matmul_fraction_how="measured here",
             memory_fraction=1.0,
-            product_rates=_curves(chosen),
-            operator_s=float(chosen.get("operator_overhead_s") or 0.0),
-            runtime_bytes=chosen.get("runtime_bytes"),
+            product_rates=_curves(_rows(chosen, "gemm", where), where),
+            operator_s=_known(chosen, "operator_overhead_s", where) or 0.0,
+            runtime_bytes=_known(chosen, "runtime_bytes", where),
             sources=("measured by aictl hw bench",),
         ),
         len(others) or 1,
     )
+
+
+def _rows(values: Mapping[str, Any], name: str, where: str) -> list[Mapping[str, Any]]:
+    """A list of objects; none where there is no such list."""
+    rows = values.get(name)
+    if rows is None:
+        return []
+    if not isinstance(rows, list) or not all(isinstance(one, Mapping) for one in rows):
+        raise BadInput(f"{where}: {name} is no list of objects", cure=CURE)
+    return rows
+
+
+def _known(values: Mapping[str, Any], name: str, where: str) -> float | None:
+    """A figure that may be absent, or nothing."""
+    return _positive(values[name], name, where) if values.get(name) is not None else None
 
 
 def _positive(value: Any, name: str, where: str) -> float:
@@ -63,23 +82,22 @@ def _gpu_name(machine: Mapping[str, Any], name: str) -> str:
     return str(first.get("name", name)) if isinstance(first, Mapping) else str(first)
 
 
-def _curves(device: Mapping[str, Any]) -> tuple[tuple[str, tuple[tuple[float, float], ...]], ...]:
+def _curves(rows: list[Mapping[str, Any]], where: str) -> tuple[tuple[str, tuple[tuple[float, float], ...]], ...]:
     """For each number format, operations of a matrix product against operations/s, small to large: the
     best where several shapes have one size."""
     curves: dict[str, dict[float, float]] = {}
-    for row in device.get("gemm") or []:
-        size = 2.0 * float(row.get("m", 0)) * float(row.get("n", 0)) * float(row.get("k", 0))
-        rate = float(row.get("flops_per_s") or 0.0)
-        if size > 0 and rate > 0:
-            curve = curves.setdefault(str(row.get("dtype")), {})
-            curve[size] = max(rate, curve.get(size, 0.0))
+    for row in rows:
+        m, n, k, rate = (_positive(row.get(name), f"gemm.{name}", where) for name in ("m", "n", "k", "flops_per_s"))
+        curve = curves.setdefault(str(row.get("dtype")), {})
+        curve[2 * m * n * k] = max(rate, curve.get(2 * m * n * k, 0.0))
     return tuple((name, tuple(sorted(curve.items()))) for name, curve in curves.items())
 
 
-def _link(values: Mapping[str, Any], ranks: int) -> Link:
+def _link(collectives: list[Mapping[str, Any]], ranks: int, where: str) -> Link:
     """The bus that the largest measured all-reduce reached; one device needs none."""
-    rows = [one for one in values.get("collectives") or [] if one.get("operation") == "all_reduce"]
+    rows = [one for one in collectives if one.get("operation") == "all_reduce"]
     if not rows:
         return Link("unmeasured", 1e9 if ranks > 1 else 1e12, 1.0, 50e-6)
-    largest = max(rows, key=lambda one: one.get("bytes", 0))
-    return Link(f"{largest.get('backend')} here", float(largest["bus_bytes_per_s"]), 1.0, 50e-6)
+    largest = max(rows, key=lambda one: _positive(one.get("bytes"), "collectives.bytes", where))
+    reached = _positive(largest.get("bus_bytes_per_s"), "collectives.bus_bytes_per_s", where)
+    return Link(f"{largest.get('backend')} here", reached, 1.0, 50e-6)
