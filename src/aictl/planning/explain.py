@@ -102,20 +102,21 @@ def _bubble_line(layout: Layout, step: StepTime) -> list[Line]:
 
 def _memory_lines(shape: Shape, recipe: Recipe, layout: Layout, memory: Memory) -> list[Line]:
     """Where the largest parts of the memory come from."""
-    parameters = sum(resident(shape, layout)) * recipe.trained_share
+    dense, experts = (count * recipe.trained_share for count in resident(shape, layout))
     layers, tokens = layers_in_flight(shape, recipe, layout), recipe.microbatch_tokens(layout)
+    formula = "bytes of a parameter · trained parameters of a rank / ranks that share them"
+    if experts:
+        formula = (
+            "bytes of a parameter · (all but experts / ranks that share it + a rank's experts / ranks with the same)"
+        )
     lines = []
     for name, sharded_from in (("gradients", 2), ("optimizer", 1)):
         size = getattr(memory, name)
         ranks = layout.data_parallel if layout.sharding >= sharded_from else 1
-        lines.append(
-            Line(
-                f"memory of {name}",
-                "bytes of a parameter · trained parameters of a rank / ranks that share them",
-                f"{size * ranks / parameters:.3g} · {parameters:.4g} / {ranks}",
-                f"{size / 1e9:.3g} GB",
-            )
-        )
+        alike = ranks / layout.expert_parallel if ranks > 1 else 1  # ranks that have the same experts
+        held = f"({dense:.4g} / {ranks} + {experts:.4g} / {alike:g})" if experts else f"{dense:.4g} / {ranks}"
+        each = size / (dense / ranks + experts / alike)
+        lines.append(Line(f"memory of {name}", formula, f"{each:.3g} · {held}", f"{size / 1e9:.3g} GB"))
     lines.append(
         Line(
             "memory of activations",

@@ -9,7 +9,7 @@ import pytest
 from aictl.cli.report import lines
 from aictl.core.events import silent
 from aictl.hw.plan.serve import plan_serving
-from aictl.hw.plan.spec import AnswerSpec, FinetuneSpec, HardwareSpec, ModelSpec, ServeSpec, TrainSpec
+from aictl.hw.plan.spec import AnswerSpec, FinetuneSpec, HardwareSpec, LayoutSpec, ModelSpec, ServeSpec, TrainSpec
 from aictl.hw.plan.train import plan_finetuning, plan_training
 
 GPT3 = ("--params", "175e9", "--layers", "96", "--hidden", "12288", "--tokens", "300e9")
@@ -92,3 +92,17 @@ def test_no_line_of_a_page_is_longer_than_a_hundred_columns(tmp_path, explain):
         assert len(drawn) > 10
         assert max(map(len, drawn)) <= 100
         assert "None" not in " ".join(drawn)
+
+
+def test_the_memory_explained_comes_out_of_its_numbers(tmp_path):
+    mixture = ModelSpec(layers=32, hidden=4096, feed_forward=14336, gated=True, experts=8)
+    for model in (mixture, ModelSpec(params=7e9)):
+        answer, hardware = AnswerSpec(explain=True), HardwareSpec(accelerator="h100-80gb", count=64)
+        spec = TrainSpec(tokens=1e12, model=model, hardware=hardware, layout=LayoutSpec(sharding=1), answer=answer)
+        facts = plan_training(None, None, spec, tmp_path, events=silent, draws=False).facts
+        explained = {line["what"]: line["numbers"] for line in facts["explained"]}
+        each, held = explained["memory of optimizer"].split(" · ")
+        assert float(each) == 12  # an fp32 copy and AdamW's two moments, of experts too
+        terms = [term.split(" / ") for term in held.strip("()").split(" + ")]
+        total = 12 * sum(float(parameters) / float(ranks) for parameters, ranks in terms)
+        assert total == pytest.approx(facts["memory_bytes"]["optimizer"], rel=1e-3)
