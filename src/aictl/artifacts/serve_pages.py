@@ -36,7 +36,9 @@ def _replica(values: Values) -> Section:
         f"{values['output_tokens']:,} tokens",
         "longest context": f"{values['longest_context']:,} tokens fit for one request" + _own_context(values),
         "first token": f"{seconds(values['first_token_s'])} after {values['prompt_tokens']:,} tokens, without a queue",
-        "each more": f"{seconds(values['token_s'])}, {values['tokens_per_s_per_request']:,.3g} tokens/s a request",
+        "each more": f"{seconds(values['token_s'])}, where no prompt comes between",
+        "a request": f"{seconds(values['request_s'])} from first to last with others' prompts between, "
+        f"{values['tokens_per_s_per_request']:,.3g} tokens/s",
         "in all": f"{values['tokens_per_s']:,.0f} tokens/s, {values['requests_per_s']:,.3g} requests/s",
     }
     need = f"{values['replicas']:,}, on {values['accelerators_needed']:,}"

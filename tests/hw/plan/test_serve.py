@@ -40,6 +40,9 @@ def test_a_load_needs_replicas_and_costs_money(planned):
     assert parts["weights"] + parts["cache"] + parts["reserved"] == pytest.approx(parts["total"], rel=1e-6)
     assert parts["total"] <= 85.5e9
     assert [row["requests"] for row in one["at_once"]][:2] == [1, 4]
+    assert one["tokens_per_s_per_request"] * one["requests_at_once"] == pytest.approx(one["tokens_per_s"])
+    assert one["request_s"] * one["requests_per_s"] == pytest.approx(one["requests_at_once"])
+    assert one["request_s"] > one["output_tokens"] * one["token_s"]  # others' prompts come between
 
 
 def test_fewer_at_once_are_answered_faster(planned):

@@ -103,7 +103,7 @@ class AnswerSpec(Spec):
 class TrainSpec(Spec):
     """Options of ``hw plan train``."""
 
-    tokens: float | None = option(None, gt=0, le=1e18, help="tokens to train on (assumed: 20 for each parameter)")
+    tokens: float | None = option(None, ge=1, le=1e18, help="tokens to train on (assumed: 20 for each parameter)")
     model: ModelSpec = ModelSpec()
     hardware: HardwareSpec = HardwareSpec()
     work: WorkSpec = WorkSpec()
@@ -118,7 +118,7 @@ class FinetuneSpec(Spec):
         "lora", help="what is trained: all weights or adapters beside them"
     )
     adapter_rank: int = option(16, ge=1, le=65536, help="rank of the adapters")
-    tokens: float | None = option(None, gt=0, le=1e18, help="tokens to train on (assumed: 10 million)")
+    tokens: float | None = option(None, ge=1, le=1e18, help="tokens to train on (assumed: 10 million)")
     chunked_loss: bool = option(False, help="the loss is computed in pieces, so that logits take little memory")
     model: ModelSpec = ModelSpec()
     hardware: HardwareSpec = HardwareSpec()
