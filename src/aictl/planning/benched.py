@@ -71,7 +71,7 @@ def _known(values: Mapping[str, Any], name: str, where: str) -> float | None:
 
 
 def _positive(value: Any, name: str, where: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e30:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 1e-12 < value < 1e30:
         raise BadInput(f"{where}: {name} is {value!r}, and a positive number is expected", cure=CURE)
     return float(value)
 

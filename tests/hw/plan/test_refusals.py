@@ -32,6 +32,11 @@ def folder(tmp_path):
     [
         ("train", 2, "no model", "--params 7e9"),
         ("train --params 0", 2, "greater than 0", "help"),
+        ("train --params 7e9 --tokens 1e-300", 2, "greater than or equal to 1", "help"),
+        ("train --params 7e9 --count 16 --network-bytes-per-s 1e-300", 2, "greater than or equal to 1", "help"),
+        ("train --params 7e9 --price-per-hour 1e308", 2, "less than or equal to 1000000000", "help"),
+        ("train --params 7e9 --goodput 1e-320", 2, "greater than or equal to 0.001", "help"),
+        ("serve --params 7e9 --requests-per-s 1 --utilisation 1e-320", 2, "greater than or equal to 0.001", "help"),
         ("train --params 1e40", 2, "not the size of a language model", "7e9"),
         ("train --params 7e9 --accelerator h10", 2, "no accelerator 'h10'", "h100-80gb"),
         ("train --params 7e9 --network wifi", 2, "no link 'wifi'", "ib-hdr"),

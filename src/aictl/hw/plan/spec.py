@@ -37,16 +37,18 @@ class HardwareSpec(Spec):
     )
     per_node: int | None = option(None, ge=1, le=4096, help="accelerators in a node (default: as usually sold)")
     link: str | None = option(None, help="link inside a node, such as nvlink4 or pcie4 (default: the accelerator's)")
-    link_bytes_per_s: float | None = option(None, gt=0, help="bandwidth of that link, one way for each accelerator")
+    link_bytes_per_s: float | None = option(None, ge=1, help="bandwidth of that link, one way for each accelerator")
     network: str | None = option(
         None,
         help="network between nodes, such as ib-ndr and roce-400, a port each, or ethernet-100-tcp, a port a node "
         "(default: the usual one)",
     )
     network_bytes_per_s: float | None = option(
-        None, gt=0, help="bandwidth of that network, one way for each accelerator"
+        None, ge=1, help="bandwidth of that network, one way for each accelerator"
     )
-    price_per_hour: float | None = option(None, ge=0, help="price of one accelerator for an hour, in any currency")
+    price_per_hour: float | None = option(
+        None, ge=0, le=1e9, help="price of one accelerator for an hour, in any currency"
+    )
 
 
 class LayoutSpec(Spec):
@@ -86,7 +88,7 @@ class WorkSpec(Spec):
         help="element-wise kernels: fused as in Megatron-LM or torch.compile, eager PyTorch's, or transformers' "
         "modules as they come; auto takes fused, and on a processor transformers'",
     )
-    goodput: float = option(0.9, gt=0, le=1, help="share of the hours that trains; the rest is restarts and checks")
+    goodput: float = option(0.9, ge=0.001, le=1, help="share of the hours that trains; the rest is restarts and checks")
 
 
 class AnswerSpec(Spec):
@@ -141,7 +143,7 @@ class ServeSpec(Spec):
     )
     cache: Cache = option("auto", help="number format of keys and values: auto takes 16 bits, or 8 for 8-bit weights")
     tensor_parallel: int | None = option(None, ge=1, help="accelerators of a replica (default: each number is tried)")
-    utilisation: float = option(0.75, gt=0, le=1, help="share of its throughput at which a replica is run")
+    utilisation: float = option(0.75, ge=0.001, le=1, help="share of its throughput at which a replica is run")
     model: ModelSpec = ModelSpec()
     hardware: HardwareSpec = HardwareSpec()
     if_fits: bool = option(False, help="exit with 5 where nothing fits, and make nothing")
