@@ -8,7 +8,7 @@ from typing import Any
 from aictl.core.errors import BadInput
 from aictl.planning.catalogue import FORMATS, Accelerator, Link
 
-CURE = "make it with `aictl hw bench`"
+CURE = "measure it again with `aictl hw bench`, matrix products and memory at least"
 
 
 def benched(values: Mapping[str, Any], where: str) -> tuple[Accelerator, int]:

@@ -55,6 +55,7 @@ def folder(tmp_path):
         ("train absent.json", 3, "does not exist", ""),
         ("train --params 7e9 --accelerator t4 --precision bf16", 2, "has no bf16", "fp16"),
         ("train config.json --accelerator t4 --count 4 --if-fits", 5, "fits on no layout", "--count"),
+        ("train --params 1e15 --count 1000000 --if-fits", 5, "gathered weights take", ""),
         ("finetune config.json --accelerator t4 --count 1 --if-fits", 5, "fits on no layout", "--"),
         ("serve config.json --accelerator l4 --count 1 --if-fits", 5, "fits on no replica", "--count 8"),
         ("serve config.json --tensor-parallel 16", 2, "there are 8", ""),

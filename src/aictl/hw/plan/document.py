@@ -101,13 +101,14 @@ def nothing_fits(job: Job, found: Found) -> dict[str, Any]:
     if found.tightest is None:
         return {
             **values,
-            "why": f"no layout of {count} {chip.name} divides this model and a batch of {job.recipe.batch} sequences",
+            "why": f"no layout of {count:,} {chip.name} divides this model and a batch of {job.recipe.batch} sequences",
         }
     over = advice.overflow(found.tightest, usable)
+    part = {"optimizer": "optimizer states", "gathered": "gathered weights"}.get(over.part, over.part)
     why = (
-        f"it fits on no layout of {count} {chip.name}: the one that needs least takes {over.needed_bytes / 1e9:.3g} GB "
-        f"each of {over.usable_bytes / 1e9:.3g} usable, {over.over_bytes / 1e9:.3g} GB too much; "
-        f"{over.part} take{'s' * (over.part == 'optimizer')} {over.part_bytes / 1e9:.3g} GB of it"
+        f"it fits on no layout of {count:,} {chip.name}: the one that needs least takes "
+        f"{over.needed_bytes / 1e9:.3g} GB each of {over.usable_bytes / 1e9:.3g} usable, "
+        f"{over.over_bytes / 1e9:.3g} GB too much; {part} take {over.part_bytes / 1e9:.3g} GB of it"
     )
     return {
         **values,
