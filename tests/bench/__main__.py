@@ -65,9 +65,9 @@ def main() -> int:
             f"{cost['quality_loss'] * 100:+.1f}%. That is past the default gate of 5%, which is opened here to "
             "measure speed; [the choice of quantiser](decisions/quantiser.md) has the other methods."
         )
+        PAGE.write_text("\n".join(lines) + "\n", "utf-8")
         machine.write(place)
         small_models.write(place, _machine())
-        PAGE.write_text("\n".join(lines) + "\n", "utf-8")
     return 0
 
 
