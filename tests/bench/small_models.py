@@ -119,7 +119,7 @@ def measure(place: Path) -> list[Row]:
     for one in TRAININGS:
         rows.append(_trained(bench, one))
         print(rows[-1], flush=True)
-    for batch in (16, 32):
+    for batch in (8, 16):
         rows.append(_adapted(bench, batch))
         print(rows[-1], flush=True)
     rows.append(_served(bench))
@@ -146,7 +146,7 @@ def _trained(bench: Bench, one: Training) -> Row:
 
 
 def _adapted(bench: Bench, batch: int) -> Row:
-    length = 32  # short enough that nearly every conversation fills it
+    length = 64  # short enough that many conversations fill it
     made, peak = bench.run(
         "finetune", "lora", "smollm2", "chats", "--sequence-length", length, "--batch-size", batch,
         "--max-steps", STEPS, "--held-out-conversations", 8, "--save-every-s", 3600, "--force",
