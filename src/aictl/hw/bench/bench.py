@@ -90,12 +90,12 @@ def _device(device: Device, peers: list[str], spec: BenchSpec, notes: list[str],
     }
     with torch_threads(device.threads or torch.get_num_threads()):
         if "gemm" in spec.parts:
-            found["runtime_bytes"] = runtime_bytes(device)
             found["operator_overhead_s"] = operator_overhead_s(device, spec.seconds)
             found["gemm"], more = gemm.measure(device, budget_s=spec.seconds, quick=spec.quick, events=events)
             found["flops_per_s"] = gemm.best_rates(found["gemm"])
             notes += more
         if "memory" in spec.parts:
+            found["runtime_bytes"] = runtime_bytes(device)
             found["bandwidth"], more = memory.measure(device, budget_s=spec.seconds, quick=spec.quick, events=events)
             found["memory_bytes_per_s"] = memory.sustained(found["bandwidth"])
             notes += more

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from aictl.hw.plan.job import Job
+from aictl.hw.plan.model import Model
 from aictl.planning import advice
+from aictl.planning.catalogue import Accelerator
 from aictl.planning.constants import JUDGED, SHIPPED
 from aictl.planning.run import Run
 from aictl.planning.search import Candidate, Found
@@ -13,31 +15,10 @@ from aictl.planning.search import Candidate, Found
 
 def subject(job: Job) -> dict[str, Any]:
     """What the plan is about: model, machine, work."""
-    shape, chip, recipe = job.model.shape, job.hardware.accelerator, job.recipe
-    parts = shape.parameters
+    recipe = job.recipe
     return {
-        "model": {
-            "origin": job.model.origin,
-            **{name: value for name, value in shape._asdict().items() if name != "latent"},
-            "parameters": parts.total,
-            "active_parameters": shape.active_parameters,
-            "parameters_by_part": parts._asdict(),
-        },
-        "accelerator": {
-            "name": chip.key,
-            "is": chip.name,
-            "peak_flops_per_s": chip.formats.get(recipe.precision),
-            "memory_bytes": chip.memory_bytes,
-            "memory_bytes_per_s": chip.memory_bytes_per_s,
-            "matmul_fraction": chip.matmul_fraction,
-            "matmul_fraction_how": chip.matmul_fraction_how,
-            "link": chip.link.name,
-            "link_bytes_per_s": chip.link.bytes_per_s,
-            "network": chip.network.name,
-            "network_bytes_per_s": chip.network.bytes_per_s,
-            "per_node": chip.per_node,
-            "sources": list(chip.sources),
-        },
+        "model": of_model(job.model),
+        "accelerator": of_accelerator(job.hardware.accelerator, recipe.precision),
         "count": job.hardware.number,
         "tokens": job.tokens,
         "sequence_length": recipe.sequence_length,
@@ -46,6 +27,37 @@ def subject(job: Job) -> dict[str, Any]:
         "optimizer": recipe.optimizer,
         "software": {"attention": recipe.attention, "kernels": recipe.kernels, "level": recipe.level},
         "goodput": job.spec.work.goodput,
+    }
+
+
+def of_model(model: Model) -> dict[str, Any]:
+    """A model's shape, where it is from, and its parameters by part."""
+    shape = model.shape
+    return {
+        "origin": model.origin,
+        **{name: value for name, value in shape._asdict().items() if name != "latent"},
+        "parameters": shape.parameters.total,
+        "active_parameters": shape.active_parameters,
+        "parameters_by_part": shape.parameters._asdict(),
+    }
+
+
+def of_accelerator(chip: Accelerator, precision: str) -> dict[str, Any]:
+    """What a plan knows of an accelerator. Its peak is null in a format that it does not multiply."""
+    return {
+        "name": chip.key,
+        "is": chip.name,
+        "peak_flops_per_s": chip.formats.get(precision),
+        "memory_bytes": chip.memory_bytes,
+        "memory_bytes_per_s": chip.memory_bytes_per_s,
+        "matmul_fraction": chip.matmul_fraction,
+        "matmul_fraction_how": chip.matmul_fraction_how,
+        "link": chip.link.name,
+        "link_bytes_per_s": chip.link.bytes_per_s,
+        "network": chip.network.name,
+        "network_bytes_per_s": chip.network.bytes_per_s,
+        "per_node": chip.per_node,
+        "sources": list(chip.sources),
     }
 
 

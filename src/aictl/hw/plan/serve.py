@@ -9,6 +9,7 @@ from typing import Any
 from aictl.artifacts.plan import Plan
 from aictl.core.errors import BadRequest, MachineLacks
 from aictl.core.events import Events
+from aictl.hw.plan import document
 from aictl.hw.plan.hardware import Hardware, hardware_of
 from aictl.hw.plan.model import Model, model_of
 from aictl.hw.plan.spec import ServeSpec
@@ -151,26 +152,9 @@ def _at_once(one: Service, spec: ServeSpec) -> list[dict[str, Any]]:
 
 
 def _subject(model: Model, hardware: Hardware, spec: ServeSpec, weights: str, cache: str) -> dict[str, Any]:
-    shape, chip = model.shape, hardware.accelerator
     return {
-        "model": {
-            "origin": model.origin,
-            **{name: value for name, value in shape._asdict().items() if name != "latent"},
-            "parameters": shape.parameters.total,
-            "active_parameters": shape.active_parameters,
-        },
-        "accelerator": {
-            "name": chip.key,
-            "is": chip.name,
-            "memory_bytes": chip.memory_bytes,
-            "memory_bytes_per_s": chip.memory_bytes_per_s,
-            "link": chip.link.name,
-            "link_bytes_per_s": chip.link.bytes_per_s,
-            "network": chip.network.name,
-            "network_bytes_per_s": chip.network.bytes_per_s,
-            "per_node": chip.per_node,
-            "sources": list(chip.sources),
-        },
+        "model": document.of_model(model),
+        "accelerator": document.of_accelerator(hardware.accelerator, weights),
         "count": hardware.number,
         "weights": weights,
         "cache": cache,

@@ -6,14 +6,10 @@ MODEL is a checkpoint, adapter or ONNX model, or a config.json; without it --par
     aictl hw plan finetune config.json --method qlora --accelerator rtx-4090 --count 1
 """
 
-from aictl.artifacts.adapter import Adapter
-from aictl.artifacts.benchmark import Benchmark
-from aictl.artifacts.checkpoint import Checkpoint
-from aictl.artifacts.onnx import OnnxModel
 from aictl.artifacts.plan import Plan
-from aictl.core.artifact import Source
-from aictl.core.command import Command, Takes, Work
+from aictl.core.command import Command, Work
 from aictl.hw.plan.spec import FinetuneSpec
+from aictl.hw.plan.takes import TAKES
 
 
 def run(work: Work[FinetuneSpec]) -> Plan:
@@ -27,10 +23,7 @@ def run(work: Work[FinetuneSpec]) -> Plan:
 command = Command(
     run=run,
     spec=FinetuneSpec,
-    takes=[
-        Takes("model", (Checkpoint, Adapter, OnnxModel, Source), help="the model, or its config.json", required=False),
-        Takes("machine", (Benchmark, Source), help="benchmark of the accelerator 'here'", option=True, required=False),
-    ],
+    takes=TAKES,
     makes=(Plan,),
     workspace="optional",
 )
