@@ -25,7 +25,8 @@ Written by `make bench` (alone: `python -m tests.bench small-models`). The plans
 `aictl hw bench` measured, and nothing else. One constant, the share of memory that is lost between tensors, was
 set in view of an earlier run of this page, and what transformers' modules read and write was counted after it;
 nothing was fitted. Memory is the peak of the whole process, Python and its libraries included. All of it, the
-benchmark too, runs on one thread, so that what else the machine does matters less. The machine: {machine}; load {load:.1f} when it began.
+benchmark too, runs on one thread, so that what else the machine does matters less. The machine: {machine};
+load {load:.1f} when it began.
 
 | what | work | memory planned | measured | error | step planned | measured | error |
 |---|---|---|---|---|---|---|---|
