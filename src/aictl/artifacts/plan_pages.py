@@ -27,12 +27,8 @@ ELSEWHERE = "; those ran on accelerators of the catalogue, and none on this mach
 Values = Mapping[str, Any]
 
 
-def sections(values: Values) -> list[Section]:
-    """The sections of a plan's page."""
-    if values["verb"] == "serve":
-        from aictl.artifacts.serve_pages import serving
-
-        return serving(values)
+def training(values: Values) -> list[Section]:
+    """The sections of the page of a plan for training or fine-tuning."""
     if not values["fits"]:
         return [*subject(values), *no_fit(values), *assumed(values)]
     return [

@@ -12,7 +12,7 @@ Values = Mapping[str, Any]
 
 
 def serving(values: Values) -> list[Section]:
-    """The sections of the page."""
+    """The sections of the page of a plan for serving."""
     if not values["fits"]:
         return [*subject(values), *no_fit(values), *assumed(values)]
     return [

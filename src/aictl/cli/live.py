@@ -7,7 +7,7 @@ import os
 import sys
 
 from aictl.cli.report import lines
-from aictl.cli.show import tabbed
+from aictl.cli.values import tabbed
 from aictl.core.answer import Document, Samples
 from aictl.core.errors import Interrupted
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aictl.cli.page import wrap
-from aictl.cli.show import cell
 from aictl.cli.table import cells_of, draw
+from aictl.cli.values import cell
 from aictl.core.answer import Section, Table
 
 MARGIN = "  "

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from aictl.cli.streams import unheard
+from aictl.cli.values import cell, tabbed, whole
 from aictl.core.answer import Answer, Document, Samples, Stream, Table
 
 
@@ -46,17 +47,6 @@ def _status(answer: Answer | None) -> int:
     return answer.status if isinstance(answer, Table) else 0
 
 
-def cell(value: Any) -> str:
-    """One value as text: nothing for None, plain for words and numbers, JSON for the rest."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    return str(value) if isinstance(value, str | int) else json.dumps(value, ensure_ascii=False)
-
-
 def _value(answer: Table | Document) -> Any:
     if isinstance(answer, Document):
         return answer.value
@@ -81,7 +71,7 @@ def _document(answer: Document, drawn: bool) -> None:
     elif answer.table is not None:
         return tabbed(answer.table)
     else:
-        text = "\n".join(f"{path}\t{_whole(value)}" for path, value in _leaves(answer.value, ""))
+        text = "\n".join(f"{path}\t{whole(value)}" for path, value in _leaves(answer.value, ""))
     sys.stdout.write(text.rstrip("\n") + "\n")
     return None
 
@@ -94,19 +84,6 @@ def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
             yield from _leaves(inner, f"{path}.{key}" if path else str(key))
     else:
         yield path, value
-
-
-def tabbed(table: Table, *, heading: bool = True) -> None:
-    """A table for another program to read: tab-separated values."""
-    if heading:
-        sys.stdout.write("\t".join(table.columns) + "\n")
-    for row in table.rows:
-        sys.stdout.write("\t".join(map(_whole, row)) + "\n")
-
-
-def _whole(value: Any) -> str:
-    """One value for another program to read: on one line, and no digit lost."""
-    return (repr(value) if isinstance(value, float) else cell(value)).replace("\t", " ").replace("\n", " ")
 
 
 def _draw(table: Table) -> None:

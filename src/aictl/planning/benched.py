@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import prod
 from typing import Any
 
 from aictl.core.errors import BadInput
 from aictl.planning.catalogue import FORMATS, Accelerator, Link
+from aictl.planning.measured import Curve, Measured, Rates
 
 CURE = "measure it again with `aictl hw bench`, matrix products and memory at least"
 
@@ -46,9 +48,7 @@ def benched(values: Mapping[str, Any], where: str) -> tuple[Accelerator, int]:
             matmul_fraction=1.0,
             matmul_fraction_how="measured here",
             memory_fraction=1.0,
-            product_rates=_curves(_rows(chosen, "gemm", where), where),
-            operator_s=_known(chosen, "operator_overhead_s", where) or 0.0,
-            runtime_bytes=_known(chosen, "runtime_bytes", where),
+            measured=_measured(chosen, where),
             sources=("measured by aictl hw bench",),
         ),
         len(others) or 1,
@@ -82,15 +82,41 @@ def _gpu_name(machine: Mapping[str, Any], name: str) -> str:
     return str(first.get("name", name)) if isinstance(first, Mapping) else str(first)
 
 
-def _curves(rows: list[Mapping[str, Any]], where: str) -> tuple[tuple[str, tuple[tuple[float, float], ...]], ...]:
-    """For each number format, operations of a matrix product against operations/s, small to large: the
-    best where several shapes have one size."""
+def _measured(device: Mapping[str, Any], where: str) -> Measured:
+    passes = _rows(device, "attention", where)
+    losses = _rows(device, "cross_entropy", where)
+    parts = {
+        "products": _curves(_rows(device, "gemm", where), ("m", "n", "k"), "flops_per_s", f"{where}: gemm", times=2),
+        "loss": _curves(losses, ("tokens", "vocabulary"), "logits_per_s", f"{where}: cross_entropy"),
+    }
+    for name, its in (("attention", "forward"), ("attention_backward", "backward")):
+        rows = [one for one in passes if one.get("pass") == its]
+        parts[name] = _curves(rows, ("sequence_length",), "flops_per_s", f"{where}: attention")
+    runtimes = device.get("runtime_bytes") or {}
+    if not isinstance(runtimes, Mapping):
+        raise BadInput(f"{where}: runtime_bytes is {runtimes!r}, and an object is expected", cure=CURE)
+    return Measured(
+        rates={
+            one: Rates(**{name: curves.get(one, ()) for name, curves in parts.items()})
+            for one in dict.fromkeys(name for curves in parts.values() for name in curves)
+        },
+        operator_s=_known(device, "operator_overhead_s", where) or 0.0,
+        runtime_bytes={str(name): _positive(size, f"runtime_bytes.{name}", where) for name, size in runtimes.items()},
+    )
+
+
+def _curves(
+    rows: list[Mapping[str, Any]], sizes: tuple[str, ...], rate: str, where: str, *, times: float = 1
+) -> dict[str, Curve]:
+    """For each number format, the product of a row's ``sizes`` against its rate, small to large: the best
+    where several rows have one size."""
     curves: dict[str, dict[float, float]] = {}
     for row in rows:
-        m, n, k, rate = (_positive(row.get(name), f"gemm.{name}", where) for name in ("m", "n", "k", "flops_per_s"))
+        *factors, reached = (_positive(row.get(name), name, where) for name in (*sizes, rate))
         curve = curves.setdefault(str(row.get("dtype")), {})
-        curve[2 * m * n * k] = max(rate, curve.get(2 * m * n * k, 0.0))
-    return tuple((name, tuple(sorted(curve.items()))) for name, curve in curves.items())
+        size = times * prod(factors)
+        curve[size] = max(reached, curve.get(size, 0.0))
+    return {name: tuple(sorted(curve.items())) for name, curve in curves.items()}
 
 
 def _link(collectives: list[Mapping[str, Any]], ranks: int, where: str) -> Link:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from aictl.core.errors import BadRequest
+from aictl.planning.measured import Measured
 
 PAGE = Path(__file__).with_name("catalogue.toml")
 FORMATS = ("fp32", "tf32", "bf16", "fp16", "fp8", "int8")
@@ -37,9 +38,7 @@ class Accelerator(NamedTuple):
     ``flops_per_s`` has the dense peak of each number format as pairs. ``matmul_fraction`` is the best
     matrix product over that peak, ``memory_fraction`` the bandwidth that a kernel reaches; each is None
     where the planner's own constant holds. ``reach`` counts the accelerators that ``link`` joins: those
-    of a node, or of a TPU's pod. ``product_rates`` are, for a number format, measured pairs of the operations
-    of a matrix product and its operations/s, small to large; ``operator_s`` is one operator's fixed time,
-    ``runtime_bytes`` what a process with its libraries loaded takes before the model.
+    of a node, or of a TPU's pod. ``measured`` is what a benchmark knows beyond that.
     """
 
     key: str
@@ -57,9 +56,7 @@ class Accelerator(NamedTuple):
     matmul_fraction_how: str = ""
     memory_fraction: float | None = None
     power_w: float | None = None
-    product_rates: tuple[tuple[str, tuple[tuple[float, float], ...]], ...] = ()
-    operator_s: float = 0.0
-    runtime_bytes: float | None = None
+    measured: Measured | None = None
     sources: tuple[str, ...] = ()
 
     @property

@@ -50,6 +50,8 @@ class Constants(NamedTuple):
     reserve_bytes: float = 4e9
     lone_reserve_bytes: float = 1e9
     fragmentation: float = 0.15
+    packed_int4: float = 1.5
+    tokenizer_bytes: float = 500
 
 
 SHIPPED = Constants()
@@ -135,5 +137,13 @@ PROVENANCE: dict[str, Provenance] = {
         "reasoned",
         "share of activations and logits that is lost between them under transformers' modules",
         "set in view of docs/benchmarks/small-models.md",
+    ),
+    "packed_int4": Provenance(
+        "reasoned",
+        "memory of 4-bit weights over their size, once onnxruntime has packed them for a processor",
+        "set in view of docs/benchmarks/small-models.md",
+    ),
+    "tokenizer_bytes": Provenance(
+        "reasoned", "memory of a tokenizer for each token of its vocabulary", "GPT-2's and SmolLM2's, 49,152 tokens"
     ),
 }

@@ -130,7 +130,7 @@ def _memory_lines(shape: Shape, recipe: Recipe, layout: Layout, memory: Memory) 
 
 def _gemm_line(shape: Shape, recipe: Recipe, layout: Layout, kernels: Kernels) -> Line:
     m, n, k = recipe.tokens(layout), shape.gates * shape.feed_forward / layout.tensor_parallel, shape.hidden
-    if kernels.product_rates:
+    if kernels.rates.products:
         return Line(
             "feed-forward product",
             "2 · rows · columns · depth / measured rate",

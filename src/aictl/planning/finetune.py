@@ -20,18 +20,8 @@ LOSS_CHUNKS = 8
 
 
 def adapter_parameters(shape: Shape, rank: int) -> int:
-    """Parameters of adapters on every matrix of every layer; experts have none, as their router would
-    have to be trained with them."""
-    hidden, wide = shape.hidden, shape.feed_forward
-    ends = [
-        (hidden, shape.query_width),
-        (hidden, shape.key_value_width),
-        (hidden, shape.key_value_width),
-        (shape.query_width, hidden),
-    ]
-    if not shape.experts:
-        ends += [(hidden, wide)] * shape.gates + [(wide, hidden)]
-    return shape.layers * rank * sum(a + b for a, b in ends)
+    """Parameters of adapters on every matrix of every layer."""
+    return shape.layers * rank * sum(a + b for a, b in shape.adapted)
 
 
 def finetuning(shape: Shape, recipe: Recipe, method: Method, rank: int, *, chunked_loss: bool) -> Recipe:
@@ -42,5 +32,6 @@ def finetuning(shape: Shape, recipe: Recipe, method: Method, rank: int, *, chunk
     matrices = shape.parameters.total
     return recipe._replace(
         trained_share=adapter_parameters(shape, rank) / matrices,
+        adapter_rank=rank,
         frozen_bytes=NF4_BYTES if method == "qlora" else float(ELEMENT_BYTES[recipe.precision]),
     )

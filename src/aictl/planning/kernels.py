@@ -3,24 +3,25 @@
 A product is bound by arithmetic or by memory, whichever is slower. Arithmetic comes in tiles, and
 tiles in waves over the compute units, so that a product just past a whole number of waves pays for
 one more (NVIDIA, "Matrix Multiplication Background User's Guide"; BigScience measured 94 and 120
-TFLOP/s for widths of 14400 and 13824). Where a benchmark measured products of many sizes, its
-curve replaces the tiles.
+TFLOP/s for widths of 14400 and 13824). Where a benchmark measured products of many sizes, attention or
+the loss, its curves replace all that.
 """
 
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 from typing import NamedTuple
 
 from aictl.core.errors import BadRequest
 from aictl.planning.catalogue import Accelerator
 from aictl.planning.constants import SHIPPED, Constants
+from aictl.planning.measured import Rates, along
 
 # Rows and columns of a tile and its speed against the largest: smaller ones reuse less of what they read.
 TILES = ((256, 128, 1.0), (128, 128, 0.96), (128, 64, 0.80), (64, 64, 0.60))
 SYSTOLIC = (8, 128)  # a TPU pads rows and columns to these
 ELEMENT_BYTES = {"fp32": 4, "tf32": 4, "bf16": 2, "fp16": 2, "fp8": 2, "int8": 2}  # of what flows between kernels
+ACTIVATIONS = {"tf32": "fp32", "fp8": "bf16", "int8": "bf16"}  # the format of activations, where it is another
 BACKWARD_ATTENTION = 2.5  # five products against two, https://arxiv.org/abs/2205.14135
 
 
@@ -30,6 +31,8 @@ class Kernels(NamedTuple):
     ``peak`` is FLOP/s from the data sheet, ``attention_peak`` that of the format in which attention is
     computed, which has 16 bits at least; ``sustained`` is what the best product reaches of the peak in a
     long run, ``bandwidth`` bytes/s that a kernel reaches, ``element_bytes`` the width of activations.
+    ``rates`` are of the products' format, ``activation_rates`` of that in which attention and the loss are
+    computed; both are empty but for an accelerator that was benched.
     """
 
     peak: float
@@ -39,7 +42,8 @@ class Kernels(NamedTuple):
     element_bytes: int
     compute_units: int
     generation: str
-    product_rates: tuple[tuple[float, float], ...]
+    rates: Rates
+    activation_rates: Rates
     operator_s: float
     constants: Constants
 
@@ -56,6 +60,8 @@ class Kernels(NamedTuple):
         if accelerator.generation in ("hopper", "blackwell"):
             fraction *= constants.sustained_hopper
         reached = constants.memory_bandwidth if accelerator.memory_fraction is None else accelerator.memory_fraction
+        measured = accelerator.measured
+        rates = measured.rates if measured else {}
         return cls(
             peak=peak,
             attention_peak=accelerator.formats.get("bf16", peak) if precision in ("fp8", "int8") else peak,
@@ -64,8 +70,9 @@ class Kernels(NamedTuple):
             element_bytes=ELEMENT_BYTES[precision],
             compute_units=accelerator.compute_units,
             generation=accelerator.generation,
-            product_rates=dict(accelerator.product_rates).get(precision, ()),
-            operator_s=accelerator.operator_s,
+            rates=rates.get(precision, Rates()),
+            activation_rates=rates.get(ACTIVATIONS.get(precision, precision), Rates()),
+            operator_s=measured.operator_s if measured else 0.0,
             constants=constants,
         )
 
@@ -82,9 +89,9 @@ class Kernels(NamedTuple):
         return self.operator_s + max(self._arithmetic(rows, columns, depth), read)
 
     def _arithmetic(self, rows: float, columns: float, depth: float) -> float:
-        if self.product_rates:
+        if self.rates.products:
             operations = 2 * rows * columns * depth
-            return operations / _along(self.product_rates, operations)
+            return operations / along(self.rates.products, operations)
         rate = self.sustained * depth / (depth + self.constants.gemm_depth)
         return 2 * self._padded(rows, columns) * depth / rate
 
@@ -100,11 +107,17 @@ class Kernels(NamedTuple):
             best = min(best, math.ceil(tiles / units) * units * tile_rows * tile_columns / speed)
         return best
 
-    def fused_attention(self, kind: str, flops: float) -> float:
-        """Seconds of a kernel that never writes the scores, given its FLOPs counted in full:
-        ``flops / (peak · share)``, where the share may pass 1 because half of them are masked."""
-        if self.product_rates:
-            return self.operator_s + flops / self.sustained
+    def fused_attention(self, kind: str, flops: float, length: float) -> tuple[float, float]:
+        """Seconds, forward and backward, of a kernel that never writes the scores of sequences of ``length``,
+        given its forward FLOPs counted in full: ``flops / (peak · share)``, where the share may pass 1 because
+        half of them are masked, and ``BACKWARD_ATTENTION`` times that."""
+        rates = self.activation_rates
+        if rates.attention and rates.attention_backward:
+            backward = BACKWARD_ATTENTION * flops / along(rates.attention_backward, length)
+            return flops / along(rates.attention, length), backward
+        if self.rates.products:
+            forward = self.operator_s + flops / self.sustained
+            return forward, BACKWARD_ATTENTION * forward
         hopper = self.generation in ("hopper", "blackwell")
         constants = self.constants
         if kind == "flash1":
@@ -113,7 +126,14 @@ class Kernels(NamedTuple):
             share = constants.flash3_hopper
         else:
             share = constants.flash2_hopper if hopper else constants.flash2_ampere
-        return flops / (self.attention_peak * share)
+        forward = flops / (self.attention_peak * share)
+        return forward, BACKWARD_ATTENTION * forward
+
+    def loss(self, logits: float) -> float:
+        """Seconds of the softmax over so many logits and of its gradient."""
+        if self.activation_rates.loss:
+            return logits / along(self.activation_rates.loss, logits)
+        return self.move(logits * self.constants.logits_traffic_bytes)
 
     def stored_attention(self, flops: float, head_width: int, scores: float, *, dropout: bool) -> float:
         """Seconds of attention that writes its ``scores`` elements to memory and reads them back: two
@@ -123,15 +143,3 @@ class Kernels(NamedTuple):
         batched = flops / (rate * head_width / (head_width + self.constants.gemm_depth))
         beside = self.move(4 * width * scores)
         return max(batched, beside) + self.move((13 if dropout else 8) * width * scores) - beside
-
-
-def _along(curve: tuple[tuple[float, float], ...], at: float) -> float:
-    """A curve of (size, rate) read at a size: straight lines on logarithmic axes, flat at the end. Below
-    the smallest size the time stays that of the smallest."""
-    if at <= curve[0][0]:
-        return curve[0][1] * at / curve[0][0]
-    for (low, slow), (high, fast) in pairwise(curve):
-        if at <= high:
-            share = math.log(at / low) / math.log(high / low)
-            return math.exp(math.log(slow) + share * math.log(fast / slow))
-    return curve[-1][1]

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from aictl.planning.kernels import BACKWARD_ATTENTION, Kernels
+from aictl.planning.kernels import Kernels
 from aictl.planning.layout import Layout, Recipe
 from aictl.planning.shape import Shape
 from aictl.planning.traffic import Fabric, exposed
@@ -51,6 +51,9 @@ def layer_time(shape: Shape, recipe: Recipe, layout: Layout, kernels: Kernels, f
     """Time of one layer and one microbatch."""
     tokens = recipe.tokens(layout)
     forward_products, backward_products = _products(shape, layout, kernels, tokens, frozen=recipe.frozen)
+    if recipe.adapter_rank:
+        adapters = _adapters(shape, recipe, layout, kernels, tokens)
+        forward_products, backward_products = forward_products + adapters, backward_products + 2 * adapters
     forward_attention, backward_attention = _attention(shape, recipe, layout, kernels, tokens)
     elementwise = _elementwise(shape, recipe, layout, kernels, tokens)
 
@@ -110,6 +113,12 @@ def _products(shape: Shape, layout: Layout, kernels: Kernels, tokens: float, *, 
     return forward, (1 if frozen else 2) * forward
 
 
+def _adapters(shape: Shape, recipe: Recipe, layout: Layout, kernels: Kernels, tokens: float) -> float:
+    """Seconds of the products of each matrix's two adapters, forward; both need the gradients of both factors."""
+    rank, t = recipe.adapter_rank, layout.tensor_parallel
+    return sum(kernels.product(tokens, rank, a) + kernels.product(tokens, b / t, rank) for a, b in shape.adapted)
+
+
 def _attention(shape: Shape, recipe: Recipe, layout: Layout, kernels: Kernels, tokens: float) -> tuple[float, float]:
     """Seconds of the attention between its projections, forward and backward: ``4 · tokens ·
     sequence_length · query_width`` FLOPs forward, counted in full."""
@@ -118,15 +127,17 @@ def _attention(shape: Shape, recipe: Recipe, layout: Layout, kernels: Kernels, t
         scores = tokens * recipe.sequence_length * shape.heads / layout.tensor_parallel
         forward = kernels.stored_attention(flops, shape.head_width, scores, dropout=recipe.dropout)
         return forward, 2 * forward
-    forward = kernels.fused_attention(recipe.attention, flops)
-    return forward, BACKWARD_ATTENTION * forward
+    return kernels.fused_attention(recipe.attention, flops, recipe.sequence_length)
 
 
 def _elementwise(shape: Shape, recipe: Recipe, layout: Layout, kernels: Kernels, tokens: float) -> float:
     """Seconds of norms, residuals, activation, rotations and transposes, forward."""
     t = layout.tensor_parallel
     if recipe.kernels == "transformers":
-        return kernels.move(tokens * _by_modules(shape, kernels.element_bytes) / t)
+        moved = _by_modules(shape, kernels.element_bytes)
+        if recipe.adapter_rank:  # what an adapter puts out is scaled, and added
+            moved += 5 * kernels.element_bytes * sum(width for _, width in shape.adapted)
+        return kernels.move(tokens * moved / t)
     share = t if layout.sequence_parallel else 1
     norms = _blocks(shape) * (11 if recipe.dropout else 10) * shape.hidden / share
     inner = (2 + 2 * shape.gates) * shape.feed_forward * shape.copies

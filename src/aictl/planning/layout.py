@@ -66,7 +66,8 @@ class Recipe(NamedTuple):
     ``gradient_bytes`` is the width in which gradients are summed. ``overlap_gradients`` sends them beside
     the last backward pass, ``overlap_tensor`` hides tensor parallelism's forward traffic too. Where
     weights are frozen they have ``frozen_bytes`` each, and ``trained_share`` of their number is trained
-    beside them. ``logits_chunks`` is in how many pieces the loss is computed.
+    beside them, in two matrices of ``adapter_rank`` beside each. ``logits_chunks`` is in how many pieces the
+    loss is computed.
     """
 
     sequence_length: int
@@ -81,6 +82,7 @@ class Recipe(NamedTuple):
     overlap_tensor: bool = False
     trained_share: float = 1.0
     frozen_bytes: float = 0.0
+    adapter_rank: int = 0
     logits_chunks: int = 1
 
     @property

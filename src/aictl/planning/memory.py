@@ -160,8 +160,7 @@ def _kept(shape: Shape, recipe: Recipe, layout: Layout) -> float:
 
 def _adapted(shape: Shape) -> float:
     """Bytes of a token and layer that adapters keep: the input of each matrix, cast once more for it."""
-    attention = 3 * shape.hidden + shape.query_width
-    return 2 * (attention + shape.gates * shape.hidden + shape.feed_forward * shape.copies)
+    return 2 * sum(width for width, _ in shape.adapted)
 
 
 def _logits(shape: Shape, recipe: Recipe, layout: Layout) -> float:

@@ -70,10 +70,9 @@ def search(
     """The ``keep`` fastest layouts on ``count`` accelerators. ``fixed`` holds fields of the layout,
     ``usable`` the share of memory that may be planned."""
     fixed = {name: value for name, value in (fixed or {}).items() if value is not None}
-    if accelerator.runtime_bytes is not None:  # measured, so nothing is set aside on a guess
-        constants = constants._replace(
-            reserve_bytes=accelerator.runtime_bytes, lone_reserve_bytes=accelerator.runtime_bytes
-        )
+    if accelerator.measured and (runtime := accelerator.measured.runtime_bytes.get("torch")):
+        # Measured, so nothing is set aside on a guess.
+        constants = constants._replace(reserve_bytes=runtime, lone_reserve_bytes=runtime)
     room = (constants.usable_memory if usable is None else usable) * accelerator.memory_bytes
     machine = cluster(accelerator, recipe.precision, constants)
     seen: dict[tuple[Any, ...], LayerTime] = {}

@@ -26,7 +26,7 @@ WEIGHT_BYTES = {"fp32": 4.0, "bf16": 2.0, "fp16": 2.0, "fp8": 1.0, "int8": 1.0, 
 
 class Service(NamedTuple):
     """A model on ``tensor_parallel`` accelerators: one replica. ``weight_bytes`` and ``cache_bytes`` are
-    of one element."""
+    of one element. ``runtime`` is what runs it, ``stored_bytes`` the size of its weights where it is known."""
 
     shape: Shape
     accelerator: Accelerator
@@ -35,6 +35,8 @@ class Service(NamedTuple):
     tensor_parallel: int
     weight_bytes: float
     cache_bytes: float
+    runtime: str = "torch"
+    stored_bytes: float | None = None
 
     @classmethod
     def of(
@@ -45,6 +47,8 @@ class Service(NamedTuple):
         *,
         weights: str = "bf16",
         cache: str = "bf16",
+        runtime: str = "torch",
+        stored_bytes: float | None = None,
         constants: Constants = SHIPPED,
     ) -> Service:
         """``weights`` and ``cache`` are number formats; products run in the weights' format where the
@@ -60,11 +64,16 @@ class Service(NamedTuple):
             tensor_parallel,
             WEIGHT_BYTES[weights],
             WEIGHT_BYTES[cache],
+            runtime,
+            stored_bytes,
         )
 
     @property
     def weights_total_bytes(self) -> float:
         """Bytes of the model's weights on all accelerators of a replica; tables stay in 16 bits or more."""
+        if self.stored_bytes is not None:
+            packed = self.weight_bytes == WEIGHT_BYTES["int4"] and self.accelerator.generation == "cpu"
+            return self.stored_bytes * (self.kernels.constants.packed_int4 if packed else 1)
         parts = self.shape.parameters
         tables = parts.embedding + parts.head + parts.positions
         return self.weight_bytes * (parts.total - tables) + max(self.weight_bytes, 2.0) * tables
@@ -86,10 +95,14 @@ class Service(NamedTuple):
 
     @property
     def reserved_bytes(self) -> float:
-        """Bytes of one accelerator that are no weights or cache: measured where it was benched."""
-        if self.accelerator.runtime_bytes is not None:
-            return self.accelerator.runtime_bytes
-        return min(RESERVED_BYTES, 0.1 * self.accelerator.memory_bytes)
+        """Bytes of one accelerator that are no weights or cache: measured where it was benched, and on a
+        processor the tokenizer too."""
+        chip = self.accelerator
+        measured = chip.measured.runtime_bytes.get(self.runtime) if chip.measured else None
+        if measured is None:
+            return min(RESERVED_BYTES, 0.1 * chip.memory_bytes)
+        tokenizer = self.shape.vocabulary * self.kernels.constants.tokenizer_bytes
+        return measured + (tokenizer if chip.generation == "cpu" else 0)
 
     def requests_at_once(self, context: float) -> int:
         """Requests of ``context`` tokens whose keys and values fit."""

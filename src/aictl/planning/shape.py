@@ -97,6 +97,17 @@ class Shape(NamedTuple):
         return (self.gates + 1) * self.hidden * self.feed_forward
 
     @property
+    def adapted(self) -> list[tuple[int, int]]:
+        """Inputs and outputs of each matrix of a layer that has adapters; experts have none, as their router
+        would have to be trained with them."""
+        hidden, wide = self.hidden, self.feed_forward
+        into = [(hidden, self.query_width), (hidden, self.key_value_width), (hidden, self.key_value_width)]
+        ends = [*into, (self.query_width, hidden)]
+        if not self.experts:
+            ends += [(hidden, wide)] * self.gates + [(wide, hidden)]
+        return ends
+
+    @property
     def dense_layer(self) -> int:
         """Matrix parameters of a layer that every token goes through: a mixture's experts are left
         out, and its few dense layers are spread evenly over all."""

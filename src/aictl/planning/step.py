@@ -160,14 +160,12 @@ def _stage_parameters(shape: Shape, layout: Layout) -> tuple[float, float]:
 
 
 def _head(shape: Shape, recipe: Recipe, layout: Layout, kernels: Kernels) -> tuple[float, float]:
-    """Seconds of the output head of one microbatch: its three products, and the softmax's traffic."""
+    """Seconds of the output head of one microbatch: its products, and the loss."""
     tokens, columns = recipe.tokens(layout), shape.vocabulary / layout.tensor_parallel
-    products = (
-        kernels.product(tokens, columns, shape.hidden)
-        + kernels.product(tokens, shape.hidden, columns)
-        + kernels.product(columns, shape.hidden, tokens)
-    )
-    return products, kernels.move(tokens * columns * kernels.constants.logits_traffic_bytes)
+    products = kernels.product(tokens, columns, shape.hidden) + kernels.product(tokens, shape.hidden, columns)
+    if not recipe.frozen:
+        products += kernels.product(columns, shape.hidden, tokens)
+    return products, kernels.loss(tokens * columns)
 
 
 def _weight_gathers(rank: _Rank) -> float:

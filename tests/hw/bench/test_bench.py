@@ -31,7 +31,7 @@ def made(tmp_path_factory):
     place = tmp_path_factory.mktemp("bench")
     (place / "made").mkdir()
     (place / "disk").mkdir()
-    spec = BenchSpec(**TINY, only="gemm,memory,copies,disk", devices=["cpu"])
+    spec = BenchSpec(**TINY, only="gemm,operators,memory,copies,disk", devices=["cpu"])
     return bench(place / "made", spec, place / "disk")
 
 
@@ -46,6 +46,7 @@ def test_the_document_has_what_the_planner_reads(made):
     assert cpu["flops_per_s"]["fp32"] == max(row["flops_per_s"] for row in cpu["gemm"] if row["dtype"] == "fp32")
     assert cpu["memory_bytes_per_s"] in [row["bytes_per_s"] for row in cpu["bandwidth"] if row["kernel"] == "triad"]
     assert cpu["operator_overhead_s"] > 0
+    assert cpu["attention"] and cpu["cross_entropy"] and cpu["runtime_bytes"]["torch"] > 1e8
     assert cpu["copies"] == []
     assert {"path", "filesystem", "pattern", "access", "mode", "block_bytes", "bytes_per_s", "operations_per_s"} <= set(
         facts["disk"][0]
@@ -86,16 +87,25 @@ def test_a_person_sees_tables_within_a_hundred_columns(made):
     drawn = lines(made.answer().sections, 100, colour=False)
     assert all(len(line) <= 100 for line in drawn), [line for line in drawn if len(line) > 100]
     text = "\n".join(drawn)
-    for words in ("matrix products in GFLOP/s", "main memory in GB/s", "from cache to memory", "Disk:", "data sheet"):
+    for words in (
+        "matrix products in GFLOP/s",
+        "attention in GFLOP/s",
+        "loss in million logits/s",
+        "main memory in GB/s",
+        "from cache to memory",
+        "Disk:",
+        "data sheet",
+    ):
         assert words in text
 
 
 def test_a_pipe_gets_every_figure_on_a_line_with_its_unit(made):
     facts, table = made.facts, made.answer().table
     rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
-    count = len(facts["devices"][0]["gemm"]) + len(facts["devices"][0]["bandwidth"]) + 1
+    cpu = facts["devices"][0]
+    count = sum(len(cpu[part]) for part in ("gemm", "attention", "cross_entropy", "bandwidth", "runtime_bytes")) + 1
     assert len(rows) == count + len(facts["disk"]) + len(facts["data_sheet"])
-    assert {row["unit"] for row in rows} == {"FLOP/s", "B/s", "s", "of the data sheet"}
+    assert {row["unit"] for row in rows} == {"FLOP/s", "logits/s", "B/s", "B", "s", "of the data sheet"}
     assert json.loads(json.dumps(made.answer().value)) == facts
 
 

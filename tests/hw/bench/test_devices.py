@@ -7,7 +7,7 @@ import torch
 
 from aictl.core.errors import MachineLacks
 from aictl.hw.bench import devices as room
-from aictl.hw.bench.devices import devices, operator_overhead_s, sample_of, torch_threads
+from aictl.hw.bench.devices import devices, sample_of, torch_threads
 
 MEMINFO = "MemTotal: 16777216 kB\nMemAvailable: 8388608 kB\n"
 
@@ -51,10 +51,6 @@ def test_torch_s_threads_are_put_back():
         assert torch.get_num_threads() == before + 1
         raise KeyError
     assert torch.get_num_threads() == before
-
-
-def test_an_operator_costs_more_than_nothing():
-    assert operator_overhead_s(devices(["cpu"], 1, 0.1)[0], 0.05) > 0
 
 
 @pytest.mark.gpu

@@ -59,9 +59,9 @@ def test_a_graph_says_its_widths_and_its_weights_the_rest(tmp_path):
     found = model_of(OnnxModel(tmp_path), ModelSpec())
     assert (found.shape.layers, found.shape.hidden, found.shape.key_value_heads) == (4, 256, 2)
     assert found.shape.feed_forward == 768
-    assert found.quantised is None
+    assert (found.stored, found.stored_bytes) == ("fp32", 4 * WEIGHTS)
     (tmp_path / "export.json").write_text(json.dumps({"layout": "fused", "precision": "int8", "opset": 20}))
-    assert model_of(OnnxModel(tmp_path), ModelSpec()).quantised == "int8"
+    assert model_of(OnnxModel(tmp_path), ModelSpec()).stored == "int8"
 
 
 def test_an_adapter_is_its_checkpoint(tmp_path, monkeypatch):

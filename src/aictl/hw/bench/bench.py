@@ -13,9 +13,8 @@ import torch.distributed as dist
 from aictl.artifacts.benchmark import Benchmark
 from aictl.core.errors import BadRequest
 from aictl.core.events import Events, silent
-from aictl.hw.bench import charts, collectives, copies, disk, gemm, memory, others, ranks, sheet
-from aictl.hw.bench.devices import Device, devices, operator_overhead_s, torch_threads
-from aictl.hw.bench.runtime import runtime_bytes
+from aictl.hw.bench import charts, collectives, copies, disk, gemm, memory, operators, others, ranks, runtime, sheet
+from aictl.hw.bench.devices import Device, devices, torch_threads
 from aictl.hw.bench.spec import BenchSpec
 from aictl.measure import plot
 
@@ -85,17 +84,22 @@ def _device(device: Device, peers: list[str], spec: BenchSpec, notes: list[str],
         "gemm": [],
         "bandwidth": [],
         "operator_overhead_s": None,
-        "runtime_bytes": None,
+        "attention": [],
+        "cross_entropy": [],
+        "runtime_bytes": {},
         "copies": [],
     }
     with torch_threads(device.threads or torch.get_num_threads()):
         if "gemm" in spec.parts:
-            found["operator_overhead_s"] = operator_overhead_s(device, spec.seconds)
             found["gemm"], more = gemm.measure(device, budget_s=spec.seconds, quick=spec.quick, events=events)
             found["flops_per_s"] = gemm.best_rates(found["gemm"])
             notes += more
+        if "operators" in spec.parts:
+            rates, more = operators.measure(device, budget_s=spec.seconds, events=events)
+            found |= rates
+            notes += more
         if "memory" in spec.parts:
-            found["runtime_bytes"] = runtime_bytes(device)
+            found["runtime_bytes"] = runtime.measure(device)
             found["bandwidth"], more = memory.measure(device, budget_s=spec.seconds, quick=spec.quick, events=events)
             found["memory_bytes_per_s"] = memory.sustained(found["bandwidth"])
             notes += more

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +11,7 @@ import torch
 
 from aictl.core.errors import MachineLacks
 from aictl.hw import cgroup, cpu, memory
-from aictl.hw.bench.repeat import Sample, repeat, seconds_of
+from aictl.hw.bench.repeat import Sample, seconds_of
 
 ROOT = Path("/")
 
@@ -108,21 +107,3 @@ def torch_threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def operator_overhead_s(device: Device, budget_s: float) -> float:
-    """What one operator costs besides its work: an addition to a single element, asked for from Python.
-
-    On a GPU the calls are queued, so this is the rate at which operators can be handed to it.
-    """
-    one = torch.ones(1, device=device.name)
-
-    def sample(count: int) -> float:
-        start = time.perf_counter()
-        for _ in range(count):
-            one.add_(1.0)
-        if not device.is_cpu:
-            torch.cuda.synchronize(device.name)
-        return time.perf_counter() - start
-
-    return repeat(sample, budget_s=budget_s).seconds

@@ -64,11 +64,17 @@ def repeat(
     return Figure(statistics.median(times), spread(times) if known else None, len(times))
 
 
-def spread(times: Sequence[float]) -> float:
-    """Half the width of the 95 % interval of the median, over the median; for at least six times."""
+def interval(times: Sequence[float]) -> tuple[float, float]:
+    """The 95 % confidence interval of the median; for at least six times."""
     ordered = sorted(times)
     skipped = _outside(len(ordered))
-    return (ordered[-1 - skipped] - ordered[skipped]) / 2 / statistics.median(ordered)
+    return ordered[skipped], ordered[-1 - skipped]
+
+
+def spread(times: Sequence[float]) -> float:
+    """Half the width of the 95 % interval of the median, over the median; for at least six times."""
+    low, high = interval(times)
+    return (high - low) / 2 / statistics.median(times)
 
 
 def _outside(count: int) -> int:

@@ -10,10 +10,16 @@ import torch
 from aictl.hw.bench.devices import Device
 
 _TIME_LIMIT_S = 300
-# One step of training, of a model of no size: what is loaded late is loaded by it. Memory is in KiB
-# (man 2 getrusage). It then waits, for a GPU's memory is looked at from outside.
-_PROGRAM = """
-import resource, sys
+# What is loaded late is loaded by the work itself: one step of training, of a model of no size, and one product
+# of two matrices (the graph "y = x · w" of 64 by 64). Each tells the peak of its own memory in KiB (man 5 proc;
+# getrusage would count what started it), and waits, for a GPU's memory is looked at from outside.
+_END = """
+with open("/proc/self/status") as status:
+    print(next(line.split()[1] for line in status if line.startswith("VmHWM")), flush=True)
+sys.stdin.read()
+"""
+_TORCH = """
+import sys
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 device = sys.stdin.readline().strip()
@@ -23,17 +29,35 @@ optimizer = torch.optim.AdamW(model.parameters(), fused=True)
 ids = torch.zeros(1, 16, dtype=torch.long, device=device)
 model(input_ids=ids, labels=ids).loss.backward()
 optimizer.step()
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, flush=True)
-sys.stdin.read()
 """
+_GRAPH = (
+    "08083a550a110a01780a017712017922064d61744d756c1201675a130a0178120e0a0c080112080a0208010a0208405a130a"
+    "0177120e0a0c080112080a0208400a02084062130a0179120e0a0c080112080a0208010a02084042040a001011"
+)
+_ONNXRUNTIME = f"""
+import sys
+import aictl.cli.app, aictl.workspace.run, aictl.inference.decoding, aictl.inference.onnx_engine
+import numpy, onnxruntime
+wanted = "CPUExecutionProvider" if sys.stdin.readline().strip() == "cpu" else "CUDAExecutionProvider"
+session = onnxruntime.InferenceSession(bytes.fromhex("{_GRAPH}"), providers=[wanted])
+assert session.get_providers()[0] == wanted
+session.run(None, {{"x": numpy.zeros((1, 64), "float32"), "w": numpy.zeros((64, 64), "float32")}})
+"""
+PROGRAMS = {"torch": _TORCH, "onnxruntime": _ONNXRUNTIME}
 
 
-def runtime_bytes(device: Device) -> int | None:
-    """Bytes of the device's memory that a fresh process holds which has trained a model of no size; None
-    if it ended in an error."""
+def measure(device: Device) -> dict[str, int]:
+    """Bytes of the device's memory that a fresh process holds, by the runtime that it loaded: ``torch``, after
+    it has trained a model of no size, and ``onnxruntime``, with what serves and generates. One that is not
+    installed, or cannot use the device, is left out."""
+    found = {name: _held(device, program + _END) for name, program in PROGRAMS.items()}
+    return {name: size for name, size in found.items() if size is not None}
+
+
+def _held(device: Device, program: str) -> int | None:
     before = 0 if device.is_cpu else torch.cuda.mem_get_info(device.name)[0]
     with subprocess.Popen(
-        [sys.executable, "-c", _PROGRAM],
+        [sys.executable, "-c", program],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -46,6 +70,9 @@ def runtime_bytes(device: Device) -> int | None:
             peak_kib = process.stdout.readline().strip()
             after = 0 if device.is_cpu else torch.cuda.mem_get_info(device.name)[0]
             process.communicate(timeout=_TIME_LIMIT_S)
+        except BrokenPipeError:  # it ended before it was asked: its libraries are not there
+            process.kill()
+            return None
         except BaseException:
             process.kill()
             raise

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import field_validator
 
 from aictl.core.spec import Spec, option
 
-Part = Literal["gemm", "memory", "copies", "disk", "collectives"]
-PARTS: tuple[Part, ...] = ("gemm", "memory", "copies", "disk", "collectives")
+Part = Literal["gemm", "operators", "memory", "copies", "disk", "collectives"]
+PARTS: tuple[Part, ...] = get_args(Part)
 
 
 class BenchSpec(Spec):
     """What to measure, and how long to take over it."""
 
     only: list[Part] = option(
-        [], help="measure these parts alone: gemm, memory, copies, disk, collectives; several, or one list with commas"
+        [],
+        help="measure these parts alone: gemm, operators, memory, copies, disk, collectives; several, or one list "
+        "with commas",
     )
     quick: bool = option(False, help="seconds in place of a minute: fewer sizes, and wider intervals")
     budget_s: float | None = option(

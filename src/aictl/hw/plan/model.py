@@ -15,17 +15,16 @@ from aictl.planning.assumed import Given, assume
 from aictl.planning.config_json import read_shape, shape_of
 from aictl.planning.shape import Shape
 
-QUANTISED = ("int8", "int4")
-
 
 class Model(NamedTuple):
-    """A shape, where it is from, the guesses that went into it, and the number format of weights that are
-    quantised already."""
+    """A shape, where it is from, and the guesses that went into it; of an ONNX model the number format of
+    its weights, and their size."""
 
     shape: Shape
     origin: str
     assumed: list[str]
-    quantised: str | None = None
+    stored: str | None = None
+    stored_bytes: float | None = None
 
 
 def model_of(given: Any, spec: ModelSpec) -> Model:
@@ -39,8 +38,9 @@ def model_of(given: Any, spec: ModelSpec) -> Model:
     if numbers:
         options = ", ".join(f"--{name.replace('_', '-')}" for name in numbers)
         raise BadRequest(f"MODEL has a shape of its own, and {options} is given too", cure="leave one of them out")
-    precision = given.facts["precision"] if isinstance(given, OnnxModel) else None
-    return Model(*_read(given), [], precision if precision in QUANTISED else None)
+    if isinstance(given, OnnxModel):
+        return Model(*_read(given), [], given.facts["precision"], given.weights_bytes)
+    return Model(*_read(given), [])
 
 
 def _read(given: Artifact | Source) -> tuple[Shape, str]:

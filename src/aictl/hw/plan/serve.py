@@ -27,7 +27,7 @@ AT_ONCE = (1, 4, 16, 64, 256)  # requests, beside as many as fit
 def plan_serving(model: Any, machine: Any, spec: ServeSpec, folder: Path, *, events: Events) -> Plan:
     """Plan serving; the arguments are what ``hw plan serve`` was given."""
     found, hardware = model_of(model, spec.model), hardware_of(spec.hardware, machine)
-    weights, cache = _formats(spec, hardware.accelerator, found.quantised)
+    weights, cache = _formats(spec, hardware.accelerator, found.stored)
     replicas = [_service(found, hardware, t, weights, cache) for t in _tensor(spec, found, hardware)]
     context = spec.prompt_tokens + spec.output_tokens
     fitting = [one for one in replicas if one.requests_at_once(context) >= (spec.concurrency or 1)]
@@ -62,10 +62,10 @@ def plan_serving(model: Any, machine: Any, spec: ServeSpec, folder: Path, *, eve
     return Plan(folder, metrics={"fits": True, **metrics}, summary=what)
 
 
-def _formats(spec: ServeSpec, chip: Accelerator, quantised: str | None) -> tuple[str, str]:
+def _formats(spec: ServeSpec, chip: Accelerator, stored: str | None) -> tuple[str, str]:
     """The number formats of weights, and of keys and values."""
     usual = next(one for one in ("bf16", "fp16", "fp32") if one in chip.formats)
-    weights = (quantised or usual) if spec.weights == "auto" else spec.weights
+    weights = (stored or usual) if spec.weights == "auto" else spec.weights
     if weights == "fp8" and "fp8" not in chip.formats:
         raise BadRequest(f"{chip.name} has no fp8", cure="give --weights int8 or int4")
     cache = spec.cache
@@ -93,7 +93,11 @@ def _tensor(spec: ServeSpec, model: Model, hardware: Hardware) -> list[int]:
 
 
 def _service(model: Model, hardware: Hardware, tensor_parallel: int, weights: str, cache: str) -> Service:
-    return Service.of(model.shape, hardware.accelerator, tensor_parallel, weights=weights, cache=cache)
+    own = weights == model.stored  # else it is converted first
+    return Service.of(
+        model.shape, hardware.accelerator, tensor_parallel, weights=weights, cache=cache,
+        runtime="onnxruntime" if model.stored else "torch", stored_bytes=model.stored_bytes if own else None,
+    )  # fmt: skip
 
 
 def _replica(one: Service, spec: ServeSpec, hardware: Hardware) -> dict[str, Any]:

@@ -139,7 +139,7 @@ class ServeSpec(Spec):
         None, ge=1, le=100_000, help="requests at once for each replica (default: what fits)"
     )
     weights: Weights = option(
-        "auto", help="number format of the weights: auto takes a quantised model's own, else bf16 or fp16"
+        "auto", help="number format of the weights: auto takes an ONNX model's own, else bf16 or fp16"
     )
     cache: Cache = option("auto", help="number format of keys and values: auto takes 16 bits, or 8 for 8-bit weights")
     tensor_parallel: int | None = option(None, ge=1, help="accelerators of a replica (default: each number is tried)")
