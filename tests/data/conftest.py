@@ -8,8 +8,9 @@ import pytest
 
 from aictl.core.artifact import Source
 from aictl.core.events import silent
-from aictl.data.prep import prepare
-from aictl.data.spec import PrepSpec
+from aictl.data.prep.prep import prepare
+from aictl.data.prep.spec import PrepSpec
+from aictl.workspace.config import settle
 
 
 @pytest.fixture
@@ -34,7 +35,11 @@ def prep(tmp_path):
         folder = tmp_path / f"out{next(runs)}"
         folder.mkdir()
         given = [Source(str(one), one, "") if isinstance(one, Path) else one for one in inputs]
-        dataset = prepare(given or [Source("raw", tmp_path / "raw", "")], PrepSpec(**options), folder, events)
+        scratch = folder.with_name(f"{folder.name}-scratch")
+        scratch.mkdir()
+        spec = settle("data.prep", PrepSpec, options, environment={}).spec
+        sources = given or [Source("raw", tmp_path / "raw", "")]
+        dataset = prepare(sources, spec, folder, scratch=scratch, events=events)
         dataset.check()
         return dataset
 

@@ -109,13 +109,17 @@ class DatasetWriter:
 
     def add(self, split: str, document: Mapping[str, Any]) -> None:
         """Append one document to a split."""
+        self.add_line(split, _line(document))
+
+    def add_line(self, split: str, line: bytes) -> None:
+        """Append one document as it stands in a shard: JSON without spaces or escapes that need not be, and a
+        line break."""
         if self._sizes.get(split, SHARD_BYTES) >= SHARD_BYTES:
             if split in self._files:
                 self._files[split].close()
             number = self._shards[split] = self._shards.get(split, -1) + 1
             self._files[split] = (self.folder / f"{split}-{number:05d}.jsonl").open("wb", _BLOCK_BYTES)
             self._sizes[split] = 0
-        line = _line(document)
         self._files[split].write(line)
         self._sizes[split] += len(line)
         self.counts[split] = self.counts.get(split, 0) + 1

@@ -49,6 +49,14 @@ def option(
     return Field(default, description=help, json_schema_extra=extra, **bounds)
 
 
+def comma_separated(value: Any) -> Any:
+    """For a validator of a list of words: ``a,b`` is two of them."""
+    words = [value] if isinstance(value, str) else value
+    if isinstance(words, list | tuple) and all(isinstance(word, str) for word in words):
+        return [part.strip() for word in words for part in word.split(",") if part.strip()]
+    return value
+
+
 def _flag(field: FieldInfo, name: str, default: bool) -> bool:
     extra = field.json_schema_extra
     return bool(extra.get(name, default)) if isinstance(extra, dict) else default

@@ -1,4 +1,4 @@
-"""Bytes to text: UTF-8, or UTF-16 and UTF-32 where a byte order mark says so, gzipped or not.
+"""Bytes to text: UTF-8, or UTF-16 and UTF-32 where a byte order mark says so, packed by gzip or zstandard or not.
 
 Nothing is guessed. A file that is none of these is set aside: text in the wrong encoding teaches a
 model wrong letters without anybody noticing.
@@ -8,17 +8,33 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import io
+import sys
 import zlib
 from collections.abc import Iterator
-from typing import IO
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
 
-from aictl.data.documents import InputFile, Unreadable
+from aictl.data.documents import InputFile, Part, Unreadable
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer as Buffer
 
 BLOCK_BYTES = 8 * 2**20
 SNIFF_BYTES = 8192
+BUFFER_BYTES = 2**18
+ZSTD_WINDOW_LOG = 27  # the largest window that is taken: what `zstd --long` writes, 128 MiB
 MAX_WHOLE_BYTES = 512 * 2**20  # the most that is read at once, for formats that cannot be streamed
 
-BROKEN = (OSError, EOFError, zlib.error)  # what the disk and gzip raise; broken() says what it means
+# What the disk and the unpackers raise; broken() says what it means.
+BROKEN = (OSError, EOFError, zlib.error, zstd.ZstdError)
+
+_CHECK = "`gzip -t` or `zstd -t` checks it; copy or download it again"
 
 # UTF-32 first: its little-endian mark begins with that of UTF-16.
 _MARKS = [
@@ -56,21 +72,56 @@ def looks_like_text(file: InputFile) -> bool | None:
 
 
 def open_bytes(file: InputFile) -> IO[bytes]:
-    """The file's bytes, unpacked if it is gzipped. Raises :class:`Unreadable` for one that is lost."""
+    """The file's bytes, unpacked if they are packed. Raises :class:`Unreadable` for one that is lost."""
     if file.lost:
         raise Unreadable("cannot be read", file.lost)
-    if file.is_gzip:
+    if file.compression == "gz":
         return gzip.open(file.path, "rb")  # type: ignore[return-value]
-    return file.path.open("rb")
+    if file.compression == "zst":
+        options = {int(zstd.DecompressionParameter.window_log_max): ZSTD_WINDOW_LOG}
+        return zstd.open(file.path, options=options)  # type: ignore[return-value]
+    if file.part:
+        return io.BufferedReader(_Part(file.path, file.part), BUFFER_BYTES)
+    return file.path.open("rb", BUFFER_BYTES)
+
+
+class _Part(io.RawIOBase):
+    """A part of a file, which looks like a whole one."""
+
+    def __init__(self, path: Path, part: Part) -> None:
+        self._file = path.open("rb", buffering=0)
+        self._part = part
+        self._place = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        assert whence == io.SEEK_SET
+        self._place = offset
+        return offset
+
+    def readinto(self, buffer: Buffer) -> int:
+        wanted = memoryview(buffer)[: max(0, self._part.size_bytes - self._place)]
+        self._file.seek(self._part.begin + self._place)
+        count = self._file.readinto(wanted) or 0
+        self._place += count
+        return count
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 def broken(error: Exception, line: int | None = None) -> Unreadable:
     """What one of ``BROKEN`` says about a file, and how a person can check it."""
-    check = "`gzip -t` checks it; copy or download it again"
     if isinstance(error, EOFError):
-        return Unreadable("truncated gzip", f"it ends too early; {check}", line)
-    if isinstance(error, zlib.error | gzip.BadGzipFile):
-        return Unreadable("damaged gzip", f"{error}; {check}", line)
+        return Unreadable("truncated", f"it is packed, and ends too early; {_CHECK}", line)
+    if isinstance(error, zlib.error | gzip.BadGzipFile | zstd.ZstdError):
+        return Unreadable("damaged", f"it cannot be unpacked: {error}; {_CHECK}", line)
     return Unreadable("cannot be read", getattr(error, "strerror", None) or str(error), line)
 
 
@@ -109,7 +160,7 @@ def text_blocks(file: InputFile) -> Iterator[str]:
     aside all of it and not only the rest. Raises :class:`Unreadable` before the first block.
     """
     try:
-        if not file.is_gzip and file.size_bytes < BLOCK_BYTES and not file.lost:
+        if not file.compression and file.size_bytes < BLOCK_BYTES and not file.lost:
             yield decoded(file.path.read_bytes())
             return
         with open_bytes(file) as stream:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 Message = dict[str, str]  # {"role": "system" | "user" | "assistant", "content": ...}
 
@@ -37,26 +38,51 @@ class Rejected:
 Items = Iterator[Document | Rejected]
 
 
+class Reading(NamedTuple):
+    """What readers are told: the field of records that holds the text, and the most characters of a document (0
+    for as many as there are)."""
+
+    text_field: str = "text"
+    max_chars: int = 0
+
+
+class Part(NamedTuple):
+    """Bytes ``begin`` to ``end`` of a file of lines, of which the first has the number ``line``."""
+
+    begin: int
+    end: int
+    line: int
+
+    @property
+    def size_bytes(self) -> int:
+        return self.end - self.begin
+
+
 @dataclass(frozen=True, slots=True)
 class InputFile:
     """A file to read. ``name`` is its path as citations show it; ``named`` says that the user gave
     the file itself and not a folder around it. ``lost`` is why it cannot be read at all, where that
-    is known: it may be a folder, or a pipe that never ends."""
+    is known: it may be a folder, or a pipe that never ends. ``part`` is what is read of it, if not all."""
 
     name: str
     path: Path
     size_bytes: int
     named: bool = False
     lost: str | None = None
+    part: Part | None = None
 
     @property
-    def is_gzip(self) -> bool:
-        return self.name.lower().endswith(".gz")
+    def compression(self) -> str | None:
+        """``gz`` or ``zst`` by the name's end, or None."""
+        last = self.name[-4:].lower()
+        return "gz" if last.endswith(".gz") else "zst" if last == ".zst" else None
 
     @property
     def suffix(self) -> str:
         """The suffix that says what is inside, in small letters: ``.jsonl`` of ``a.JSONL.gz``."""
-        name = self.name.rpartition("/")[2].lower().removesuffix(".gz")
+        name = self.name.rpartition("/")[2].lower()
+        if self.compression:
+            name = name.rpartition(".")[0]
         stem, _, suffix = name.rpartition(".")  # four times as fast as Path.suffix, which counts over many files
         return f".{suffix}" if stem and suffix else ""
 

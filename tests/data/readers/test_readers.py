@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 
 from aictl.data import decode
-from aictl.data.documents import Document, HoldsNoDocuments, InputFile, Rejected, Unreadable
+from aictl.data.documents import Document, HoldsNoDocuments, InputFile, Reading, Rejected, Unreadable
 from aictl.data.readers import format_of, reader_for
-from aictl.data.spec import PrepSpec
 
 
 @pytest.fixture
@@ -25,7 +24,7 @@ def read(write):
         file = InputFile(name, path, path.stat().st_size)
         reader = reader_for(file, format)
         assert reader, f"nobody reads {name} as {format}"
-        return list(reader(file, PrepSpec(**options)))
+        return list(reader(file, Reading(**options)))
 
     return run
 
@@ -61,7 +60,7 @@ class TestPlainText:
     def test_a_gzip_that_was_cut_short(self, read):
         with pytest.raises(Unreadable) as caught:
             read("a.txt.gz", gzip.compress(b"text" * 1000)[:-20])
-        assert caught.value.reason == "truncated gzip"
+        assert caught.value.reason == "truncated"
         assert "gzip -t" in caught.value.detail
 
     def test_pieces_of_a_long_file_say_their_line(self, read):
@@ -221,7 +220,7 @@ class TestJson:
         lines = "".join(json.dumps({"text": f"document {number * 7919}"}) + "\n" for number in range(20000))
         got = read("a.jsonl.gz", gzip.compress(lines.encode())[:-2000])
         assert got[0] == Document("a.jsonl.gz:1", "document 0")
-        assert got[-1].reason == "truncated gzip"
+        assert got[-1].reason == "truncated"
         assert len(got) > 1000
 
     def test_nesting_that_is_too_deep_is_a_broken_line(self, read):
@@ -312,4 +311,4 @@ class TestChatYaml:
 )
 def test_the_format_is_known_where_it_is_beyond_doubt(write, name, content, wanted):
     path = write(name, content)
-    assert format_of(InputFile(name, path, path.stat().st_size), PrepSpec()) == wanted
+    assert format_of(InputFile(name, path, path.stat().st_size), Reading()) == wanted

@@ -10,13 +10,13 @@ hf:datasets/ORG/NAME, or datasets that were prepared before. Text is read from .
 from aictl.artifacts.dataset import Dataset
 from aictl.core.artifact import Source
 from aictl.core.command import Command, Takes, Work
-from aictl.data.spec import PrepSpec
+from aictl.data.prep.spec import PrepSpec
 
 
 def run(work: Work[PrepSpec]) -> Dataset:
-    from aictl.data.prep import prepare
+    from aictl.data.prep.prep import prepare
 
-    return prepare(work.inputs["sources"], work.spec, work.folder, work.events)
+    return prepare(work.inputs["sources"], work.spec, work.folder, scratch=work.scratch, events=work.events)
 
 
 command = Command(
@@ -32,4 +32,6 @@ command = Command(
         )
     ],
     makes=(Dataset,),
+    extra="data",
+    revision=2,
 )

@@ -1,6 +1,6 @@
 """One reader per shape of file, chosen by suffix.
 
-A reader takes an ``InputFile`` and the ``PrepSpec`` and yields documents and rejections. It raises
+A reader takes an ``InputFile`` and the ``Reading`` and yields documents and rejections. It raises
 ``Unreadable`` where the file as a whole is bad, and ``HoldsNoDocuments`` where it is something else.
 """
 
@@ -10,12 +10,11 @@ from collections.abc import Callable
 from typing import Literal
 
 from aictl.data.decode import looks_like_text
-from aictl.data.documents import InputFile, Items
+from aictl.data.documents import InputFile, Items, Reading
 from aictl.data.readers import chat_yaml, html, json_records, plain_text, python_source
-from aictl.data.spec import PrepSpec
 
 Format = Literal["text", "chat"]
-Reader = Callable[[InputFile, PrepSpec], Items]
+Reader = Callable[[InputFile, Reading], Items]
 
 _TEXT: dict[str, Reader] = {
     **dict.fromkeys((".txt", ".text", ".md", ".markdown", ".rst"), plain_text.read),
@@ -45,11 +44,11 @@ def reader_for(file: InputFile, format: Format) -> Reader | None:
     return plain_text.read if (not file.suffix or file.named) and looks_like_text(file) is not False else None
 
 
-def format_of(file: InputFile, spec: PrepSpec) -> Format | None:
+def format_of(file: InputFile, reading: Reading) -> Format | None:
     """The format that a file is of without doubt, or None where it has no say: neither its suffix
     nor its first record tells."""
     if file.suffix in (".json", ".jsonl", ".ndjson"):
-        return json_records.format_of(file, spec)
+        return json_records.format_of(file, reading)
     if file.suffix in (".yml", ".yaml"):
         return "chat" if chat_yaml.is_corpus(file) else None
     return "text" if file.suffix in _TEXT or (reader_for(file, "text") and looks_like_text(file)) else None

@@ -16,8 +16,7 @@ from typing import Any
 from aictl.core import extras
 from aictl.data.conversations import Unusable, alternating
 from aictl.data.decode import BROKEN, SNIFF_BYTES, open_bytes, whole_text
-from aictl.data.documents import Document, HoldsNoDocuments, InputFile, Items, Rejected, Unreadable
-from aictl.data.spec import PrepSpec
+from aictl.data.documents import Document, HoldsNoDocuments, InputFile, Items, Reading, Rejected, Unreadable
 
 _KEY = re.compile(r"^[\"']?conversations[\"']?\s*:", re.MULTILINE)
 
@@ -32,7 +31,7 @@ def is_corpus(file: InputFile) -> bool:
     return _KEY.search(head.decode("utf-8", "replace")) is not None
 
 
-def read(file: InputFile, spec: PrepSpec) -> Items:
+def read(file: InputFile, reading: Reading) -> Items:
     """Yield each conversation. Raises :class:`ExtraMissing` without pyyaml, and :class:`Unreadable`."""
     extras.require("data")
     import yaml

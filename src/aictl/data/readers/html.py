@@ -7,8 +7,7 @@ import re
 from html.parser import HTMLParser
 
 from aictl.data.decode import decoded, encoding_of, whole_bytes
-from aictl.data.documents import Document, InputFile, Items, Unreadable
-from aictl.data.spec import PrepSpec
+from aictl.data.documents import Document, InputFile, Items, Reading, Unreadable
 
 MAX_BYTES = 32 * 2**20  # the parser is slow, and a larger page is no page
 
@@ -17,13 +16,13 @@ _HIDDEN = frozenset(
 )
 _HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 _BLOCKS = frozenset(("address", "article", "aside", "blockquote", "body", "br", "caption", "dd", "details", "div", "dl", "dt", "fieldset", "figcaption", "figure", "footer", "form", "header", "hr", "li", "main", "ol", "p", "pre", "section", "summary", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "ul", *_HEADINGS))  # fmt: skip  # noqa: E501
-# How the HTML standard finds the encoding: https://html.spec.whatwg.org/#prescan-a-byte-stream-to-determine-its-encoding
+# How the HTML standard finds the encoding: https://html.reading.whatwg.org/#prescan-a-byte-stream-to-determine-its-encoding
 _CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_.:-]+)", re.IGNORECASE)
 _SPACES = re.compile(r"[ \t\n\r\f]+")
 _GAPS = re.compile(r"\n{3,}")
 
 
-def read(file: InputFile, spec: PrepSpec) -> Items:
+def read(file: InputFile, reading: Reading) -> Items:
     """Yield the page's text as one document. Raises :class:`Unreadable`."""
     data = whole_bytes(file)
     if len(data) > MAX_BYTES:

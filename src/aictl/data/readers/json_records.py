@@ -6,34 +6,35 @@ import json
 from collections.abc import Callable, Iterator
 from typing import IO, Any, Literal
 
+import orjson
+
 from aictl.data.conversations import Unusable, conversation, is_conversation
 from aictl.data.decode import BROKEN, SNIFF_BYTES, broken, decoded, encoding_of, open_bytes, whole_text
-from aictl.data.documents import Document, HoldsNoDocuments, InputFile, Items, Rejected, Unreadable
-from aictl.data.spec import PrepSpec
+from aictl.data.documents import Document, HoldsNoDocuments, InputFile, Items, Reading, Rejected, Unreadable
 
 MAX_LINE_BYTES = 256 * 2**20
 _LISTS = ("data", "documents", "rows", "examples", "conversations", "train")  # where one object wraps the records
 
-_Convert = Callable[[Any, str, PrepSpec], Document | Rejected]
+_Convert = Callable[[Any, str, Reading], Document | Rejected]
 
 
-def read_lines_texts(file: InputFile, spec: PrepSpec) -> Items:
-    return _read_lines(file, spec, _text)
+def read_lines_texts(file: InputFile, reading: Reading) -> Items:
+    return _read_lines(file, reading, _text)
 
 
-def read_lines_chats(file: InputFile, spec: PrepSpec) -> Items:
-    return _read_lines(file, spec, _chat)
+def read_lines_chats(file: InputFile, reading: Reading) -> Items:
+    return _read_lines(file, reading, _chat)
 
 
-def read_json_texts(file: InputFile, spec: PrepSpec) -> Items:
-    return _read_json(file, spec, _text, lambda record: _is_text(record, spec))
+def read_json_texts(file: InputFile, reading: Reading) -> Items:
+    return _read_json(file, reading, _text, lambda record: _is_text(record, reading))
 
 
-def read_json_chats(file: InputFile, spec: PrepSpec) -> Items:
-    return _read_json(file, spec, _chat, is_conversation)
+def read_json_chats(file: InputFile, reading: Reading) -> Items:
+    return _read_json(file, reading, _chat, is_conversation)
 
 
-def format_of(file: InputFile, spec: PrepSpec) -> Literal["text", "chat"] | None:
+def format_of(file: InputFile, reading: Reading) -> Literal["text", "chat"] | None:
     """What the first record that can be read is, or None if it is neither or none can be read."""
     try:
         records = _records(file) if file.suffix == ".json" else _parsed_lines(file)
@@ -42,39 +43,39 @@ def format_of(file: InputFile, spec: PrepSpec) -> Literal["text", "chat"] | None
     for record in records:
         if is_conversation(record):
             return "chat"
-        return "text" if _is_text(record, spec) else None
+        return "text" if _is_text(record, reading) else None
     return None
 
 
-def _text(record: Any, source: str, spec: PrepSpec) -> Document | Rejected:
-    value = record.get(spec.text_field) if isinstance(record, dict) else record
+def _text(record: Any, source: str, reading: Reading) -> Document | Rejected:
+    value = record.get(reading.text_field) if isinstance(record, dict) else record
     if isinstance(value, str):
         return Document(source, value)
     if not isinstance(record, dict):
         return Rejected(source, "not a JSON object", f"it is of type {type(record).__name__}")
-    if spec.text_field in record:
-        return Rejected(source, "not a string", f"'{spec.text_field}' is of type {type(value).__name__}")
+    if reading.text_field in record:
+        return Rejected(source, "not a string", f"'{reading.text_field}' is of type {type(value).__name__}")
     fields = ", ".join(sorted(record)[:8]) or "no fields"
-    return Rejected(source, f"no field '{spec.text_field}'", f"found {fields}; --text-field names another")
+    return Rejected(source, f"no field '{reading.text_field}'", f"found {fields}; --text-field names another")
 
 
-def _chat(record: Any, source: str, spec: PrepSpec) -> Document | Rejected:
+def _chat(record: Any, source: str, reading: Reading) -> Document | Rejected:
     try:
         return Document(source, conversation(record))
     except Unusable as error:
         return Rejected(source, error.reason, error.detail)
 
 
-def _is_text(record: Any, spec: PrepSpec) -> bool:
-    return isinstance(record, str) or (isinstance(record, dict) and isinstance(record.get(spec.text_field), str))
+def _is_text(record: Any, reading: Reading) -> bool:
+    return isinstance(record, str) or (isinstance(record, dict) and isinstance(record.get(reading.text_field), str))
 
 
-def _read_json(file: InputFile, spec: PrepSpec, convert: _Convert, fits: Callable[[Any], bool]) -> Items:
+def _read_json(file: InputFile, reading: Reading, convert: _Convert, fits: Callable[[Any], bool]) -> Items:
     records = _records(file)
     if not any(fits(record) for record in records):
         raise HoldsNoDocuments
     for number, record in enumerate(records, 1):
-        yield convert(record, f"{file.name}:{number}" if len(records) > 1 else file.name, spec)
+        yield convert(record, f"{file.name}:{number}" if len(records) > 1 else file.name, reading)
 
 
 def _records(file: InputFile) -> list[Any]:
@@ -95,7 +96,7 @@ def _records(file: InputFile) -> list[Any]:
     return [value]
 
 
-def _read_lines(file: InputFile, spec: PrepSpec, convert: _Convert) -> Items:
+def _read_lines(file: InputFile, reading: Reading, convert: _Convert) -> Items:
     number = 0
     try:
         for number, line in _lines(file):
@@ -104,7 +105,7 @@ def _read_lines(file: InputFile, spec: PrepSpec, convert: _Convert) -> Items:
                 yield Rejected(source, "line too long", f"{MAX_LINE_BYTES // 2**20} MiB or more")
                 continue
             try:
-                record = json.loads(decoded(line, "utf-8"))
+                record = _loads(line)
             except Unreadable as error:
                 yield Rejected(source, error.reason, error.detail)
             except json.JSONDecodeError as error:
@@ -112,9 +113,18 @@ def _read_lines(file: InputFile, spec: PrepSpec, convert: _Convert) -> Items:
             except (RecursionError, ValueError) as error:
                 yield Rejected(source, "broken JSON", str(error))
             else:
-                yield convert(record, source, spec)
+                yield convert(record, source, reading)
     except BROKEN as error:  # what was read before it stands
         yield broken(error, number + 1 if number else None).rejected(file)
+
+
+def _loads(line: bytes) -> Any:
+    """The value of a line. What the fast parser refuses, numbers such as NaN among it, Python's takes or says
+    what is wrong with it."""
+    try:
+        return orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return json.loads(decoded(line, "utf-8"))
 
 
 def _parsed_lines(file: InputFile) -> Iterator[Any]:
@@ -122,7 +132,7 @@ def _parsed_lines(file: InputFile) -> Iterator[Any]:
     try:
         for _, line in _lines(file):
             try:
-                yield json.loads(decoded(line, "utf-8"))
+                yield _loads(line)
             except (Unreadable, ValueError, RecursionError):
                 continue
     except (Unreadable, *BROKEN):
@@ -141,11 +151,11 @@ def _lines(file: InputFile) -> Iterator[tuple[int, bytes]]:
             return
         if encoding == "utf-8-sig":
             stream.seek(3)
-        yield from _byte_lines(stream)
+        yield from _byte_lines(stream, file.part.line if file.part else 1)
 
 
-def _byte_lines(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
-    number = 0
+def _byte_lines(stream: IO[bytes], first: int) -> Iterator[tuple[int, bytes]]:
+    number = first - 1
     while line := stream.readline(MAX_LINE_BYTES):
         number += 1
         rest = line

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+from aictl.data.cutting import cut_point
 from aictl.data.decode import text_blocks
-from aictl.data.documents import Document, InputFile, Items
-from aictl.data.spec import PrepSpec
-from aictl.data.splitting import cut_point
+from aictl.data.documents import Document, InputFile, Items, Reading
 
 
-def read(file: InputFile, spec: PrepSpec) -> Items:
+def read(file: InputFile, reading: Reading) -> Items:
     """Yield the file's text in pieces of at most ``max_chars``, holding little more than one block."""
-    if not spec.max_chars:
+    if not reading.max_chars:
         yield Document(file.name, "".join(text_blocks(file)))
         return
     held, line = "", 1
     for block in text_blocks(file):
         held, start = held + block, 0
-        while len(held) - start > spec.max_chars:
-            end = cut_point(held, start, spec.max_chars)
+        while len(held) - start > reading.max_chars:
+            end = cut_point(held, start, reading.max_chars)
             yield Document(_source(file, line), held[start:end])
             line += held.count("\n", start, end)
             start = end

@@ -11,8 +11,7 @@ import warnings
 from collections.abc import Iterator
 
 from aictl.data.decode import whole_bytes
-from aictl.data.documents import Document, InputFile, Items, Unreadable
-from aictl.data.spec import PrepSpec
+from aictl.data.documents import Document, InputFile, Items, Reading, Unreadable
 
 MAX_SIGNATURE_CHARS = 400
 LONG_STRING_CHARS = 200  # mean length from which a dictionary's strings are documents, not settings
@@ -20,7 +19,7 @@ LONG_STRING_CHARS = 200  # mean length from which a dictionary's strings are doc
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def read(file: InputFile, spec: PrepSpec) -> Items:
+def read(file: InputFile, reading: Reading) -> Items:
     """Yield one document per docstring, or per entry. Raises :class:`Unreadable` at a syntax error."""
     source = whole_bytes(file)
     try:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from pydantic import field_validator
 
-from aictl.core.spec import Spec, option
+from aictl.core.spec import Spec, comma_separated, option
 
 Part = Literal["gemm", "operators", "memory", "copies", "disk", "collectives"]
 PARTS: tuple[Part, ...] = get_args(Part)
@@ -43,14 +43,7 @@ class BenchSpec(Spec):
         60, gt=0, le=86400, help="how long to wait until every process of the collectives is there"
     )
 
-    @field_validator("only", "devices", mode="before")
-    @classmethod
-    def _commas(cls, value: Any) -> Any:
-        """``gemm,memory`` is two words."""
-        words = [value] if isinstance(value, str) else value
-        if isinstance(words, list | tuple) and all(isinstance(word, str) for word in words):
-            return [part.strip() for word in words for part in word.split(",") if part.strip()]
-        return value
+    _words = field_validator("only", "devices", mode="before")(comma_separated)
 
     @property
     def parts(self) -> tuple[Part, ...]:

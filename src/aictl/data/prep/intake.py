@@ -13,17 +13,20 @@ from aictl.core.artifact import Source
 from aictl.core.errors import BadInput, BadRequest
 from aictl.core.walk import CANNOT_BE_READ, READ_ALREADY, kind_of, regular_files, shown, unreadable
 from aictl.data.documents import InputFile
+from aictl.data.prep.spec import FilesSpec, PrepSpec
 from aictl.data.readers import SUFFIXES, Format, format_of, reader_for
-from aictl.data.spec import PrepSpec
 
 
-def list_files(sources: Sequence[Source], spec: PrepSpec) -> list[InputFile]:
-    """The files of all sources in order, those that ``include`` and ``exclude`` leave.
+def list_files(sources: Sequence[tuple[int, Source]], spec: FilesSpec) -> list[tuple[int, InputFile]]:
+    """The files of all numbered sources in order, those that ``include`` and ``exclude`` leave, each with the
+    number of its source.
 
     A file's name is its path inside its source. Where two sources have the same name, it is
-    preceded by the number of the source. Raises :class:`BadInput` if nothing is left.
+    preceded by the place of its source among them. Raises :class:`BadInput` if nothing is left.
     """
-    found = [(number, file) for number, source in enumerate(sources, 1) for file in _of_source(source)]
+    if not sources:
+        return []
+    found = [(number, file) for number, source in sources for file in _of_source(source)]
     wanted, unwanted = _matcher(spec.include), _matcher(spec.exclude)
     kept = [
         (number, file)
@@ -39,8 +42,10 @@ def list_files(sources: Sequence[Source], spec: PrepSpec) -> list[InputFile]:
     places: dict[str, set[int]] = {}
     for number, file in kept:
         places.setdefault(file.name, set()).add(number)
+    place = {number: count for count, (number, _) in enumerate(sources, 1)}
     return [
-        replace(file, name=f"{number}:{file.name}") if len(places[file.name]) > 1 else file for number, file in kept
+        (number, replace(file, name=f"{place[number]}:{file.name}") if len(places[file.name]) > 1 else file)
+        for number, file in kept
     ]
 
 
@@ -93,7 +98,7 @@ def decide_format(files: Sequence[InputFile], spec: PrepSpec) -> Format:
         return spec.format
     examples: dict[Format, str] = {}
     for file in files:
-        format = format_of(file, spec)
+        format = format_of(file, spec.reading)
         if format and format not in examples:
             examples[format] = file.name
             if len(examples) == 2:

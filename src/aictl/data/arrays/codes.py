@@ -1,0 +1,116 @@
+"""Texts as one array of code points, and what kind of character each is.
+
+Kinds are those of Unicode for the Basic Multilingual Plane, by Python's own tables; beyond it letters
+are the ideographs and everything below the symbols at U+1F000.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from functools import cache, cached_property
+
+import numpy as np
+
+SPACE, LOWER, UPPER, DIGIT, LETTER, IDEOGRAPH, SYMBOL = (1 << bit for bit in range(7))
+WORD = LETTER | DIGIT
+_PLANE = 1 << 16
+_SYMBOLS, _IDEOGRAPHS = 0x1F000, 0x20000  # where, beyond the first plane, symbols and ideographs begin
+# Scripts written without spaces: each character stands for itself.
+_UNSPACED = ((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x2E80, 0x312F), (0x31A0, 0xA4CF), (0xF900, 0xFAFF))
+
+
+class Texts:
+    """``texts`` one after the other, a line break between them.
+
+    ``codes`` holds their characters: uint8 where all are ASCII, else uint32. Text ``i`` is
+    ``codes[starts[i]:ends[i]]``.
+    """
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        joined = "\n".join(texts)
+        if joined.isascii():
+            self.codes = np.frombuffer(joined.encode("ascii"), np.uint8)
+        else:
+            self.codes = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), np.uint32)
+        lengths = np.fromiter(map(len, texts), np.int64, len(texts))
+        self.ends = np.cumsum(lengths + 1) - 1
+        self.starts = self.ends - lengths
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Characters of each text."""
+        return self.ends - self.starts
+
+    @cached_property
+    def kinds(self) -> np.ndarray:
+        """uint8 of bits for each character."""
+        return look_up(kind_table(), self.codes)
+
+    def text_of(self, places: np.ndarray) -> np.ndarray:
+        """Which text each of some places in ``codes`` belongs to."""
+        return np.searchsorted(self.ends, places, side="left")
+
+    def count(self, places: np.ndarray) -> np.ndarray:
+        """How many of some places lie in each text."""
+        return np.bincount(self.text_of(places), minlength=len(self))[: len(self)]
+
+
+def look_up(table: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """A table of the first plane read for every code point; its three last entries stand for the letters,
+    symbols and ideographs beyond."""
+    if codes.dtype == np.uint8:
+        return np.frombuffer(codes.tobytes().translate(table[:256].tobytes()), np.uint8)
+    found = np.take(table, codes, mode="clip")  # what lies beyond is taken for an ideograph
+    if int(codes.max(initial=0)) >= _PLANE:
+        found[(codes >= _PLANE) & (codes < _SYMBOLS)] = table[_PLANE]
+        found[(codes >= _SYMBOLS) & (codes < _IDEOGRAPHS)] = table[_PLANE + 1]
+    return found
+
+
+@cache
+def kind_table() -> np.ndarray:
+    """Kinds by code point, and three more: of letters, symbols and ideographs beyond the first plane."""
+    kinds = np.zeros(_PLANE + 3, np.uint8)
+    for code in range(_PLANE):
+        letter = chr(code)
+        if letter.isalpha():
+            kinds[code] = LETTER | (LOWER if letter.islower() else UPPER if letter.isupper() else 0)
+        elif letter.isspace():
+            kinds[code] = SPACE
+        elif letter.isnumeric():
+            kinds[code] = DIGIT
+        elif unicodedata.category(letter) == "So":
+            kinds[code] = SYMBOL
+        elif unicodedata.category(letter)[0] == "M":
+            kinds[code] = LETTER  # what is set above or below a letter is part of its word
+    for first, last in _UNSPACED:
+        within = kinds[first : last + 1]
+        within[(within & LETTER) > 0] |= IDEOGRAPH
+    kinds[_PLANE:] = LETTER, SYMBOL, LETTER | IDEOGRAPH
+    return kinds
+
+
+@cache
+def lower_table() -> np.ndarray:
+    """The small letter of every character of the first plane; others stay as they are."""
+    small = np.arange(_PLANE, dtype=np.uint32)
+    for code in range(_PLANE):
+        if (letter := chr(code)).isupper() and len(lowered := letter.lower()) == 1:
+            small[code] = ord(lowered)
+    return small
+
+
+def lowered(codes: np.ndarray) -> np.ndarray:
+    """The same code points in small letters."""
+    if codes.dtype == np.uint8:
+        return np.frombuffer(codes.tobytes().lower(), np.uint8)
+    table = lower_table()
+    small = np.take(table, codes, mode="clip")
+    if int(codes.max(initial=0)) >= len(table):
+        beyond = codes >= len(table)
+        small[beyond] = codes[beyond]
+    return small

@@ -1,0 +1,1 @@
+"""Raw files to a dataset: read, cleaned, sifted, split."""

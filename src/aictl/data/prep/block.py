@@ -1,0 +1,62 @@
+"""Block: some hundred neighbouring documents on their way through the steps, and their text as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+
+from aictl.data.arrays.view import View
+from aictl.data.documents import Document, Message
+
+CHARACTERS = 1 << 20  # of a block, or one longer document: its arrays then stay in a processor's cache
+
+
+class Block:
+    """Documents in order. A step gives back another block, of fewer documents or of changed ones."""
+
+    def __init__(self, documents: Sequence[Document]) -> None:
+        self.documents = documents
+
+    def __len__(self) -> int:
+        return len(self.documents)
+
+    @cached_property
+    def texts(self) -> list[str]:
+        """What stands in each document: of a conversation all that is said, a blank line between."""
+        return [text_of(one.content) for one in self.documents]
+
+    @cached_property
+    def view(self) -> View:
+        """The arrays of ``texts``."""
+        return View(self.texts)
+
+    @cached_property
+    def characters(self) -> int:
+        return sum(map(len, self.texts))
+
+    def without(self, dropped: Sequence[object]) -> Block:
+        """The documents for which ``dropped`` has nothing."""
+        if not any(dropped):
+            return self
+        return Block([one for one, out in zip(self.documents, dropped, strict=True) if not out])
+
+    def rewritten(self, rewrite: Callable[[str], str]) -> tuple[Block, list[int]]:
+        """The block with every text, or what is said in every turn, rewritten; and the places of the documents
+        that changed."""
+        changed, documents = [], list(self.documents)
+        for place, one in enumerate(documents):
+            content = _rewritten(one.content, rewrite)
+            if content != one.content:
+                documents[place] = Document(one.source, content)
+                changed.append(place)
+        return (Block(documents) if changed else self), changed
+
+
+def text_of(content: str | list[Message]) -> str:
+    return content if isinstance(content, str) else "\n\n".join(turn["content"] for turn in content)
+
+
+def _rewritten(content: str | list[Message], rewrite: Callable[[str], str]) -> str | list[Message]:
+    if isinstance(content, str):
+        return rewrite(content)
+    return [{**turn, "content": rewrite(turn["content"])} for turn in content]

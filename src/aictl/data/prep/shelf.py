@@ -1,0 +1,124 @@
+"""What came out of the streams, kept on disk chunk by chunk until the dataset is written.
+
+A chunk is some tens of megabytes of a stream's documents: their lines as they will stand in the dataset, arrays with
+a row for each of them, and a JSON file about them, which is written last: a chunk without one is none. A run that
+goes on after a kill finds the chunks that are there and reads on behind them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+
+class Facts(NamedTuple):
+    """About a chunk: the stream it is of and its place in it; how many of the stream's items it has taken from the
+    reader, whether it is the last, and how many documents it holds; the tally, what was rejected as ``[source,
+    reason, why]``, and which files were read and left out."""
+
+    stream: int
+    number: int
+    items: int
+    last: bool
+    documents: int
+    tally: Mapping[str, Any]
+    rejected: Sequence[Sequence[str]]
+    files: int
+    left_out: Sequence[Sequence[Any]]
+
+
+class Chunk:
+    """A chunk on the shelf."""
+
+    def __init__(self, path: Path) -> None:
+        """``path`` is that of its JSON file."""
+        self.path = path
+        self.facts = Facts(**json.loads(path.read_bytes()))
+
+    def __len__(self) -> int:
+        return self.facts.documents
+
+    @cached_property
+    def _columns(self) -> Any:
+        return np.load(self.path.with_suffix(".npz"))
+
+    def column(self, name: str) -> np.ndarray:
+        """One of its arrays, read anew at each call."""
+        column: np.ndarray = self._columns[name]
+        return column
+
+    @cached_property
+    def _lines(self) -> np.ndarray:
+        return np.memmap(self.path.with_suffix(".lines"), np.uint8, "r") if len(self) else np.empty(0, np.uint8)
+
+    @cached_property
+    def _ends(self) -> np.ndarray:
+        return self.column("ends")
+
+    def line(self, place: int) -> bytes:
+        """One document as a line of JSON, with its line break."""
+        begin = int(self._ends[place - 1]) if place else 0
+        return self._lines[begin : int(self._ends[place])].tobytes()
+
+    def document(self, place: int) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.line(place))
+        return found
+
+
+class Documents:
+    """The documents of some chunks by their number over all of them."""
+
+    def __init__(self, chunks: Sequence[Chunk]) -> None:
+        self._chunks = [chunk for chunk in chunks if len(chunk)]
+        self._ends = np.cumsum([len(chunk) for chunk in self._chunks])
+
+    def __getitem__(self, number: int) -> dict[str, Any]:
+        place = int(np.searchsorted(self._ends, number, side="right"))
+        chunk = self._chunks[place]
+        return chunk.document(number - int(self._ends[place]) + len(chunk))
+
+
+class Shelf:
+    """The chunks below a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(exist_ok=True)
+
+    def put(self, facts: Facts, lines: Sequence[bytes], columns: Mapping[str, np.ndarray]) -> None:
+        """Keep a chunk; ``ends``, where each line ends, is added to its columns."""
+        path = self._path(facts.stream, facts.number)
+        ends = np.cumsum(np.fromiter(map(len, lines), np.int64, len(lines)))
+        _write(path.with_suffix(".lines"), b"".join(lines))
+        partial = path.with_suffix(f".{os.getpid()}")
+        with partial.open("wb") as file:
+            np.savez(file, ends=ends, **columns)  # type: ignore[arg-type]
+        partial.replace(path.with_suffix(".npz"))
+        _write(path, json.dumps(facts._asdict(), ensure_ascii=False).encode("utf-8", "surrogatepass"))
+
+    def chunks(self, stream: int) -> list[Chunk]:
+        """The chunks of a stream that are there, without a gap."""
+        found: list[Chunk] = []
+        while (path := self._path(stream, len(found))).exists():
+            found.append(Chunk(path))
+        return found
+
+    def all(self, streams: int) -> Iterator[Chunk]:
+        """The chunks of so many streams, in order."""
+        for stream in range(streams):
+            yield from self.chunks(stream)
+
+    def _path(self, stream: int, number: int) -> Path:
+        return self.folder / f"{stream:07d}-{number:05d}.json"
+
+
+def _write(path: Path, data: bytes) -> None:
+    partial = path.with_name(f"{path.name}.{os.getpid()}")
+    partial.write_bytes(data)
+    partial.replace(path)

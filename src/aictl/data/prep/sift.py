@@ -1,0 +1,194 @@
+"""Which of all documents stay, and on which side of the split: what can only be said once all have been seen.
+
+Of documents that say the same the first stays. Every decision depends on the documents and the seed alone: a
+document's rank is a number that its content gives it, so that it stays on its side of the split when others come and
+go, and all near-duplicates of a document go where their first one goes.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from aictl.core.errors import BadInput
+from aictl.data.arrays.hashing import mixed
+from aictl.data.arrays.view import View
+from aictl.data.duplicates.clusters import Match, cluster
+from aictl.data.duplicates.signatures import shingle_sets
+from aictl.data.prep.block import text_of
+from aictl.data.prep.shelf import Chunk, Documents
+from aictl.data.prep.spec import PrepSpec, SplitSpec
+
+KEPT, EXACT, NEAR, DRAWN, OTHERS = range(5)  # why a document does not stay
+SPLITS = ("train", "validation", "test")
+DIGESTS_AT_ONCE = 1 << 24
+SHINGLES_KEPT = 1 << 25  # hashes of documents that are being compared: 256 MB
+
+
+class Sifted(NamedTuple):
+    """For every document, in order: why it does not stay (``KEPT`` if it does), the number of its split, the
+    number of the document that stays in its stead, and the number of the first that is the same; the pairs by
+    which near-duplicates were found; and the similarity from which documents stand on one side."""
+
+    fates: np.ndarray
+    splits: np.ndarray
+    clusters: np.ndarray
+    of: np.ndarray
+    matches: Sequence[Match]
+    apart: float
+
+
+def sift(
+    chunks: Sequence[Chunk], spec: PrepSpec, field: str, *, references: int = 0, advanced: Callable[[int, int], None]
+) -> Sifted:
+    """Decide about the documents of all chunks, of which the first ``references`` documents are others' and only
+    there to be compared with.
+
+    Raises :class:`BadInput` if there are too few to split.
+    """
+    count = sum(map(len, chunks))
+    fates: np.ndarray = np.zeros(count, np.uint8)
+    first = _first_of_equals(chunks, count)
+    if spec.duplicates.exact_duplicates == "drop" or references:
+        fates[first != np.arange(count)] = EXACT
+    shingles = _Shingles(chunks, field)
+    clusters, matches = first, list[Match]()
+    if near := spec.duplicates.near_duplicates:
+        found, matches = cluster(lambda: _keys(chunks, first), count, shingles, near, advanced=advanced)
+        clusters = found.firsts()[first]
+        fates[(fates == KEPT) & (clusters != np.arange(count))] = NEAR
+    together = clusters
+    if spec.split_at is not None and spec.split_at != near:
+        found, _ = cluster(lambda: _keys(chunks, clusters), count, shingles, spec.split_at, advanced=advanced)
+        together = found.firsts()[clusters]
+    fates[:references] = OTHERS
+    ranks = _ranks(chunks, spec.split.seed)
+    _draw(fates, ranks, chunks, spec.split)
+    sides, apart = _sides(fates, ranks, together, spec.split), spec.split_at
+    if sides is None and apart is not None:
+        # Nothing but variations of a few texts: better a split that says what it is than none.
+        sides, apart = _sides(fates, ranks, clusters, spec.split), None
+    if sides is None:
+        raise _too_few(chunks, fates, field, spec.split)
+    return Sifted(fates, sides, clusters, first, matches, apart if apart is not None else 1.0)
+
+
+def _first_of_equals(chunks: Sequence[Chunk], count: int) -> np.ndarray:
+    """The number of the first document that is the same as each."""
+    first = np.arange(count)
+    parts = max(1, -(-count // DIGESTS_AT_ONCE))
+    for part in range(parts):
+        numbers, digests, base = [], [], 0
+        for chunk in chunks:
+            rows = chunk.column("digests") if len(chunk) else np.empty((0, 2), np.uint64)
+            places = np.flatnonzero(rows[:, 0] % np.uint64(parts) == part) if parts > 1 else np.arange(len(rows))
+            numbers.append(places + base)
+            digests.append(rows[places])
+            base += len(rows)
+        where, rows = np.concatenate(numbers), np.concatenate(digests)
+        order = np.lexsort((rows[:, 1], rows[:, 0]))  # which keeps equal ones in their order
+        same = (rows[order][1:] == rows[order][:-1]).all(axis=1)
+        starts = np.maximum.accumulate(np.where(np.append(False, same), 0, np.arange(len(order))))
+        first[where[order]] = where[order[starts]]
+    return first
+
+
+def _keys(chunks: Sequence[Chunk], first: np.ndarray) -> Iterator[np.ndarray]:
+    """Band keys chunk by chunk; a document for which another one stands has none."""
+    base = 0
+    for chunk in chunks:
+        if not len(chunk):
+            continue
+        keys = chunk.column("keys")
+        numbers = np.arange(base, base + len(chunk))
+        keys[first[numbers] != numbers] = 0
+        base += len(chunk)
+        yield keys
+
+
+class _Shingles:
+    """The shingles of a document by its number; the latest ones are kept."""
+
+    def __init__(self, chunks: Sequence[Chunk], field: str) -> None:
+        self._documents = Documents(chunks)
+        self._field = field
+        self._kept: OrderedDict[int, np.ndarray] = OrderedDict()
+        self._size = 0
+
+    def __call__(self, number: int) -> np.ndarray:
+        if number in self._kept:
+            self._kept.move_to_end(number)
+            return self._kept[number]
+        text = text_of(self._documents[number][self._field])
+        (found,) = shingle_sets(View([text]).words, 1)
+        self._kept[number] = found
+        self._size += len(found)
+        while self._size > SHINGLES_KEPT and len(self._kept) > 2:
+            self._size -= len(self._kept.popitem(last=False)[1])
+        return found
+
+
+def _ranks(chunks: Sequence[Chunk], seed: int) -> np.ndarray:
+    """A number in [0, 1) for each document, by its content and the seed."""
+    digests = [chunk.column("digests")[:, 0] for chunk in chunks if len(chunk)]
+    if not digests:
+        return np.empty(0)
+    return mixed(np.concatenate(digests) ^ mixed(np.array([seed + 1], np.uint64))) / 2.0**64
+
+
+def _draw(fates: np.ndarray, ranks: np.ndarray, chunks: Sequence[Chunk], spec: SplitSpec) -> None:
+    """Leave out what is not drawn, in place: a share of all, and of each source what its weight does not allow."""
+    if spec.sample == 1 and not spec.weights:
+        return
+    shares = np.full(len(fates), spec.sample)
+    if spec.weights:
+        some = [chunk for chunk in chunks if len(chunk)]
+        sources = np.concatenate([chunk.column("sources") for chunk in some])
+        characters = np.concatenate([chunk.column("characters") for chunk in some])
+        there = np.bincount(sources, characters * (fates == KEPT), minlength=len(spec.weights))
+        takes = np.divide(spec.weights, there, out=np.zeros(len(there)), where=there > 0)
+        shares *= (takes / max(takes.max(), 1e-300))[sources]
+    drawn = (ranks * 4093) % 1  # other digits than those by which sides are chosen
+    fates[(fates == KEPT) & (drawn >= shares)] = DRAWN
+
+
+def _sides(fates: np.ndarray, ranks: np.ndarray, clusters: np.ndarray, spec: SplitSpec) -> np.ndarray | None:
+    """The split of each document: that of the first document of its cluster. None if there are too few clusters."""
+    own = ranks[clusters]
+    sides = np.zeros(len(fates), np.int8)
+    sides[own < spec.validation_fraction + spec.test_fraction] = 2
+    sides[own < spec.validation_fraction] = 1
+    wanted = _wanted(spec)
+    kept = np.flatnonzero(fates == KEPT)
+    groups = np.unique(clusters[kept])
+    if len(groups) < len(wanted):
+        return None
+    order = groups[np.argsort(ranks[groups], kind="stable")]
+    for side in wanted:
+        if not (sides[kept] == side).any():
+            moved = order[-1] if side == 0 else next(one for one in order if _spare(sides, one, kept, clusters))
+            sides[clusters == moved] = side
+    return sides
+
+
+def _spare(sides: np.ndarray, group: int, kept: np.ndarray, clusters: np.ndarray) -> bool:
+    """Whether the side that a cluster is on has another one."""
+    own = sides[group]
+    return len(np.unique(clusters[kept[sides[kept] == own]])) > 1
+
+
+def _wanted(spec: SplitSpec) -> list[int]:
+    """The sides that have to have a document."""
+    return [0] + [1] * (spec.validation_fraction > 0) + [2] * (spec.test_fraction > 0)
+
+
+def _too_few(chunks: Sequence[Chunk], fates: np.ndarray, field: str, spec: SplitSpec) -> BadInput:
+    documents = int((fates == KEPT).sum())
+    names = " and ".join([", ".join(SPLITS[side] for side in _wanted(spec)[:-1]), SPLITS[_wanted(spec)[-1]]])
+    characters = sum(int(chunk.column("characters").sum()) for chunk in chunks if len(chunk))
+    cut = f", --max-chars {characters // 4 or 1}" if field == "text" else ""
+    said = "one document is" if documents == 1 else f"{documents} documents are"
+    return BadInput(f"{said} too few to split into {names}", cure=f"give more{cut}, or --validation-fraction 0")

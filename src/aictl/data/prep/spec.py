@@ -1,0 +1,110 @@
+"""The settings of data prep."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import field_validator
+
+from aictl.core.spec import Spec, comma_separated, option
+from aictl.data.documents import Reading
+
+RuleBook = Literal["gopher", "gopher-repetition", "c4", "fineweb"]
+
+
+class FilesSpec(Spec):
+    """Which files are read, and how."""
+
+    include: list[str] = option(
+        [], help="take only files that match: a glob over the whole path if it has a slash, else over any part of it"
+    )
+    exclude: list[str] = option([], help="leave out files that match; stronger than --include")
+    text_field: str = option("text", min_length=1, help="the field of records that holds the document")
+    max_rejected: float = option(0.1, ge=0, le=1, help="share of unreadable documents above which nothing is made")
+    strict: bool = option(False, help="make nothing if a single document is unreadable")
+
+
+class FilterSpec(Spec):
+    """Which documents are worth keeping."""
+
+    min_chars: int = option(32, ge=0, help="drop text documents shorter than this many characters")
+    max_chars: int = option(
+        20_000, ge=0, help="cut longer documents at a heading, a paragraph or a line; 0 leaves them whole"
+    )
+    quality: list[RuleBook] = option(
+        [],
+        help="drop what breaks published rules: gopher, gopher-repetition, c4, fineweb; several, or one list with "
+        "commas",
+    )
+
+    _words = field_validator("quality", mode="before")(comma_separated)
+
+
+class DuplicatesSpec(Spec):
+    """Which of several documents that say the same is kept: always the first."""
+
+    exact_duplicates: Literal["drop", "keep"] = option(
+        "drop", help="documents that are the same, character for character"
+    )
+    near_duplicates: float | None = option(
+        None,
+        ge=0.5,
+        le=1,
+        help="drop documents whose 5-word sequences have this Jaccard similarity with those of an earlier one; "
+        "0.8 is usual",
+    )
+
+
+class SplitSpec(Spec):
+    """How the documents are drawn and divided."""
+
+    sample: float = option(1.0, gt=0, le=1, help="share of the documents to keep, drawn at random")
+    weights: list[float] = option(
+        [], help="characters of each source beside the others', in their order: 2 1 takes twice as many of the first"
+    )
+    validation_fraction: float = option(0.05, ge=0, le=0.5, help="share of the documents held out of training")
+    test_fraction: float = option(0.0, ge=0, le=0.5, help="share of the documents kept for a last test")
+    split_similarity: float = option(
+        0.8,
+        ge=0.5,
+        le=1,
+        help="documents whose 5-word sequences have this Jaccard similarity never stand on two sides of the split; "
+        "1 keeps together only those that are the same",
+    )
+    seed: int = option(0, ge=0, le=2**32 - 1, help="another seed holds out other documents")
+
+
+class WorkSpec(Spec):
+    """Who does the work; of no effect on what comes out."""
+
+    workers: int | None = option(
+        None, ge=1, le=4096, affects_result=False, help="processes that read and clean (default: as many as cores)"
+    )
+
+
+class PrepSpec(Spec):
+    """How raw files become documents."""
+
+    format: Literal["auto", "text", "chat"] = option(
+        "auto", help="documents to read, or conversations to learn from; auto decides where the files leave no doubt"
+    )
+    files: FilesSpec = FilesSpec()
+    filters: FilterSpec = FilterSpec()
+    duplicates: DuplicatesSpec = DuplicatesSpec()
+    split: SplitSpec = SplitSpec()
+    work: WorkSpec = WorkSpec()
+
+    @property
+    def reading(self) -> Reading:
+        return Reading(self.files.text_field, self.filters.max_chars)
+
+    @property
+    def split_at(self) -> float | None:
+        """The similarity from which documents go to the same side, if there are sides and others than equals."""
+        divided = self.split.validation_fraction or self.split.test_fraction
+        return self.split.split_similarity if divided and self.split.split_similarity < 1 else None
+
+    @property
+    def compared_at(self) -> float | None:
+        """The least similarity on which anything depends, or None if nothing does."""
+        return min((one for one in (self.duplicates.near_duplicates, self.split_at) if one), default=None)

@@ -1,0 +1,91 @@
+"""From chunks to a dataset: the documents that stay, in order, on their sides; what was set aside, and why."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from aictl.artifacts.dataset import DatasetWriter, Format
+from aictl.data.documents import Rejected
+from aictl.data.prep.block import text_of
+from aictl.data.prep.shelf import Chunk, Documents
+from aictl.data.prep.sift import DRAWN, EXACT, KEPT, NEAR, OTHERS, SPLITS, Sifted
+from aictl.data.prep.tally import SHOWN_CHARACTERS, Tally
+
+SHOWN_PAIRS = 20  # of near-duplicates that are kept as examples
+STEP_OF = {EXACT: "exact duplicates", NEAR: "near-duplicates", DRAWN: "sample"}
+
+
+def write(folder: Path, format: Format, chunks: Sequence[Chunk], sifted: Sifted, tally: Tally) -> dict[str, int]:
+    """Write everything into ``folder``, and count in ``tally`` what was sifted out; returns the documents of each
+    split."""
+    _count(chunks, sifted, tally)
+    with DatasetWriter(folder, format) as writer:
+        base = 0
+        for chunk in chunks:
+            kept = sifted.fates[base : base + len(chunk)] == KEPT
+            for place in np.flatnonzero(kept).tolist():
+                writer.add_line(SPLITS[sifted.splits[base + place]], chunk.line(place))
+            for row in chunk.facts.rejected:
+                item = Rejected(*row)
+                writer.reject(item.source, item.why)
+            base += len(chunk)
+    _write_duplicates(folder, chunks, sifted, tally, "messages" if format == "chat" else "text")
+    steps = {name: step.examples for name, step in tally.steps.items() if step.examples}
+    (folder / "examples.json").write_text(json.dumps(steps, ensure_ascii=False, indent=1) + "\n", "utf-8")
+    return dict(sorted(writer.counts.items()))
+
+
+def _count(chunks: Sequence[Chunk], sifted: Sifted, tally: Tally) -> None:
+    """One step after the other: of what one left, how much the next leaves."""
+    characters = np.concatenate([chunk.column("characters") for chunk in chunks if len(chunk)])
+    there = sifted.fates != OTHERS
+    for fate, name in STEP_OF.items():
+        gone = sifted.fates == fate
+        if not gone.any() and fate != EXACT:
+            continue
+        step = tally.of(name)
+        step.documents_in, step.characters_in = int(there.sum()), int(characters[there].sum())
+        there &= ~gone
+        step.documents_out, step.characters_out = int(there.sum()), int(characters[there].sum())
+        if gone.any():
+            step.dropped[name] = int(gone.sum())
+
+
+def _write_duplicates(folder: Path, chunks: Sequence[Chunk], sifted: Sifted, tally: Tally, field: str) -> None:
+    """``duplicates.jsonl``: of every document that was dropped for another, which it is like, which of them all
+    was kept, and how similar it and the former are."""
+    similar = {match.number: match for match in sifted.matches}
+    dropped = np.flatnonzero((sifted.fates == EXACT) | (sifted.fates == NEAR)).tolist()
+    if not dropped:
+        return
+    documents = lru_cache(maxsize=256)(Documents(chunks).__getitem__)
+    shown = 0
+    with (folder / "duplicates.jsonl").open("w", encoding="utf-8") as file:
+        for number in dropped:
+            first = int(sifted.of[number])
+            match = similar.get(number) if first == number else None
+            of, similarity = (match.of, match.similarity) if match else (first, 1.0)
+            own, other, kept = documents(number), documents(of), documents(int(sifted.clusters[number]))
+            row = {
+                "source": own["source"],
+                "of": other["source"],
+                "kept": kept["source"],
+                "similarity": round(similarity, 4),
+            }
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            if match and shown < SHOWN_PAIRS:
+                shown += 1
+                step = tally.of(STEP_OF[NEAR])
+                step.examples.append(
+                    {
+                        "source": own["source"],
+                        "reason": f"{similarity:.0%} like {other['source']}",
+                        "text": text_of(own[field])[:SHOWN_CHARACTERS],
+                        "became": text_of(other[field])[:SHOWN_CHARACTERS],
+                    }
+                )
