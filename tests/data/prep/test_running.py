@@ -19,7 +19,8 @@ from aictl.core.artifact import Source
 from aictl.core.errors import WorkFailed
 from aictl.core.events import Events, Noted, silent
 from aictl.data.prep import route, running, streams
-from aictl.data.prep.prep import prepare
+from aictl.data.prep.prep import Inputs, prepare
+from aictl.data.prep.shelf import Shelf
 from aictl.data.prep.spec import PrepSpec
 from aictl.workspace.config import settle
 
@@ -45,7 +46,7 @@ def made(corpus, place: Path, events=silent, **options):
     for name in ("made", "scratch"):
         (place / name).mkdir(parents=True, exist_ok=True)
     spec = settle("data.prep", PrepSpec, {"near_duplicates": 0.8, **options}, environment={}).spec
-    prepare([Source("corpus", corpus, "")], spec, place / "made", scratch=place / "scratch", events=events)
+    prepare(Inputs([Source("corpus", corpus, "")]), spec, place / "made", scratch=place / "scratch", events=events)
     return {path.name: path.read_bytes() for path in (place / "made").iterdir()}
 
 
@@ -77,20 +78,20 @@ def test_it_does_not_matter_how_it_is_cut(corpus, expected, tmp_path, monkeypatc
 def test_what_was_finished_is_not_done_again(corpus, expected, tmp_path, monkeypatch, after):
     monkeypatch.setattr(route, "CHUNK_CHARACTERS", 200_000)
     monkeypatch.setattr(streams, "STREAM_BYTES", 10**6)
-    real, put = route._Chunk.put, []
+    real, put = Shelf.put, []
 
-    def dies(self, shelf, *, last):
-        real(self, shelf, last=last)
-        put.append(self.number)
+    def dies(self, chunk):
+        real(self, chunk)
+        put.append(chunk.facts)
         if len(put) == after:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(route._Chunk, "put", dies)
+    monkeypatch.setattr(Shelf, "put", dies)
     with pytest.raises(KeyboardInterrupt):
         made(corpus, tmp_path, workers=1)
     there = {path: path.stat().st_mtime_ns for path in (tmp_path / "scratch/chunks").glob("*.json")}
     assert len(there) == after
-    monkeypatch.setattr(route._Chunk, "put", real)
+    monkeypatch.setattr(Shelf, "put", real)
     assert made(corpus, tmp_path, workers=1) == expected
     assert all(path.stat().st_mtime_ns == when for path, when in there.items())
 
