@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from tests.data.prep.test_running import corpus, expected, made, many  # noqa: F401  (fixtures)
@@ -35,14 +36,14 @@ def test_a_worker_that_is_killed_loses_nothing(corpus, expected, tmp_path, many,
 
     def kill() -> None:
         while not stop.is_set() and not killed:
-            for pid in filter(str.isdigit, os.listdir("/proc")):
+            for place in Path("/proc").glob("[0-9]*"):
                 try:
-                    title = open(f"/proc/{pid}/cmdline").read()  # noqa: SIM115
+                    title = (place / "cmdline").read_text()
                 except OSError:
                     continue
                 if title.startswith("ray::_chunks"):
-                    os.kill(int(pid), signal.SIGKILL)
-                    killed.append(pid)
+                    os.kill(int(place.name), signal.SIGKILL)
+                    killed.append(place.name)
                     return
             time.sleep(0.005)
 

@@ -104,20 +104,22 @@ def test_half_a_chunk_is_none(corpus, expected, tmp_path):
     assert made(corpus, tmp_path, workers=1) == expected
 
 
-def _kill_one(stop: threading.Event, killed: list[int], most: int) -> None:
-    while not stop.is_set() and len(killed) < most:
+def _kill(stop: threading.Event, killed: list[int], most: int, first: Path | None = None) -> None:
+    """Kill ``most`` processes of this one as they come, once there is something in ``first``."""
+    while first is not None and not list(first.glob("*.json")) and not stop.is_set():
+        time.sleep(0.002)
+    while len(killed) < most and not stop.is_set():
         for child in multiprocessing.active_children():
-            if child.pid and child.pid not in killed and time.sleep(0.4) is None and child.is_alive():
+            if child.pid and child.pid not in killed and len(killed) < most and child.is_alive():
                 os.kill(child.pid, signal.SIGKILL)
                 killed.append(child.pid)
-                break
-        time.sleep(0.01)
+        time.sleep(0.002)
 
 
 @pytest.mark.slow
 def test_a_worker_that_is_killed_loses_nothing(corpus, expected, tmp_path, many):
     told, killed, stop = [], [], threading.Event()
-    killer = threading.Thread(target=_kill_one, args=(stop, killed, 1))
+    killer = threading.Thread(target=_kill, args=(stop, killed, 1, tmp_path / "scratch/chunks"))
     killer.start()
     try:
         assert made(corpus, tmp_path, events=Events(told.append), workers=2) == expected
@@ -131,7 +133,7 @@ def test_a_worker_that_is_killed_loses_nothing(corpus, expected, tmp_path, many)
 @pytest.mark.slow
 def test_workers_that_are_always_killed_are_an_error(corpus, tmp_path, many):
     killed, stop = [], threading.Event()
-    killer = threading.Thread(target=_kill_one, args=(stop, killed, 1000))
+    killer = threading.Thread(target=_kill, args=(stop, killed, 1000))
     killer.start()
     try:
         with pytest.raises(WorkFailed, match="killed from outside"):

@@ -29,7 +29,7 @@ def run(streams: Sequence[Stream], job: Job, shelf: Shelf, progress: Progress, w
         before = len(left)
         with ProcessPoolExecutor(workers, context, _begin, (counter,)) as pool:
             try:
-                _follow({pool.submit(_one, stream, job, shelf): stream for stream in left}, counter, progress, left)
+                _follow(_submitted(pool, left, job, shelf), counter, progress, left)
             except BrokenProcessPool:
                 deaths = deaths + 1 if len(left) == before else 1
                 if deaths == MOST_DEATHS:
@@ -45,6 +45,18 @@ def run(streams: Sequence[Stream], job: Job, shelf: Shelf, progress: Progress, w
                 for child in multiprocessing.active_children():
                     child.terminate()
                 raise
+
+
+def _submitted(
+    pool: ProcessPoolExecutor, streams: Sequence[Stream], job: Job, shelf: Shelf
+) -> dict[Future[None], Stream]:
+    try:
+        return {pool.submit(_one, stream, job, shelf): stream for stream in streams}
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        # one process died while the pool started another, and found the pipe to it closed
+        raise BrokenProcessPool from error
 
 
 def _follow(

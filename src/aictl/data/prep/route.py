@@ -27,7 +27,7 @@ from aictl.data.prep.tally import Tally
 from aictl.data.steps import c4, fineweb, gopher, gopher_repetition
 from aictl.data.steps.contamination import Evaluation
 
-CHUNK_CHARACTERS = 32 * CHARACTERS
+CHUNK_CHARACTERS = 1 << 25
 Step = Callable[[Block, Tally], Block]
 
 
