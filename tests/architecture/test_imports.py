@@ -29,6 +29,8 @@ OPTIONAL = (
     "gguf",
     "huggingface_hub",
     "yaml",
+    "ahocorasick_rs",
+    "phonenumbers",
     "jinja2",
     "copier",
     "starlette",
