@@ -36,9 +36,10 @@ _BRAZILIAN = re.compile(r"\([1-9]\d\) ?9?\d{4}[ -]?\d{4}", re.ASCII)
 
 # fmt: off
 _WORDS = (
-    "phone", "telephone", "mobile", "cell phone", "fax", "tel.", "tel:", "tel ", "sms", "whatsapp", "hotline", "telefon",
-    "handy", "mobil", "téléphone", "tél", "portable :", "teléfono", "telefono", "móvil", "movil", "celular", "cellulare",
-    "telefone", "telefoon", "komórka", "tlf", "电话", "手机", "電話", "携帯", "फ़ोन", "फोन", "मोबाइल", "☎", "📞",
+    "phone", "telephone", "mobile", "cell phone", "fax", "tel.", "tel:", "tel ", "sms", "whatsapp", "hotline",
+    "telefon", "handy", "mobil", "téléphone", "tél", "portable :", "teléfono", "telefono", "móvil", "movil", "celular",
+    "cellulare", "telefone", "telefoon", "komórka", "tlf", "电话", "手机", "電話", "携帯", "फ़ोन", "फोन", "मोबाइल", "☎",
+    "📞",
 )
 # fmt: on
 _NAMED = re.compile(r"[^\d\n+(]{0,20}?(?<!#)(\+?\(?\d(?:[ ()./\u2010-\u2013\xa0-]{0,2}\d){6,14})(?![\w%]|[./-]\d)")
