@@ -31,6 +31,7 @@ OPTIONAL = (
     "yaml",
     "ahocorasick_rs",
     "phonenumbers",
+    "py3langid",
     "jinja2",
     "copier",
     "starlette",
