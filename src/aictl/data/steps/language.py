@@ -72,9 +72,9 @@ class _Model:
 
     def __init__(self) -> None:
         model = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-        self._next = np.asarray(model.tk_nextmove)
-        self._row = np.asarray(model.tk_row).astype(np.int32) << 8  # of a state, where its 256 next ones stand
-        self._feature = np.asarray(model.tk_output, dtype=np.int32)  # what a state counts, or -1
+        self._next: Array = np.asarray(model.tk_nextmove)
+        self._row: Array = np.asarray(model.tk_row).astype(np.int32) << 8  # of a state, where its 256 next ones stand
+        self._feature: Array = np.asarray(model.tk_output, dtype=np.int32)  # what a state counts, or -1
         self._weights = np.ascontiguousarray(model.nb_ptc, dtype=np.float32)
         self._prior = np.asarray(model.nb_pc, dtype=np.float32)
         self._codes = [_MACROLANGUAGE.get(code, code) for code in model.nb_classes]
@@ -113,13 +113,14 @@ class _Model:
     def _walk(self, data: Sequence[bytes]) -> Array:
         """What is counted after each byte of each text, or -1; the longest text comes first."""
         lengths = np.array([len(one) for one in data])
-        letters = np.zeros((len(data), max(lengths[0], 1)), dtype=np.uint8)
+        letters: Array = np.zeros((len(data), max(lengths[0], 1)), dtype=np.uint8)
         for row, one in zip(letters, data, strict=True):
             row[: len(one)] = np.frombuffer(one, dtype=np.uint8)
         letters = np.ascontiguousarray(letters.T)
-        counted = np.full(letters.shape, -1, dtype=np.int32)
+        counted: Array = np.full(letters.shape, -1, dtype=np.int32)
         state: Array = np.zeros(len(data), dtype=np.uint32)
-        going: Array = np.searchsorted(-lengths, -np.arange(lengths[0]))  # how many texts have a byte at each place
+        places: Array = np.arange(letters.shape[0])
+        going: list[int] = (lengths[None, :] > places[:, None]).sum(axis=1).tolist()  # texts with a byte at each place
         for place, count in enumerate(going):
             state = self._next[self._row[state[:count]] + letters[place, :count]]
             counted[place, :count] = self._feature[state]
