@@ -32,6 +32,8 @@ OPTIONAL = (
     "ahocorasick_rs",
     "phonenumbers",
     "py3langid",
+    "ftfy",
+    "chardet",
     "jinja2",
     "copier",
     "starlette",
