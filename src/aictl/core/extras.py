@@ -10,6 +10,8 @@ from aictl.core.errors import ExtraMissing
 # those of pyproject.toml; a test holds the two together.
 EXTRAS: dict[str, tuple[str, ...]] = {
     "data": ("yaml",),
+    "tokenizing": ("tokenizers", "numpy"),
+    "fast-tokenizing": ("tokenizers", "numpy", "gigatoken"),
     "train": ("torch", "transformers", "tokenizers", "safetensors"),
     "finetune": ("torch", "transformers", "peft"),
     "gguf": ("torch", "transformers", "gguf"),
