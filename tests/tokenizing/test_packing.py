@@ -15,7 +15,7 @@ from aictl.core.errors import BadInput
 from aictl.core.events import Finished, Started, silent
 from aictl.tokenizing import packing
 from aictl.tokenizing.encoded import Encoded
-from aictl.tokenizing.encoder import Encoder
+from aictl.tokenizing.encoder import Encoder, batches
 from aictl.tokenizing.fast_encoding import FastEncoder
 from aictl.tokenizing.folder import TokenizerFolder
 from aictl.tokenizing.packing import Split, pack
@@ -42,6 +42,16 @@ def expected(folder: TokenizerFolder, texts: list[str]) -> list[int]:
 
 
 @pytest.fixture
+def few_at_once(monkeypatch):
+    """Encodes in batches of about so many characters."""
+
+    def of(characters: int) -> None:
+        monkeypatch.setattr(packing, "batches", lambda texts: batches(texts, characters))
+
+    return of
+
+
+@pytest.fixture
 def whole(folder, real, tmp_path) -> dict[str, bytes]:
     packed(real, folder, tmp_path / "whole")
     return content(tmp_path / "whole")
@@ -60,11 +70,11 @@ def test_documents_stand_between_their_begin_and_their_end(folder, real, tmp_pat
     assert tasks == ["encode train"] * 2 + ["encode validation"] * 2 + ["encode test"] * 2
 
 
-def test_how_texts_come_does_not_change_a_byte(folder, real, tmp_path, whole, monkeypatch):
-    monkeypatch.setattr(packing, "BATCH_CHARACTERS", 5_000)
+def test_how_texts_come_does_not_change_a_byte(folder, real, tmp_path, whole, few_at_once):
+    few_at_once(5_000)
     packed(real, folder, tmp_path / "small")
     assert content(tmp_path / "small") == whole
-    monkeypatch.setattr(packing, "BATCH_DOCUMENTS", 1)
+    few_at_once(1)
     packed(real, folder, tmp_path / "single")
     assert content(tmp_path / "single") == whole
 
@@ -74,8 +84,8 @@ def test_what_encodes_does_not_change_a_byte(folder, real, tmp_path, whole, with
     assert content(tmp_path / "slow") == whole
 
 
-def test_an_interrupted_run_goes_on_after_its_last_shard(folder, real, tmp_path, whole, monkeypatch):
-    monkeypatch.setattr(packing, "BATCH_CHARACTERS", 5_000)
+def test_an_interrupted_run_goes_on_after_its_last_shard(folder, real, tmp_path, whole, monkeypatch, few_at_once):
+    few_at_once(5_000)
 
     def texts(last):
         for number, text in enumerate(real):
@@ -151,7 +161,9 @@ def test_where_the_fast_library_errs_everything_is_done_again(
     assert not list((tmp_path / "a").glob("packing*"))
 
 
-def test_a_library_that_was_left_stays_left_when_the_run_is_resumed(folder, real, tmp_path, monkeypatch, whole):
+def test_a_library_that_was_left_stays_left_when_the_run_is_resumed(
+    folder, real, tmp_path, monkeypatch, whole, few_at_once
+):
     encode = FastEncoder.encode
     monkeypatch.setattr(FastEncoder, "encode", lambda self, texts: encode(self, [text[:-1] for text in texts]))
     place = tmp_path / "a"
@@ -161,7 +173,7 @@ def test_a_library_that_was_left_stays_left_when_the_run_is_resumed(folder, real
         yield from real[:60]
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(packing, "BATCH_CHARACTERS", 5_000)
+    few_at_once(5_000)
     with pytest.raises(KeyboardInterrupt):
         packed([], folder, place, train=texts)
     monkeypatch.setattr(FastEncoder, "encode", encode)
@@ -198,7 +210,8 @@ from aictl.core.events import Events
 from aictl.tokenizing import packing
 from aictl.tokenizing.encoder import Encoder
 from aictl.tokenizing.folder import TokenizerFolder
-packing.BATCH_CHARACTERS = 20_000
+batches = packing.batches
+packing.batches = lambda texts: batches(texts, 20_000)
 packing.TELL_EVERY_S = 0
 def texts():
     for text in Path(sys.argv[2]).read_text().split("\\0"):
@@ -207,7 +220,7 @@ events = Events(lambda event: print(event, flush=True))
 place = Path(sys.argv[3])
 place.mkdir(exist_ok=True)
 packing.pack({"train": texts}, Encoder(TokenizerFolder(Path(sys.argv[1])), events), place, events=events,
-             shard_tokens=20_000)
+             shard_tokens=50_000)
 """
 
 
@@ -223,11 +236,11 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(folder, real, tmp_pat
 
     whole = start("whole")
     assert "Finished" in whole.communicate(timeout=120)[0]
-    for batches in (1, 2, 4, 8, 16):
+    for tellings in (1, 2, 4, 8, 16):
         process = start("cut")
         assert process.stdout
         lines = (line for line in process.stdout if line.startswith("Advanced"))
-        for _ in zip(range(batches), lines, strict=False):
+        for _ in zip(range(tellings), lines, strict=False):
             pass
         process.send_signal(signal.SIGKILL)
         process.communicate(timeout=60)

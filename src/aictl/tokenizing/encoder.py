@@ -7,7 +7,7 @@ again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from importlib import metadata
 
 import numpy as np
@@ -21,6 +21,8 @@ from aictl.tokenizing.folder import TokenizerFolder
 CHECKED_FIRST = 100  # so many documents are all checked,
 CHECKED_EVERY = 100  # and then one of so many,
 CHECKED_CHARACTERS = 10_000  # each as far as this
+BATCH_CHARACTERS = 4 * 2**20  # what is worth encoding at once
+BATCH_DOCUMENTS = 2**16
 _SLOW_CHARACTERS = 2**19  # `tokenizers` takes a few hundred bytes of memory for each token of what it is given at once
 SURE_WAY = f"tokenizers {metadata.version('tokenizers')}"
 
@@ -92,7 +94,7 @@ class Encoder:
 
     def _slowly(self, texts: Sequence[str]) -> Encoded:
         arrays: list[np.ndarray] = []
-        for few in _portions(texts):
+        for few in batches(texts, _SLOW_CHARACTERS):
             for text in few:
                 text.encode()  # the library says less well what is wrong
             encodings = self.tokenizer.library.encode_batch_fast(few, add_special_tokens=False)
@@ -100,14 +102,15 @@ class Encoder:
         return joined(arrays)
 
 
-def _portions(texts: Sequence[str]) -> Iterator[list[str]]:
-    portion: list[str] = []
+def batches(texts: Iterable[str], characters: int = BATCH_CHARACTERS) -> Iterator[list[str]]:
+    """Texts in order, so many at once as have about so many characters together."""
+    batch: list[str] = []
     size = 0
     for text in texts:
-        portion.append(text)
+        batch.append(text)
         size += len(text)
-        if size >= _SLOW_CHARACTERS:
-            yield portion
-            portion, size = [], 0
-    if portion:
-        yield portion
+        if size >= characters or len(batch) == BATCH_DOCUMENTS:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch

@@ -29,6 +29,7 @@ CODE_POINTS = 0x110000
 # gigatoken remembers every word that it met, two bytes for each byte of text in which no word comes again. So it
 # begins afresh after so much text.
 MOST_CHARACTERS = 256 * 2**20
+_CHARACTERS_AT_ONCE = 2**20
 _UNUSED = ("dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk", "byte_fallback")
 
 
@@ -66,8 +67,11 @@ class FastEncoder:
             return False
         if text.isascii():
             return True
-        codes = np.frombuffer(text.encode("utf-32-le"), dtype="<u4")
-        return bool(_assigned()[codes].all()) and (not self._nfc or unicodedata.is_normalized("NFC", text))
+        for start in range(0, len(text), _CHARACTERS_AT_ONCE):
+            codes = np.frombuffer(text[start : start + _CHARACTERS_AT_ONCE].encode("utf-32-le"), dtype="<u4")
+            if not _assigned()[codes].all():
+                return False
+        return not self._nfc or unicodedata.is_normalized("NFC", text)
 
     def encode(self, texts: Sequence[str]) -> Encoded:
         """Raises :class:`Refused` if it fails."""
@@ -105,7 +109,7 @@ def _require_known(description: dict[str, Any]) -> None:
 
 def _cut_out(description: dict[str, Any]) -> list[str]:
     """The added tokens that are recognised in any text. Special ones are not: there they are text."""
-    return [token["content"] for token in description.get("added_tokens") or () if not token["special"]]
+    return [token["content"] for token in description.get("added_tokens") or () if not token.get("special")]
 
 
 def _ids_follow_merges(model: dict[str, Any]) -> bool:

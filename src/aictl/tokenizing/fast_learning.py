@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from aictl.artifacts.dataset import read_shard
-from aictl.core.events import Events
+from aictl.core.events import Events, silent
 from aictl.tokenizing.byte_bpe import (
     BYTES,
     LEAST_FREQUENCY,
@@ -31,6 +31,8 @@ from aictl.tokenizing.byte_bpe import (
     spelled,
     unspelled,
 )
+from aictl.tokenizing.encoder import Differs, Encoder, batches
+from aictl.tokenizing.folder import TokenizerFolder, write
 
 WORTH_BYTES = 8 * 2**20  # from less than this `tokenizers` learns in seconds
 # `tokenizers` counts pairs in 32 bits, and what it learns past that is wrong (its issue 2058). No pair
@@ -71,25 +73,31 @@ def _learnt(shards: Sequence[Path], count: int) -> Merges:
             for number in range(2)
         )
         expected = merges_of(learn(_texts([sample]), BYTES + len(ROLES) + SAMPLE_MERGES))
-    if tried[: len(expected)] != expected:
-        raise Unsure("gigatoken learns something else from a sample of this text")
-    if len({left + right for left, right in merges}) < count:
-        raise Unsure(f"the text has fewer than {count:,} patterns")
-    if not _occurs(merges, shards):
-        raise Unsure("a vocabulary of this size takes in what occurs only once")
+        if tried[: len(expected)] != expected:
+            raise Unsure("gigatoken learns something else from a sample of this text")
+        if len({left + right for left, right in merges}) < count:
+            raise Unsure(f"the text has fewer than {count:,} patterns")
+        if not _occurs(merges, shards, place / "tokenizer"):
+            raise Unsure("a vocabulary of this size takes in what occurs only once")
     return merges
 
 
-def _occurs(merges: Merges, shards: Sequence[Path]) -> bool:
+def _occurs(merges: Merges, shards: Sequence[Path], folder: Path) -> bool:
     """Whether the token that was learnt last is used as often as it has to be."""
-    tokenizer = assembled(merges, list(ROLES.values()))
+    folder.mkdir()
+    write(assembled(merges, list(ROLES.values())), folder, ROLES)
+    encoder = Encoder(TokenizerFolder(folder), silent)
     last = "".join(merges[-1])
-    wanted, found = unspelled(last), 0
-    for text in _texts(shards):
-        if wanted in text.encode("utf-8", "surrogatepass"):
-            found += tokenizer.encode(text).tokens.count(last)
+    number, spelled_out = encoder.tokenizer.library.token_to_id(last), unspelled(last)
+    holding = (text for text in _texts(shards) if spelled_out in text.encode("utf-8", "surrogatepass"))
+    found = 0
+    try:
+        for batch in batches(holding):
+            found += int((encoder.encode(batch).ids == number).sum())
             if found >= LEAST_FREQUENCY:
                 return True
+    except Differs:
+        raise Unsure("gigatoken encodes this text otherwise") from None
     return False
 
 
@@ -112,13 +120,11 @@ def _first_lines(path: Path) -> bytes:
 def _run(jobs: list[tuple[list[str], int]], place: Path) -> None:
     """Do the jobs in another Python."""
     called = f"from {__name__} import write_merges; write_merges({jobs!r}, {str(place)!r})"
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", called],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        check=False,
-    )
+    words = [sys.executable, "-P", "-c", called]
+    try:
+        done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    except OSError as error:
+        raise Unsure(f"no other Python can be started: {error}") from error
     if done.returncode:
         lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
         raise Unsure(f"gigatoken failed: {lines[-1] if lines else f'exit status {done.returncode}'}")

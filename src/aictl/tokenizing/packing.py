@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -20,12 +20,10 @@ from typing import Any, NamedTuple
 from aictl.artifacts.tokenizer import read_json
 from aictl.core.errors import Damaged
 from aictl.core.events import Events
-from aictl.tokenizing.encoder import SURE_WAY, Differs, Encoder
+from aictl.tokenizing.encoder import SURE_WAY, Differs, Encoder, batches
 from aictl.tokenizing.shards import FACTS, SHARD_TOKENS, ShardWriter, open_shard, read, token_type
 
 Texts = Callable[[], Iterable[str]]
-BATCH_CHARACTERS = 4 * 2**20  # what is encoded at once, unless one document is longer
-BATCH_DOCUMENTS = 2**16
 TELL_EVERY_S = 0.25
 _UNDER_WAY = "packing.json"  # what the shards of an unfinished run were made with
 
@@ -143,7 +141,7 @@ class _Packing:
         self._events.started(task, total, "documents")
         told = time.monotonic()
         with writer:
-            for batch in _batches(islice(texts(), before.documents, None)):
+            for batch in batches(islice(texts(), before.documents, None)):
                 writer.add(self._encoder.encode(batch).framed(tokenizer.begin_ids, tokenizer.end_id))
                 if time.monotonic() > told + TELL_EVERY_S:
                     told = time.monotonic()
@@ -159,19 +157,6 @@ class _Packing:
             tokens += len(shard.tokens)
             number += 1
         return Split(documents, tokens, number)
-
-
-def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
-    batch: list[str] = []
-    size = 0
-    for text in texts:
-        batch.append(text)
-        size += len(text)
-        if size >= BATCH_CHARACTERS or len(batch) == BATCH_DOCUMENTS:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
 
 
 def _write(path: Path, facts: Mapping[str, Any]) -> None:
