@@ -106,7 +106,7 @@ def _tokenizer(
 ) -> TokenizerFolder:
     if given is not None:
         if spec.vocab_size is not None:
-            raise BadRequest("--vocab-size is for learning a tokenizer, and --tokenizer gives one", cure="give one")
+            raise BadRequest("--vocab-size is for learning a tokenizer, and --tokenizer gives one", cure="leave one of them out")
         return TokenizerFolder(given.folder)
     folder = scratch / "tokenizer"
     if not folder.is_dir():
