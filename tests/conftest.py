@@ -88,14 +88,16 @@ def write_llama():
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    from aictl.train import tokenizer as tokenizers
+    from aictl.tokenizing.byte_bpe import ROLES, learn
+    from aictl.tokenizing.folder import write as write_tokenizer
 
     def write(folder: Path, text: str, chat_template: str) -> None:
         folder.mkdir()
-        tokenizer = tokenizers.learn([text] * 20, 300)
-        tokenizers.save(tokenizer, folder, 64)
+        tokenizer = learn([text] * 20, 300)
+        write_tokenizer(tokenizer, folder, ROLES)
         config = json.loads((folder / "tokenizer_config.json").read_text())
-        (folder / "tokenizer_config.json").write_text(json.dumps(config | {"chat_template": chat_template}))
+        config |= {"model_max_length": 64, "chat_template": chat_template}
+        (folder / "tokenizer_config.json").write_text(json.dumps(config))
         torch.manual_seed(0)
         shape = LlamaConfig(
             vocab_size=tokenizer.get_vocab_size(),

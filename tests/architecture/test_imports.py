@@ -18,6 +18,7 @@ OPTIONAL = (
     "torch",
     "transformers",
     "tokenizers",
+    "gigatoken",
     "safetensors",
     "peft",
     "numpy",

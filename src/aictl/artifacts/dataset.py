@@ -55,13 +55,7 @@ class Dataset(Artifact):
 
     def documents(self, split: str = "train") -> Iterator[dict[str, Any]]:
         """The documents of a split in order. Raises :class:`Damaged` at a line that is no JSON."""
-        for path in self.shards(split):
-            with path.open(encoding="utf-8") as lines:
-                for number, line in enumerate(lines, 1):
-                    try:
-                        yield json.loads(line)
-                    except ValueError as error:
-                        raise Damaged(f"{path}, line {number}: {error}") from error
+        return (document for path in self.shards(split) for document in read_shard(path))
 
     def require_format(self, wanted: Format, cure: str) -> None:
         """Raise :class:`WrongKind` unless the dataset is of the wanted format."""
@@ -86,6 +80,16 @@ class Dataset(Artifact):
                     while block := file.read(_BLOCK_BYTES):
                         digest.update(block)
         return digest.hexdigest()
+
+
+def read_shard(path: Path) -> Iterator[dict[str, Any]]:
+    """The documents of one shard in order. Raises :class:`Damaged` at a line that is no JSON."""
+    with path.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                yield json.loads(line)
+            except ValueError as error:
+                raise Damaged(f"{path}, line {number}: {error}") from error
 
 
 class DatasetWriter:

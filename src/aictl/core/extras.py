@@ -11,6 +11,8 @@ from aictl.core.errors import ExtraMissing
 EXTRAS: dict[str, tuple[str, ...]] = {
     "data": ("numpy", "orjson", "yaml", "ahocorasick_rs", "chardet", "ftfy", "phonenumbers", "py3langid"),
     "ray": ("ray",),
+    "tokenizing": ("tokenizers", "numpy"),
+    "fast-tokenizing": ("tokenizers", "numpy", "gigatoken"),
     "train": ("torch", "transformers", "tokenizers", "safetensors"),
     "finetune": ("torch", "transformers", "peft"),
     "gguf": ("torch", "transformers", "gguf"),
