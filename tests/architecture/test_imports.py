@@ -36,6 +36,8 @@ OPTIONAL = (
     "psutil",
     "pynvml",
     "matplotlib",
+    "polars",
+    "httpx",
 )
 LIGHT_ROOMS = ("core", "artifacts", "workspace", "commands", "cli", "testing")
 
