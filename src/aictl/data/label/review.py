@@ -31,9 +31,9 @@ def check_target(path: Path) -> None:
     """Raise :class:`BadRequest` or :class:`NotFound` for a file that should not be written: one of
     another kind, in a folder that is not there, or with people's work in it."""
     if path.suffix.lower() not in SUFFIXES:
-        raise BadRequest(f"--review-out {path}: should end in {' or '.join(SUFFIXES)}")
+        raise BadRequest(f"--review-out {path}: should end in {' or '.join(SUFFIXES)}", cure="review.csv, say")
     if not path.parent.is_dir():
-        raise NotFound(f"--review-out {path}: there is no folder {path.parent}")
+        raise NotFound(f"--review-out {path}: there is no folder {path.parent}", cure=f"mkdir -p {path.parent}")
     if os.path.lexists(path):
         try:
             entered = labels_entered(path) if path.is_file() else None
