@@ -183,7 +183,7 @@ def test_our_own_server_is_an_endpoint(aictl, documents):
     label += ["--model", "smollm2", "--name", "asked"]
     served = aictl("serve", "smollm2", "--port", "0", "--run", *label, cwd=documents, timeout=600)
     assert served.returncode == 0, served.stderr
-    report = json.loads((documents / "artifacts/dataset/asked/labels.json").read_text())
+    report = json.loads((documents / "artifacts/dataset/asked@1/labels.json").read_text())
     asked = next(one for one in report["functions"] if one["name"] == "asked")
-    assert asked["coverage"] > 0.5 and "declined" not in asked
-    assert len((documents / "artifacts/dataset/asked/answers.jsonl").read_text().splitlines()) == 60
+    assert asked["coverage"] > 0.5 and "declined" not in asked, asked
+    assert len((documents / "artifacts/dataset/asked@1/answers.jsonl").read_text().splitlines()) == 60

@@ -22,7 +22,7 @@ from aictl.data.label.votes import Patterns
 PRIOR_PRECISION = 0.75  # how often a function is right of which nothing is known
 PRIOR_VOTES = 10.0  # that belief weighs as much as so many votes,
 PRIOR_SHARE = 0.1  # and this share of the function's own
-REVIEWED_VOTES = 10.0  # so many votes that people checked weigh as much as all the agreement with others
+REVIEWED_VOTES = 10.0  # so many votes that people checked weigh as much as all agreement with other functions
 POWER = 0.7
 _TIES = 0.01  # of a vote, for every label: where nobody votes, all are alike
 _LEAST, _MOST = 1e-6, 1 - 1e-6
@@ -68,11 +68,12 @@ def _rates(column: np.ndarray, patterns: Patterns, belief: np.ndarray, shares: n
     reviewed = np.bincount(said[told], counts[told], labels)
     correct = np.bincount(said[told], counts[told] * (patterns.known[rows][told] == said[told]), labels)
 
-    precision = (correct + PRIOR_VOTES * PRIOR_PRECISION) / (reviewed + PRIOR_VOTES)
-    extra = PRIOR_VOTES + (PRIOR_SHARE + reviewed / REVIEWED_VOTES) * fired
     # What is believed beforehand is `extra` further votes, and the documents grow in proportion.
+    extra = PRIOR_VOTES + PRIOR_SHARE * fired
     grown = documents * (fired + extra) / np.maximum(fired, 1)
-    hits, misses = right + extra * precision, fired - right + extra * (1 - precision)
+    agreed = (right + extra * PRIOR_PRECISION) / (fired + extra)
+    precision = (correct + REVIEWED_VOTES * agreed) / (reviewed + REVIEWED_VOTES)
+    hits, misses = (fired + extra) * precision, (fired + extra) * (1 - precision)
     hit_rate = np.clip(hits / np.maximum(shares * grown, hits), _LEAST, _MOST)
     false_rate = np.clip(misses / np.maximum((1 - shares) * grown, misses), _LEAST, _MOST)
 
