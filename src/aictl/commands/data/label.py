@@ -56,7 +56,7 @@ command = Command(
         Takes(
             "embedder",
             (Source,),
-            help="the sentence-embedding model, where a function of kind embedding asks for one: a folder, pkg: or hf:",
+            help="the sentence-embedding model, where a function of kind embedding asks for one",
             option=True,
             required=False,
         ),

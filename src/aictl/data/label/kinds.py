@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 MAX_PATTERN_CHARS = 10_000
 MAX_KEYWORDS = 10_000
 
-Word = Annotated[str, Field(min_length=1, max_length=1000)]
+Word = Annotated[str, Field(max_length=1000, pattern=r"\S")]
 
 
 class Settings(BaseModel):
