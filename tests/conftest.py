@@ -119,6 +119,39 @@ def write_llama():
     return write
 
 
+@pytest.fixture(scope="session")
+def write_embedder():
+    """Writes an embedding model: ``write_embedder(folder, words, width)``. A graph whose hidden state of a
+    token is its row of a table of random numbers, which is returned: [PAD] [UNK] [CLS] [SEP], then the words."""
+    import numpy as np
+    import onnx
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+
+    def write(folder: Path, words: list[str], width: int = 16):
+        folder.mkdir(parents=True, exist_ok=True)
+        vocabulary = {word: number for number, word in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *words])}
+        tokenizer = Tokenizer(models.WordLevel(vocabulary, "[UNK]"))
+        tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+        )
+        tokenizer.save(str(folder / "tokenizer.json"))
+        table = np.random.default_rng(0).normal(size=(len(vocabulary), width)).astype(np.float32)
+        shape, tensor = ["texts", "tokens"], onnx.helper.make_tensor_value_info
+        graph = onnx.helper.make_graph(
+            [onnx.helper.make_node("Gather", ["table", "input_ids"], ["last_hidden_state"])],
+            "embed",
+            [tensor("input_ids", onnx.TensorProto.INT64, shape)],
+            [tensor("last_hidden_state", onnx.TensorProto.FLOAT, [*shape, width])],
+            [onnx.numpy_helper.from_array(table, "table")],
+        )
+        model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=9)
+        onnx.save(model, folder / "model.onnx")
+        return table
+
+    return write
+
+
 @pytest.fixture
 def unprivileged() -> Iterator[Path]:
     """A folder of one's own and, while the test runs, no right to read what is closed: root has every

@@ -45,6 +45,8 @@ OPTIONAL = (
     "psutil",
     "pynvml",
     "matplotlib",
+    "polars",
+    "httpx",
 )
 LIGHT_ROOMS = ("core", "artifacts", "workspace", "commands", "cli", "testing")
 

@@ -11,6 +11,7 @@ from aictl.core.errors import ExtraMissing
 EXTRAS: dict[str, tuple[str, ...]] = {
     "data": ("numpy", "orjson", "yaml", "ahocorasick_rs", "chardet", "ftfy", "phonenumbers", "py3langid"),
     "ray": ("ray",),
+    "label": ("numpy", "polars", "httpx", "tokenizers"),
     "tokenizing": ("tokenizers", "numpy"),
     "fast-tokenizing": ("tokenizers", "numpy", "gigatoken"),
     "train": ("torch", "transformers", "tokenizers", "safetensors"),
