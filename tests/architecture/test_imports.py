@@ -36,6 +36,13 @@ OPTIONAL = (
     "psutil",
     "pynvml",
     "matplotlib",
+    "fsspec",
+    "s3fs",
+    "botocore",
+    "hdfs_native",
+    "requests",
+    "gcsfs",
+    "adlfs",
 )
 LIGHT_ROOMS = ("core", "artifacts", "workspace", "commands", "cli", "testing")
 

@@ -59,9 +59,10 @@ def open_bytes(file: InputFile) -> IO[bytes]:
     """The file's bytes, unpacked if it is gzipped. Raises :class:`Unreadable` for one that is lost."""
     if file.lost:
         raise Unreadable("cannot be read", file.lost)
+    stream = file.opens() if file.opens else file.path.open("rb")
     if file.is_gzip:
-        return gzip.open(file.path, "rb")  # type: ignore[return-value]
-    return file.path.open("rb")
+        return gzip.open(stream, "rb")  # type: ignore[return-value]
+    return stream
 
 
 def broken(error: Exception, line: int | None = None) -> Unreadable:
@@ -110,7 +111,8 @@ def text_blocks(file: InputFile) -> Iterator[str]:
     """
     try:
         if not file.is_gzip and file.size_bytes < BLOCK_BYTES and not file.lost:
-            yield decoded(file.path.read_bytes())
+            with open_bytes(file) as stream:
+                yield decoded(stream.read())
             return
         with open_bytes(file) as stream:
             first = stream.read(BLOCK_BYTES)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 Message = dict[str, str]  # {"role": "system" | "user" | "assistant", "content": ...}
 
@@ -41,13 +42,14 @@ Items = Iterator[Document | Rejected]
 class InputFile:
     """A file to read. ``name`` is its path as citations show it; ``named`` says that the user gave
     the file itself and not a folder around it. ``lost`` is why it cannot be read at all, where that
-    is known: it may be a folder, or a pipe that never ends."""
+    is known: it may be a folder, or a pipe that never ends. ``opens`` opens what lies in a store."""
 
     name: str
     path: Path
     size_bytes: int
     named: bool = False
     lost: str | None = None
+    opens: Callable[[], IO[bytes]] | None = None
 
     @property
     def is_gzip(self) -> bool:
