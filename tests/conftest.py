@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stores.ceph import ceph  # noqa: F401
+from tests.stores.ceph import ceph, ceph_other  # noqa: F401
 from tests.stores.hdfs import hdfs  # noqa: F401
 from tests.stores.s3_server import bucket, moto  # noqa: F401
 

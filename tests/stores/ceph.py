@@ -36,16 +36,16 @@ class Ceph:
         self._running: list[Running] = []
 
     def start(self) -> S3Server:
-        """Start everything and return the gateway, with a user who may make buckets."""
+        """Start everything and return the gateway, with two users who may make buckets."""
         self._write_conf()
         for number, user in enumerate(USERS):
             self._run("ceph-authtool", self._keys, *(["--create-keyring"] if number == 0 else []),
                       "--gen-key", "-n", user, "--cap", "mon", "allow *", "--cap", "osd", "allow *")  # fmt: skip
         self._monitor()
         self._osd()
-        said = self._run("radosgw-admin", "user", "create", "--uid=test", "--display-name=test",
-                         "--access-key=test", "--secret=test-secret")  # fmt: skip
-        assert '"user_id": "test"' in said
+        for user in ("test", "other"):
+            self._run("radosgw-admin", "user", "create", f"--uid={user}", f"--display-name={user}",
+                      f"--access-key={user}", f"--secret={user}-secret")  # fmt: skip
         gateway = self._daemon("radosgw", "-n", "client.rgw")
         gateway.wait_until(lambda: listens(self.port), START_S)
         return S3Server(f"http://127.0.0.1:{self.port}", "test", "test-secret")
@@ -141,3 +141,9 @@ def ceph() -> Iterator[S3Server]:
     finally:
         cluster.stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def ceph_other(ceph: S3Server) -> S3Server:
+    """The same gateway for somebody else, who has buckets of his own and no right to those of others."""
+    return S3Server(ceph.endpoint, "other", "other-secret")

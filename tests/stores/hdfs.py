@@ -113,7 +113,7 @@ class Cluster:
             "dfs.namenode.datanode.registration.ip-hostname-check": "false",
             "dfs.namenode.safemode.extension": "0",
             "dfs.namenode.fs-limits.min-block-size": "1048576",
-            "dfs.permissions.enabled": "false",
+            "dfs.permissions.enabled": "true",  # and who starts it, "test", may do everything
             "dfs.replication": "1",
             "dfs.webhdfs.enabled": "true",
         }
