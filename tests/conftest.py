@@ -12,6 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.stores.ceph import ceph, ceph_other  # noqa: F401
+from tests.stores.hdfs import hdfs  # noqa: F401
+from tests.stores.s3_server import bucket, moto  # noqa: F401
+
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the program does; see aictl.cli.app

@@ -47,6 +47,13 @@ OPTIONAL = (
     "matplotlib",
     "polars",
     "httpx",
+    "fsspec",
+    "s3fs",
+    "botocore",
+    "hdfs_native",
+    "requests",
+    "gcsfs",
+    "adlfs",
 )
 LIGHT_ROOMS = ("core", "artifacts", "workspace", "commands", "cli", "testing")
 

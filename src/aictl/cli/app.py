@@ -22,6 +22,7 @@ from aictl.cli.running import running
 from aictl.cli.streams import unheard
 from aictl.core import doors
 from aictl.core.errors import AictlError, Interrupted, MachineLacks, NotFound
+from aictl.core.redaction import redacted
 
 
 class RootGroup(LazyGroup):
@@ -114,12 +115,12 @@ def _failed(error: BaseException) -> int:
     known = error if isinstance(error, AictlError) else _known(error)
     if running.debug:
         with unheard(sys.stderr):
-            traceback.print_exception(error)
+            sys.stderr.write(redacted("".join(traceback.format_exception(error))))
     if known is None:
         place = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{place.filename}:{place.lineno}"
         message = f"a bug in aictl: {type(error).__name__}: {error} ({where})"
-        _say(message, "run it again with --debug and report what it shows", running.events, 70)
+        _say(redacted(message), "run it again with --debug and report what it shows", running.events, 70)
         return 70
     _say(known.message, known.cure, running.events, known.exit_code)
     return known.exit_code

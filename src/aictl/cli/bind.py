@@ -102,7 +102,9 @@ def _rest_taking(name: str | None) -> type[TyperCommand]:
 
 
 def _take(take: Takes) -> inspect.Parameter:
-    kinds = " or ".join(kind.kind if issubclass(kind, Artifact) else "file, folder, pkg: or hf:" for kind in take.kinds)
+    kinds = " or ".join(
+        kind.kind if issubclass(kind, Artifact) else "file, folder, URL, pkg: or hf:" for kind in take.kinds
+    )
     text = f"{take.help} [dim]({kinds})[/]"
     kind = list[str] | None if take.many else str | None
     if take.option:

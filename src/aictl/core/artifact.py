@@ -33,13 +33,18 @@ class Source:
 
     ``uri`` is what was asked for (``notes/``, ``pkg:name==1.0``, ``hf:org/name@revision``);
     ``path`` is where its bytes lie now; ``digest`` is the hash of those bytes, and of the relative
-    names inside a folder, never of where it stands.
+    names inside a folder, never of where it stands. ``facts`` go into the record. ``private`` never
+    leaves this process: by the URL that may be written down, the one that opens it.
+
+    Where ``facts["listing"]`` is true, the bytes lie in a store, and ``path`` is the list of them that
+    ``aictl.stores.objects.objects_of`` reads.
     """
 
     uri: str
     path: Path
     digest: str
     facts: Mapping[str, Any] = field(default_factory=dict)
+    private: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class InputRecord(NamedTuple):

@@ -33,7 +33,8 @@ class Takes(NamedTuple):
     be given. It is an argument in the order of the list, or ``--role`` with ``option``. ``named``
     says that the input's name goes into what is made, so that another name makes another thing.
     ``sets_aside`` says that the command itself sets aside raw files that cannot be read, so that they
-    are an error only where there are no others.
+    are an error only where there are no others. ``streams`` says that it reads the objects of a store
+    where they are, through ``aictl.stores``; for any other command they are copied first.
     """
 
     role: str
@@ -44,6 +45,7 @@ class Takes(NamedTuple):
     required: bool = True
     named: bool = False
     sets_aside: bool = False
+    streams: bool = False
 
 
 class Work(NamedTuple, Generic[S]):

@@ -15,10 +15,13 @@
 ``Interrupted`` (130 for SIGINT, 143 for SIGTERM) is no error and no ``Exception``: nothing
 that means to survive a failure may swallow it.
 
-A message says what was wrong and where it came from; ``cure`` says what to do about it.
+A message says what was wrong and where it came from; ``cure`` says what to do about it. URLs in
+either lose the credentials that they carry.
 """
 
 from __future__ import annotations
+
+from aictl.core.redaction import redacted
 
 
 class AictlError(Exception):
@@ -28,6 +31,7 @@ class AictlError(Exception):
     usual_cure: str | None = None
 
     def __init__(self, message: str, *, cure: str | None = None) -> None:
+        message, cure = redacted(message), cure and redacted(cure)
         super().__init__(message)
         self.message = message
         self.cure = cure or self.usual_cure

@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal, NamedTuple, Union
 
+from aictl.core.redaction import redacted
+
 
 class Started(NamedTuple):
     """A task began; ``total`` is in ``unit``, or None when nobody can know."""
@@ -54,7 +56,8 @@ Event = Union[Started, Advanced, Measured, Noted, Finished]
 
 
 class Events:
-    """The five things a verb may tell, each passed on to one sink at once."""
+    """The five things a verb may tell, each passed on to one sink at once. URLs in what is told lose
+    the credentials that they carry."""
 
     def __init__(self, sink: Callable[[Event], None]) -> None:
         self._sink = sink
@@ -64,19 +67,19 @@ class Events:
         self._sink(event)
 
     def started(self, task: str, total: float | None = None, unit: str = "") -> None:
-        self._sink(Started(task, total, unit))
+        self._sink(Started(redacted(task), total, unit))
 
     def advanced(self, task: str, done: float) -> None:
-        self._sink(Advanced(task, done))
+        self._sink(Advanced(redacted(task), done))
 
     def measured(self, name: str, value: float, step: int | None = None) -> None:
         self._sink(Measured(name, float(value), step))
 
     def noted(self, message: str, level: Literal["detail", "info", "warning"] = "info") -> None:
-        self._sink(Noted(message, level))
+        self._sink(Noted(redacted(message), level))
 
     def finished(self, task: str) -> None:
-        self._sink(Finished(task))
+        self._sink(Finished(redacted(task)))
 
 
 silent = Events(lambda event: None)

@@ -105,9 +105,14 @@ def unreadable(error: OSError) -> str:
     return f"{CANNOT_BE_READ}{error.strerror or error}"
 
 
+def is_derived(name: str) -> bool:
+    """Whether a file or folder of this name is no content of the user's."""
+    return name.startswith(".") or name in _DERIVED or name.endswith(".dist-info")
+
+
 def _left_out(entry: os.DirEntry[str], folder: Path) -> bool:
     name = entry.name
-    if name.startswith(".") or name in _DERIVED or name.endswith(".dist-info"):
+    if is_derived(name):
         return True
     # os.path says False where nobody may look; pathlib raises.
     return name == "artifacts" and os.path.isfile(folder / "aictl.toml")  # noqa: PTH113

@@ -12,7 +12,6 @@ import io
 import sys
 import zlib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from aictl.data.documents import InputFile, Part, Unreadable
@@ -75,21 +74,20 @@ def open_bytes(file: InputFile) -> IO[bytes]:
     """The file's bytes, unpacked if they are packed. Raises :class:`Unreadable` for one that is lost."""
     if file.lost:
         raise Unreadable("cannot be read", file.lost)
+    stream = file.opens() if file.opens else file.path.open("rb", BUFFER_BYTES)
     if file.compression == "gz":
-        return gzip.open(file.path, "rb")  # type: ignore[return-value]
+        return gzip.open(stream, "rb")  # type: ignore[return-value]
     if file.compression == "zst":
         options = {int(zstd.DecompressionParameter.window_log_max): ZSTD_WINDOW_LOG}
-        return zstd.open(file.path, options=options)  # type: ignore[return-value]
-    if file.part:
-        return io.BufferedReader(_Part(file.path, file.part), BUFFER_BYTES)
-    return file.path.open("rb", BUFFER_BYTES)
+        return zstd.open(stream, options=options)  # type: ignore[return-value]
+    return io.BufferedReader(_Part(stream, file.part), BUFFER_BYTES) if file.part else stream
 
 
 class _Part(io.RawIOBase):
     """A part of a file, which looks like a whole one."""
 
-    def __init__(self, path: Path, part: Part) -> None:
-        self._file = path.open("rb", buffering=0)
+    def __init__(self, file: IO[bytes], part: Part) -> None:
+        self._file = file
         self._part = part
         self._place = 0
 
@@ -107,9 +105,10 @@ class _Part(io.RawIOBase):
     def readinto(self, buffer: Buffer) -> int:
         wanted = memoryview(buffer)[: max(0, self._part.size_bytes - self._place)]
         self._file.seek(self._part.begin + self._place)
-        count = self._file.readinto(wanted) or 0
-        self._place += count
-        return count
+        data = self._file.read(len(wanted))
+        wanted[: len(data)] = data
+        self._place += len(data)
+        return len(data)
 
     def close(self) -> None:
         self._file.close()
@@ -161,7 +160,8 @@ def text_blocks(file: InputFile) -> Iterator[str]:
     """
     try:
         if not file.compression and file.size_bytes < BLOCK_BYTES and not file.lost:
-            yield decoded(file.path.read_bytes())
+            with open_bytes(file) as stream:
+                yield decoded(stream.read())
             return
         with open_bytes(file) as stream:
             first = stream.read(BLOCK_BYTES)

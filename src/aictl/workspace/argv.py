@@ -1,10 +1,13 @@
-"""The command line as it may be written down: without the values of options named like secrets."""
+"""The command line as it may be written down: without the values of options named like secrets, and
+without the credentials that a URL carries."""
 
 from __future__ import annotations
 
 import re
 import sys
 from collections.abc import Sequence
+
+from aictl.core.redaction import redacted
 
 _SECRET = re.compile(r"(?i)(--[\w-]*(?:key|token|secret|password))(=.*)?", re.S)
 
@@ -23,6 +26,6 @@ def without_secrets(argv: Sequence[str]) -> list[str]:
         if named:
             kept.append(named[1] + ("=***" if named[2] else ""))
         else:
-            kept.append("***" if hide else word)
+            kept.append("***" if hide else redacted(word))
         hide = bool(named and not named[2])
     return kept

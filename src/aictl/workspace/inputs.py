@@ -8,14 +8,14 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aictl.core import extras
+from aictl.core import extras, redaction
 from aictl.core.artifact import RECORD_NAME, Artifact, InputRecord, Source
 from aictl.core.command import Command, Takes
 from aictl.core.errors import BadRequest, Damaged, NotFound, TryLater
 from aictl.core.events import Events, silent
 from aictl.workspace import locks, refs
 from aictl.workspace.digests import Digests
-from aictl.workspace.sources import NotFetched, may_not_fetch, pinned
+from aictl.workspace.sources import NotFetched, is_remote, may_not_fetch, pinned
 from aictl.workspace.sources import resolve as resolve_source
 from aictl.workspace.store import Store
 
@@ -30,6 +30,7 @@ class Inputs:
         self._store = store
         self._digests = digests
         self._events = events
+        self._listed: dict[tuple[str, bool], Source] = {}
 
     def find(
         self, command: Command, take: Takes, given: Sequence[str], *, fetch: bool = True
@@ -64,18 +65,33 @@ class Inputs:
                 record = self._store.record(found.object)
                 row = InputRecord(role, record.id, kind=found.kind, name=found.name, object=found.object)
                 return self._store.open(found.object, found.name, self._opened), row
+        source = self._raw(command, take, text, lenient, fetch=fetch)
+        # What lies in the cache or a store stands still; anything else can be looked at again where it is.
+        still = None if is_remote(text) else str(source.path.absolute())
+        facts = redaction.in_values(dict(source.facts))
+        return source, InputRecord(role, source.digest, uri=redaction.redacted(source.uri), path=still, facts=facts)
+
+    def _raw(self, command: Command, take: Takes, text: str, lenient: SetAside, *, fetch: bool) -> Source:
+        """Raw input. What a store holds is listed once for a command, however often it is planned."""
+        known = self._listed.get((text, take.streams))
+        if known is not None:
+            return known
         # Whoever lacks what the command needs shall know before the download and not after it.
         before = (lambda: extras.require(command.extra) if command.extra else None) if fetch else may_not_fetch
         try:
             source = resolve_source(
-                text, hash_file=self._digests, events=self._events, set_aside=lenient, before_fetch=before
+                text,
+                hash_file=self._digests,
+                events=self._events,
+                set_aside=lenient,
+                streams=take.streams,
+                before_fetch=before,
             )
         except NotFetched:
-            source = Source(text, Path(os.devnull), self._recorded(text))
-        # What lies in the cache stands still; anything else can be looked at again where it is.
-        cached = source.uri.startswith(("pkg:", "hf:"))
-        still = None if cached else str(source.path.absolute())
-        return source, InputRecord(role, source.digest, uri=source.uri, path=still, facts=dict(source.facts))
+            return Source(text, Path(os.devnull), self._recorded(text))
+        if is_remote(text):
+            self._listed[text, take.streams] = source
+        return source
 
     def _opened(self, row: InputRecord) -> Artifact:
         """What an input was itself made from: a command that opens it, such as the checkpoint under an

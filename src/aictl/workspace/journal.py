@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
+from aictl.core import redaction
 from aictl.core.events import Advanced, Event, Measured
 from aictl.workspace import argv
 
@@ -72,4 +73,5 @@ class Journal:
                     }
                 )
             if self._file:
+                row = redaction.in_values(row)  # a traceback quotes whatever a library said
                 self._file.write(json.dumps({"at": round(time.time(), 3), **row}, ensure_ascii=False) + "\n")

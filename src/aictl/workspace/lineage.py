@@ -6,7 +6,7 @@ they had, and every input, as its name stands now, is fresh and has the id it ha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,12 +39,13 @@ class Freshness:
 
     def _reason(self, object: str) -> str | None:
         for row in self._store.record(object).inputs:
-            reason = self._artifact(row) if row.kind else self.source_is_stale(row)
+            reason = self._artifact(row) if row.kind else self.source_is_stale(row, object)
             if reason:
                 return reason
         return None
 
-    def source_is_stale(self, row: InputRecord) -> str | None:
+    def source_is_stale(self, row: InputRecord, object: str) -> str | None:
+        """Why a raw source of an object is not what it was, or None if it is, or if nobody here can know."""
         if row.path is None:
             return None
         mark = (row.uri, row.path)
@@ -55,7 +56,8 @@ class Freshness:
                 return error.message
         now = self._sources[mark]
         if now is None:
-            return f"{row.uri} is gone"
+            # What was made elsewhere was made from files that need not be here.
+            return None if object in self._store.pulled else f"{row.uri} is gone"
         return None if now == row.id else f"{row.uri} has changed"
 
     def _artifact(self, row: InputRecord) -> str | None:
@@ -102,7 +104,7 @@ def trace(store: Store, freshness: Freshness, object: str, role: str = "", name:
     inputs = []
     for row in record.inputs:
         if not row.kind:
-            stale = freshness.source_is_stale(row)
+            stale = freshness.source_is_stale(row, object)
             inputs.append(Node("source", row.uri or "", row.id, "", "", stale, row.role))
             continue
         try:
@@ -117,6 +119,36 @@ def trace(store: Store, freshness: Freshness, object: str, role: str = "", name:
     return Node(
         record.kind, label, record.id, record.command, record.summary, freshness.stale_because(object), role, inputs
     )
+
+
+def ancestry(store: Store, objects: Sequence[str]) -> tuple[list[str], list[InputRecord]]:
+    """Some objects and everything they were made from, each after what it was made from; and the
+    inputs that are no longer in the workspace."""
+    gone: dict[str, InputRecord] = {}
+
+    def inputs(object: str) -> list[str]:
+        rows = [row for row in store.record(object).inputs if row.object]
+        lost = {row.object: row for row in rows if row.object and not (store.project.store / row.object).is_dir()}
+        gone.update(lost)
+        return [row.object for row in rows if row.object and row.object not in lost]
+
+    return ancestors_first(objects, inputs), list(gone.values())
+
+
+def ancestors_first(objects: Iterable[str], inputs: Callable[[str], Iterable[str]]) -> list[str]:
+    """Some objects and all that ``inputs`` leads to from them, each after its inputs, once."""
+    found: dict[str, None] = {}
+    entered: set[str] = set()
+    waiting = [(object, False) for object in reversed(list(objects))]
+    while waiting:
+        object, inputs_done = waiting.pop()
+        if inputs_done:
+            found[object] = None
+        elif object not in entered:
+            entered.add(object)
+            waiting.append((object, True))
+            waiting += [(one, False) for one in inputs(object)]
+    return list(found)
 
 
 def dependents(store: Store, object: str) -> list[str]:

@@ -49,7 +49,15 @@ def list_artifacts(root: Path, events: Events, *, kind: str | None, older: bool)
             state = ("stale" if because else "fresh") if current else "older"
             created = record.created[:16].replace("T", " ")
             rows.append(
-                (of_kind, label, state, _size(record.size_bytes), created, record.id[:12], because or record.summary)
+                (
+                    of_kind,
+                    label,
+                    state,
+                    size_shown(record.size_bytes),
+                    created,
+                    record.id[:12],
+                    because or record.summary,
+                )
             )
     columns = ("kind", "name", "state", "size", "made", "id", "about")
     rows.sort(key=lambda row: (row[0], *_in_order(row[1])))
@@ -70,6 +78,7 @@ def show_artifact(root: Path, ref: str, events: Events, *, get: str | None) -> D
         "state": "stale" if because else "fresh",
         **({"stale_because": because} if because else {}),
         "path": str(store.path(found.object)),
+        **({"pulled_from": store.pulled[found.object]} if found.object in store.pulled else {}),
         "summary": record.summary,
         **{key: inner for key, inner in record._asdict().items() if key not in ("kind", "summary", "schema", "files")},
         "inputs": [{key: inner for key, inner in row._asdict().items() if inner} for row in record.inputs],
@@ -118,7 +127,7 @@ def check_artifacts(root: Path, named: Sequence[str], events: Events) -> Table:
         try:
             wrong = store.damage(object)
             edits = store.open(object).edits() if not wrong else []
-            size = _size(store.record(object).size_bytes)
+            size = size_shown(store.record(object).size_bytes)
         except AictlError as error:
             wrong, edits, size = [error.message], [], ""
         damage += [f"{label}: {one}" for one in wrong]
@@ -221,7 +230,8 @@ def _flat(node: Node, depth: int = 0) -> Iterator[tuple[int | str, ...]]:
         yield from _flat(inner, depth + 1)
 
 
-def _size(size_bytes: int) -> str:
+def size_shown(size_bytes: int) -> str:
+    """A size for people, such as ``1.5 MB``."""
     size = float(size_bytes)
     for unit in ("B", "kB", "MB", "GB"):
         if size < 1000:

@@ -7,6 +7,7 @@
     .aictl/making/KEY/         what is being made, and what an interrupted run left to go on from
     .aictl/lock                held together by whoever looks artifacts up and names them, and
                                alone by whoever removes any
+    .aictl/pulled              which artifacts came from a store, and from which
     .aictl/locks/  .aictl/journal/  .aictl/digests
 
 A workspace is a local POSIX folder: renames are atomic and file locks are real.
@@ -53,6 +54,7 @@ class Project:
         self.lock = self.state / "lock"
         self.journal = self.state / "journal"
         self.digests = self.state / "digests"
+        self.pulled = self.state / "pulled"
 
 
 def find(start: Path | None = None) -> Project | None:

@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from aictl.core import extras
+from aictl.core import extras, redaction
 from aictl.core.answer import Answer, Document, Samples, Stream
 from aictl.core.artifact import Artifact, InputRecord, Record
 from aictl.core.command import Command, Work
@@ -206,7 +206,7 @@ class Runner:
             key=plan.key,
             command=request.path,
             revision=request.command.revision,
-            spec=request.spec.model_dump(mode="json"),
+            spec=redaction.in_values(request.spec.model_dump(mode="json")),
             inputs=plan.rows,
             files=files,
             metrics=metrics,

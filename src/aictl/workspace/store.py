@@ -124,6 +124,21 @@ class Store:
                 found.setdefault(object, []).append(label)
         return found
 
+    @cached_property
+    def pulled(self) -> dict[str, str]:
+        """The objects that were made in another workspace, and the store that each came from."""
+        try:
+            lines = self.project.pulled.read_text("utf-8").splitlines()
+        except OSError:
+            return {}
+        return dict(line.split("\t", 1) for line in lines if "\t" in line)
+
+    def mark_pulled(self, objects: Sequence[str], store: str) -> None:
+        """Remember where objects came from."""
+        with self.project.pulled.open("a", encoding="utf-8") as file:
+            file.write("".join(f"{object}\t{store}\n" for object in objects))
+        self.__dict__.pop("pulled", None)
+
     def first_name(self, object: str) -> str | None:
         labels = self.labels.get(object)
         return labels[-1].rpartition("@")[0] if labels else None

@@ -1,7 +1,8 @@
 """List the artifacts, each with its version, size and whether it is still fresh.
 
 States: fresh; stale, when its input has changed since; unnamed artifacts are shown by their id.
-With --all also older versions.
+With --all also older versions. With --store those in a store: the current version of each name, and what
+has no name, such as that from which something was made.
 """
 
 from __future__ import annotations
@@ -16,12 +17,17 @@ class LsSpec(Spec):
 
     kind: str | None = option(None, help="list this kind alone")
     all: bool = option(False, help="list older versions too")
+    store: str | None = option(None, help="list what was pushed there: a URL or a folder")
 
 
 def run(work: Work[LsSpec]) -> Table:
     from aictl.workspace.listing import list_artifacts
 
     assert work.workspace
+    if work.spec.store is not None:
+        from aictl.workspace.stored import list_stored
+
+        return list_stored(work.spec.store, kind=work.spec.kind, older=work.spec.all)
     return list_artifacts(work.workspace, work.events, kind=work.spec.kind, older=work.spec.all)
 
 

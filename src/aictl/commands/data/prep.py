@@ -1,7 +1,8 @@
 """Read, clean and split raw text or conversations into a dataset.
 
-Sources are files and folders, pkg:NAME==VERSION (the data files of a Python package) and
-hf:datasets/ORG/NAME, or datasets that were prepared before. Text is read from .txt, .md, .rst,
+Sources are files and folders, objects in a store (s3://, gs://, az://, hdfs://, webhdfs://) or on the
+web (https://), pkg:NAME==VERSION (the data files of a Python package) and hf:datasets/ORG/NAME, or
+datasets that were prepared before. Text is read from .txt, .md, .rst,
 .html, .jsonl, .json and the docstrings of .py files; conversations from .jsonl and .json
 (messages, ShareGPT, Alpaca, prompt and completion) and the .yml of chatterbot-corpus. All of
 .jsonl.gz, .txt.gz and the like are unpacked.
@@ -27,9 +28,10 @@ command = Command(
         Takes(
             "sources",
             (Source, Dataset),
-            help="files, folders, pkg:, hf:datasets/, or datasets",
+            help="files, folders, URLs, pkg:, hf:datasets/, or datasets",
             many=True,
             sets_aside=True,
+            streams=True,
         ),
         Takes(
             "against",

@@ -21,7 +21,13 @@ def run(work: Work[AddSpec]) -> Checkpoint | OnnxModel:
 command = Command(
     run=run,
     spec=AddSpec,
-    takes=[Takes("source", (Source,), help="where the model is: pkg:NAME==VERSION, hf:ORG/NAME, a folder or a file")],
+    takes=[
+        Takes(
+            "source",
+            (Source,),
+            help="where the model is: pkg:NAME==VERSION, hf:ORG/NAME, a folder, file or URL",
+        )
+    ],
     makes=(Checkpoint, OnnxModel),
     extra="train",
 )

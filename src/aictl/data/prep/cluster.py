@@ -93,7 +93,8 @@ def _chunks(stream: Stream, job: Job, begun: Begun, version: str) -> Iterator[tu
             f"{socket.gethostname()} has aictl {aictl.__version__}, and this is {version}",
             cure="install the same on every machine of the cluster",
         )
-    for path in [stream.dataset.folder] if stream.dataset else [file.path for file in stream.files if not file.lost]:
+    here = [file.path for file in stream.files if not file.lost and not file.opens]
+    for path in [stream.dataset.folder] if stream.dataset else here:
         if not path.exists():
             raise MachineLacks(
                 f"{socket.gethostname()}, a worker, does not see {path}",

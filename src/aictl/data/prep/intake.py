@@ -50,6 +50,14 @@ def list_files(sources: Sequence[tuple[int, Source]], spec: FilesSpec) -> list[t
 
 
 def _of_source(source: Source) -> Iterable[InputFile]:
+    if source.facts.get("listing"):
+        from aictl.stores.objects import objects_of
+
+        single = bool(source.facts["single"])
+        return [
+            InputFile(shown(one.name), source.path, one.size_bytes, named=single, opens=one.open)
+            for one in objects_of(source)
+        ]
     kind = kind_of(source.path)
     if kind != "folder":
         return [_file(source.path.name, source.path, None if kind == "file" else kind, named=True)]

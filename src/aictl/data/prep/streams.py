@@ -82,8 +82,9 @@ def divide(files: Sequence[tuple[int, InputFile]], format: Format) -> list[Strea
 
 
 def _parts(file: InputFile) -> list[InputFile]:
-    """A file of lines in parts that begin and end with a line; any other as it is."""
-    if file.suffix not in _SPLIT_SUFFIXES or file.compression or file.lost:
+    """A file of lines in parts that begin and end with a line; any other as it is, and what lies in a store too,
+    since all of it would have to be fetched to find the lines."""
+    if file.suffix not in _SPLIT_SUFFIXES or file.compression or file.lost or file.opens:
         return [file]
     parts: list[InputFile] = []
     try:

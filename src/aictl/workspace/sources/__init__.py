@@ -3,6 +3,8 @@
 PATH                              path.py     a file, or every file below a folder
 pkg:NAME==VERSION[#sha256=HEX]    package.py  the data files of a wheel
 hf:[datasets/]ORG/NAME[@REVISION] hub.py      a repository of the Hugging Face hub, at one commit
+s3://, gs://, az://, hdfs://, ... store.py    what lies in a store, as it is listed now
+http://, https://                 store.py    one object of the web
 """
 
 from __future__ import annotations
@@ -42,13 +44,15 @@ def resolve(
     events: Events,
     cache: Path | None = None,
     set_aside: SetAside = "nothing",
+    streams: bool = False,
     before_fetch: Callable[[], None] = may_fetch,
 ) -> Source:
     """Resolve what a user typed.
 
     ``hash_file`` gives the sha256 of a file's bytes; ``cache`` is the folder that keeps what was
     fetched, by default the user's; ``set_aside`` says what of a path may be unreadable, as in
-    :func:`aictl.workspace.sources.path.resolve`; ``before_fetch`` is called before anything is
+    :func:`aictl.workspace.sources.path.resolve`; ``streams`` that objects of a store need not be copied;
+    ``before_fetch`` is called before anything is
     downloaded, and what it raises prevents that. Raises :class:`BadRequest` for a scheme that is not
     taken, and what the scheme's room says.
     """
@@ -69,10 +73,21 @@ def resolve(
     scheme, rest = urlsplit(text).scheme.lower(), urlsplit(text)
     if scheme == "file" and rest.netloc in ("", "localhost"):
         return path.resolve(text, Path(unquote(rest.path)), hash_file=hash_file, events=events, set_aside=set_aside)
+    from aictl.stores.address import is_url
+    from aictl.workspace.sources import package, store
+
+    if is_url(text):
+        place = cache or package.cache_folder()
+        return store.resolve(text, cache=place, streams=streams, events=events, before_fetch=before_fetch)
     raise BadRequest(
         f"'{text}': sources of the scheme '{scheme}://' are not taken",
-        cure="download it and give the file, or use a path, pkg:NAME==VERSION or hf:ORG/NAME",
+        cure="download it and give the file; taken are s3://, gs://, az://, hdfs://, webhdfs:// and https://",
     )
+
+
+def is_remote(text: str) -> bool:
+    """Whether what was typed is not a path of this machine."""
+    return text.startswith(("pkg:", "hf:")) or ("://" in text and not text.lower().startswith("file:"))
 
 
 def pinned(text: str) -> Mapping[str, str]:

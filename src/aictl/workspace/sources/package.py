@@ -37,7 +37,7 @@ _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _VERSION = r"[A-Za-z0-9][A-Za-z0-9._+!-]*"
 _URI = re.compile(rf"pkg:(?P<name>{_NAME})==(?P<version>{_VERSION})(?:#sha256=(?P<sha256>[0-9A-Fa-f]{{64}}))?")
 
-_NAME_ONE = "XDG_CACHE_HOME=FOLDER (or AICTL_CACHE) names one that can be written and has room"
+NAME_ONE = "XDG_CACHE_HOME=FOLDER (or AICTL_CACHE) names one that can be written and has room"
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def cache_folder() -> Path:
         return Path(named).absolute()
     base = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))  # noqa: PTH111
     if not base.is_absolute():
-        raise MachineLacks("downloads have no place: this user has no home folder, and HOME is not set", cure=_NAME_ONE)
+        raise MachineLacks("downloads have no place: this user has no home folder, and HOME is not set", cure=NAME_ONE)
     return base / "aictl"
 
 
@@ -108,7 +108,7 @@ def resolve(
                 index = _kept(pin, cache, hash_file) or _fetch(pin, cache, hash_file, events)
         except OSError as error:
             what = "is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else f"cannot be written: {error.strerror}"
-            raise MachineLacks(f"the folder for downloads, {cache}, {what}", cure=_NAME_ONE) from error
+            raise MachineLacks(f"the folder for downloads, {cache}, {what}", cure=NAME_ONE) from error
     return Source(uri, cache / pin.label, index["digest"], index["facts"])
 
 
