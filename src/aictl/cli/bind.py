@@ -24,7 +24,7 @@ from aictl.core.artifact import Artifact
 from aictl.core.command import Command, Takes
 from aictl.core.doors import Clash, Door, docstring
 from aictl.core.errors import BadRequest
-from aictl.core.spec import flat_fields, is_positional, nested, takes_rest
+from aictl.core.spec import flat_fields, is_positional, nested, short_of, takes_rest
 
 _MAKING = "Artifact"
 _EVERY = "Output"
@@ -125,15 +125,17 @@ def _argument(name: str, field: FieldInfo) -> inspect.Parameter:
 
 
 def _option(name: str, field: FieldInfo, panel: str) -> inspect.Parameter:
+    letter = [f"-{short}"] if (short := short_of(field)) else []
     if _scalar(field) is bool:
         words = f"{_flag(name)}/--no-{name.replace('_', '-')}"
         info = typer.Option(
-            None, words, help=_text(field), show_default=False, rich_help_panel=panel, metavar=_NO_VALUE
+            None, *letter, words, help=_text(field), show_default=False, rich_help_panel=panel, metavar=_NO_VALUE
         )
         return _parameter(name, bool | None, info)
     metavar = "CMD..." if takes_rest(field) else _metavar(field)
     info = typer.Option(
         None,
+        *letter,
         _flag(name),
         help=_text(field),
         metavar=metavar,

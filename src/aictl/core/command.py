@@ -69,8 +69,10 @@ class Command(NamedTuple):
     ``makes`` is empty for a command that answers; its ``run`` then returns an ``Answer`` or None.
     ``extra`` names the optional dependencies that are checked before ``run`` is called.
     ``revision`` is raised when the same inputs and options would give another result. ``observes``
-    marks a command that looks at the world and so always runs. ``workspace`` says whether one is
-    needed, used if there, or never looked for.
+    marks a command that looks at the world and so always runs. ``glances`` marks one that answers
+    from what lies there and may read little of it: its inputs' files are held against their records by
+    size alone, where otherwise every byte is read first. ``workspace`` says whether one is needed, used if
+    there, or never looked for.
     """
 
     run: Callable[[Work[Any]], Artifact | Answer | None]
@@ -80,4 +82,5 @@ class Command(NamedTuple):
     extra: str | None = None
     revision: int = 1
     observes: bool = False
+    glances: bool = False
     workspace: Literal["required", "optional", "none"] = "required"

@@ -109,6 +109,20 @@ class Inputs:
         if self._store:
             self._digests.save()
 
+    def require_sizes(self, rows: Sequence[InputRecord]) -> None:
+        """Every file of the inputs is there and as long as when it was made; none is read. Raises :class:`Damaged`."""
+        for row in rows:
+            if row.object and self._store:
+                folder = self._store.project.store / row.object
+                for path, entry in self._store.record(row.object).files.items():
+                    try:
+                        found = os.stat(folder / path).st_size  # noqa: PTH116
+                    except FileNotFoundError:
+                        raise Damaged(f"{row.kind} '{row.name or row.id[:12]}': {path} is missing") from None
+                    if found != entry["size"]:
+                        made = f"{path} has {found:,} bytes, and {entry['size']:,} were made"
+                        raise Damaged(f"{row.kind} '{row.name or row.id[:12]}': {made}")
+
     def require_unchanged(self, rows: Sequence[InputRecord]) -> None:
         """A raw source that was edited while it was read would be kept under what it was before.
         Raises :class:`TryLater`."""

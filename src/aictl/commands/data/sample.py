@@ -1,0 +1,28 @@
+"""Show documents of a dataset that are drawn at random, the same ones for the same seed.
+
+Each document is as likely as any other, whatever its length. A large dataset is not read for it: only some
+places in it are. On a terminal each document is cut to what the window has room for, unless --full is given.
+In a pipe, and with --json, each is a line of JSON as it stands in the dataset.
+
+  aictl data sample docs -n 3 --seed 7
+"""
+
+from aictl.artifacts.dataset import Dataset
+from aictl.core.answer import Records
+from aictl.core.command import Command, Takes, Work
+from aictl.data.looking.spec import SampleSpec
+
+
+def run(work: Work[SampleSpec]) -> Records:
+    from aictl.data.looking.sample import sample
+
+    return sample(work.inputs["dataset"], work.spec)
+
+
+command = Command(
+    run=run,
+    spec=SampleSpec,
+    takes=[Takes("dataset", (Dataset,), help="the dataset to look at")],
+    extra="data",
+    glances=True,
+)
