@@ -23,9 +23,7 @@ from aictl.data.looking.shards import blocks, record, require_count, require_loo
 from aictl.data.looking.showing import item
 from aictl.data.looking.spec import SampleSpec
 
-READ_THROUGH_BYTES = (
-    256 * 2**20
-)  # below this, reading all takes no longer than a few hundred reads here and there
+READ_THROUGH_BYTES = 256 * 2**20  # below this, reading all takes no longer than a few hundred reads here and there
 SHORTEST = len(b'{"text":"","source":""}\n')  # bytes of a line
 FIRST_REACH = 2**12  # bytes on both sides of a place where the ends of its line are looked for at first
 READ_COST_BYTES = 2**17  # what could be read in a row in the time of one read at another place

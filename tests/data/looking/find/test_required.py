@@ -38,7 +38,19 @@ def test_the_longest_text_is_found(expression, text):
 
 @pytest.mark.parametrize(
     "expression",
-    ["hello|world", "(?i)hello", r"\Qhello\E", r"\x68ello", r"\pN", "a{b", "ab", ".*", "(hello", "[hello", "(?i:hello)"],
+    [
+        "hello|world",
+        "(?i)hello",
+        r"\Qhello\E",
+        r"\x68ello",
+        r"\pN",
+        "a{b",
+        "ab",
+        ".*",
+        "(hello",
+        "[hello",
+        "(?i:hello)",
+    ],
 )
 def test_what_is_not_sure_is_not_said(expression):
     assert required(expression) is None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -41,7 +43,7 @@ def test_bars_hold_every_number_once(values):
     lengths = of(np.array(values))
     bars = lengths.bars()
     assert sum(count for *_, count in bars) == len(values) and len(bars) <= 48
-    assert all(below == low for (_, below, _), (low, _, _) in zip(bars, bars[1:], strict=False))
+    assert all(below == low for (_, below, _), (low, _, _) in itertools.pairwise(bars))
     for low, below, count in bars:
         assert count == sum(low <= value < below for value in values)
 

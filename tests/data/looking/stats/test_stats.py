@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
+from tests.data.duplicates.planted import paragraphs
 
 from aictl.artifacts.dataset import DatasetWriter
 from aictl.core.errors import Damaged
@@ -19,7 +20,6 @@ from aictl.data.looking.stats.measuring import measure
 from aictl.data.looking.stats.pages import bar, percent
 from aictl.data.looking.stats.scripts import SCRIPTS, letters
 from aictl.data.looking.stats.stats import stats
-from tests.data.duplicates.planted import paragraphs
 
 MIXED = ["Plain text.\nTwo lines", "", "Ünï 漢字 😀\n\n", "один два three"]
 

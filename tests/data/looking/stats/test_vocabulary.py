@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import re
 from collections import Counter
 
 import numpy as np
 import pytest
+from tests.data.duplicates.planted import paragraphs
 
 from aictl.data.arrays.view import View
 from aictl.data.looking.stats import vocabulary as module
 from aictl.data.looking.stats.vocabulary import Vocabulary
-from tests.data.duplicates.planted import paragraphs
 
 
 def of(*blocks: list[str]) -> Vocabulary:
@@ -79,5 +80,5 @@ def test_a_full_table_keeps_the_frequent_words_and_says_how_wrong_it_may_be(smal
 def test_growth_is_noted_at_every_doubling():
     vocabulary = of(*([f"w{number} same"] for number in range(5000)))
     words = [words for words, _ in vocabulary.growth]
-    assert words[0] >= module.GROWTH_FROM and all(b >= 2 * a for a, b in zip(words, words[1:], strict=False))
+    assert words[0] >= module.GROWTH_FROM and all(b >= 2 * a for a, b in itertools.pairwise(words))
     assert all(different == words // 2 + 1 for words, different in vocabulary.growth)

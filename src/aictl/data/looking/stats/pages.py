@@ -58,7 +58,13 @@ def _quantiles(measured: Mapping[str, Mapping[str, Any]]) -> Table:
     return Table(
         columns,
         [
-            [name, f"{one['min']:,}", *(f"{one['quantiles'][share]:,}" for share in shares), f"{one['max']:,}", _mean(one)]
+            [
+                name,
+                f"{one['min']:,}",
+                *(f"{one['quantiles'][share]:,}" for share in shares),
+                f"{one['max']:,}",
+                _mean(one),
+            ]
             for name, one in measured.items()
         ],
         spare=("1 %", "99 %", "5 %", "95 %"),
