@@ -1,4 +1,4 @@
-"""Show documents of a dataset that are drawn at random, the same ones for the same seed.
+"""Show documents drawn at random from a dataset, the same ones for a seed.
 
 Each document is as likely as any other, whatever its length. A large dataset is not read for it: only some
 places in it are. On a terminal each document is cut to what the window has room for, unless --full is given.
