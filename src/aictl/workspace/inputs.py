@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from aictl.core import extras
 from aictl.core.artifact import RECORD_NAME, Artifact, InputRecord, Source
 from aictl.core.command import Command, Takes
-from aictl.core.errors import BadRequest, Damaged, NotFound, TryLater
+from aictl.core.errors import BadRequest, Damaged, NotFound, TryLater, WrongKind
 from aictl.core.events import Events, silent
 from aictl.workspace import locks, refs
 from aictl.workspace.digests import Digests
@@ -54,16 +54,22 @@ class Inputs:
             raise BadRequest(f"{role.upper()} is empty", cure="is a variable unset?")
         artifact_kinds = [kind for kind in take.kinds if issubclass(kind, Artifact)]
         raw = any(issubclass(kind, Source) for kind in take.kinds)
-        if artifact_kinds and self._store and not (raw and _is_raw(text)):
+        looked_at = _there(text) if raw and command.glances else None
+        if artifact_kinds and self._store and (looked_at or not (raw and _is_raw(text))):
             try:
                 found = refs.resolve(self._store, text, artifact_kinds)
             except NotFound:
                 if not raw:
                     raise
+            except BadRequest as error:
+                if not looked_at or isinstance(error, WrongKind):
+                    raise  # what is left is an artifact of another workspace
             else:
                 record = self._store.record(found.object)
                 row = InputRecord(role, record.id, kind=found.kind, name=found.name, object=found.object)
                 return self._store.open(found.object, found.name, self._opened), row
+        if looked_at:  # nothing is made of it, so its bytes are not hashed first
+            return Source(text, looked_at, ""), InputRecord(role, "", uri=text, path=str(looked_at))
         # Whoever lacks what the command needs shall know before the download and not after it.
         before = (lambda: extras.require(command.extra) if command.extra else None) if fetch else may_not_fetch
         try:
@@ -138,6 +144,12 @@ class Inputs:
                 if row.object and self._store:
                     held.enter_context(locks.shared(self._store.lock_of(row.object)))
             yield
+
+
+def _there(text: str) -> Path | None:
+    """The absolute path of a file or folder, if a word is the path of one."""
+    path = Path(os.path.expanduser(text)).absolute()  # noqa: PTH111  ("~x" may be a name)
+    return path if os.path.exists(path) else None  # noqa: PTH110  (nobody may look)
 
 
 def _is_raw(text: str) -> bool:

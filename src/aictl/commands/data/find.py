@@ -13,20 +13,23 @@ places, and what stands around the first of them, with the marks where; with --f
 
 from aictl.artifacts.dataset import Dataset
 from aictl.core.answer import Records, Table
+from aictl.core.artifact import Source
 from aictl.core.command import Command, Takes, Work
 from aictl.data.looking.spec import FindSpec
 
 
 def run(work: Work[FindSpec]) -> Records | Table:
     from aictl.data.looking.find.find import find
+    from aictl.data.looking.opened import opened
 
-    return find(work.inputs["dataset"], work.spec, work.events)
+    return find(opened(work.inputs["dataset"]), work.spec, work.events)
 
 
 command = Command(
     run=run,
     spec=FindSpec,
-    takes=[Takes("dataset", (Dataset,), help="the dataset to look into")],
+    takes=[Takes("dataset", (Dataset, Source), help="a dataset, the folder of one, or a .jsonl file")],
     extra="data",
     glances=True,
+    workspace="optional",
 )

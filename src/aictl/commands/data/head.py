@@ -10,20 +10,23 @@ On a terminal each is cut to what the window has room for, unless --full is give
 
 from aictl.artifacts.dataset import Dataset
 from aictl.core.answer import Records
+from aictl.core.artifact import Source
 from aictl.core.command import Command, Takes, Work
 from aictl.data.looking.spec import HeadSpec
 
 
 def run(work: Work[HeadSpec]) -> Records:
     from aictl.data.looking.head import head
+    from aictl.data.looking.opened import opened
 
-    return head(work.inputs["dataset"], work.spec)
+    return head(opened(work.inputs["dataset"]), work.spec)
 
 
 command = Command(
     run=run,
     spec=HeadSpec,
-    takes=[Takes("dataset", (Dataset,), help="the dataset to look at")],
+    takes=[Takes("dataset", (Dataset, Source), help="a dataset, the folder of one, or a .jsonl file")],
     extra="data",
     glances=True,
+    workspace="optional",
 )

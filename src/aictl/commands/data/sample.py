@@ -9,20 +9,23 @@ In a pipe, and with --json, each is a line of JSON as it stands in the dataset.
 
 from aictl.artifacts.dataset import Dataset
 from aictl.core.answer import Records
+from aictl.core.artifact import Source
 from aictl.core.command import Command, Takes, Work
 from aictl.data.looking.spec import SampleSpec
 
 
 def run(work: Work[SampleSpec]) -> Records:
+    from aictl.data.looking.opened import opened
     from aictl.data.looking.sample import sample
 
-    return sample(work.inputs["dataset"], work.spec)
+    return sample(opened(work.inputs["dataset"]), work.spec)
 
 
 command = Command(
     run=run,
     spec=SampleSpec,
-    takes=[Takes("dataset", (Dataset,), help="the dataset to look at")],
+    takes=[Takes("dataset", (Dataset, Source), help="a dataset, the folder of one, or a .jsonl file")],
     extra="data",
     glances=True,
+    workspace="optional",
 )

@@ -8,20 +8,23 @@ their number is an estimate, which is said.
 
 from aictl.artifacts.dataset import Dataset
 from aictl.core.answer import Document
+from aictl.core.artifact import Source
 from aictl.core.command import Command, Takes, Work
 from aictl.data.looking.spec import StatsSpec
 
 
 def run(work: Work[StatsSpec]) -> Document:
+    from aictl.data.looking.opened import opened
     from aictl.data.looking.stats.stats import stats
 
-    return stats(work.inputs["dataset"], work.spec, work.events)
+    return stats(opened(work.inputs["dataset"]), work.spec, work.events)
 
 
 command = Command(
     run=run,
     spec=StatsSpec,
-    takes=[Takes("dataset", (Dataset,), help="the dataset to look at")],
+    takes=[Takes("dataset", (Dataset, Source), help="a dataset, the folder of one, or a .jsonl file")],
     extra="data",
     glances=True,
+    workspace="optional",
 )

@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from aictl.artifacts.dataset import Dataset
 from aictl.core.answer import Item, Records
+from aictl.data.looking.opened import Lines
 from aictl.data.looking.shards import blocks, record, require_count, require_looked_at, require_split
 from aictl.data.looking.showing import item
 from aictl.data.looking.spec import SampleSpec
@@ -26,6 +27,7 @@ from aictl.data.looking.spec import SampleSpec
 READ_THROUGH_BYTES = 256 * 2**20  # below this, reading all takes no longer than a few hundred reads here and there
 SHORTEST = len(b'{"text":"","source":""}\n')  # bytes of a line
 FIRST_REACH = 2**12  # bytes on both sides of a place where the ends of its line are looked for at first
+ESTIMATED_FROM_BYTES = 2**22
 READ_COST_BYTES = 2**17  # what could be read in a row in the time of one read at another place
 
 
@@ -49,9 +51,12 @@ def sample(dataset: Dataset, spec: SampleSpec) -> Records:
 
 
 def _items(dataset: Dataset, spec: SampleSpec) -> Generator[Item, None, int]:
-    shards, count = dataset.shards(spec.split), dataset.splits[spec.split]
+    shards = dataset.shards(spec.split)
+    sizes = [path.stat().st_size for path in shards]
     draw = random.Random(spec.seed)
-    if is_read_through([path.stat().st_size for path in shards], count, spec.documents):
+    count = about_so_many(dataset.path) if isinstance(dataset, Lines) else dataset.splits[spec.split]
+    if is_read_through(sizes, count, spec.documents):
+        count = dataset.lines[0] if isinstance(dataset, Lines) else count
         lines = _numbered(dataset, spec.split, sorted(draw.sample(range(count), min(spec.documents, count))))
     else:
         lines = iter(sorted(drawn_lines(shards, spec.documents, draw)))
@@ -60,8 +65,16 @@ def _items(dataset: Dataset, spec: SampleSpec) -> Generator[Item, None, int]:
         with path.open("rb") as file:
             file.seek(line.begin)
             data = file.read(line.end - line.begin)
-        yield item(record(data, dataset.format, path, line.begin))
+        if data.strip():  # a blank line of a file that no dataset holds
+            yield item(record(data, dataset.format, path, line.begin))
     return 0
+
+
+def about_so_many(path: Path) -> int:
+    """How many lines a file has, as far as its beginning tells."""
+    with path.open("rb") as file:
+        beginning = file.read(ESTIMATED_FROM_BYTES)
+        return beginning.count(b"\n") * path.stat().st_size // max(1, len(beginning)) + 1
 
 
 def is_read_through(sizes: Sequence[int], count: int, documents: int) -> bool:

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import orjson
 
 from aictl.artifacts.dataset import Dataset
-from aictl.core.errors import BadRequest, Damaged, WrongKind
+from aictl.core.errors import AictlError, BadInput, BadRequest, Damaged, WrongKind
+from aictl.data.looking.opened import Lines
 
 BLOCK_BYTES = 2**20  # large enough for a call to cost nothing, small enough to stay in a processor's cache
 FIELD = {"text": "text", "chat": "messages"}  # what holds the content of a document, by the dataset's format
@@ -68,7 +69,8 @@ def blocks(path: Path, size: int = BLOCK_BYTES) -> Iterator[Block]:
 
 
 def records(block: Block, format: str) -> list[Record]:
-    """The documents of a block in order. Raises :class:`Damaged` with the place of the first line that is none."""
+    """The documents of a block in order. Raises what :func:`record` raises, with the place of the first line that is
+    none."""
     lines = block.data.split(b"\n")
     lines.pop()
     try:
@@ -85,19 +87,36 @@ def one_by_one(block: Block, format: str) -> Iterator[Record]:
     begin = 0
     while begin < len(block.data):
         end = block.data.index(b"\n", begin)
-        yield record(block.data[begin:end], format, block.path, block.begin + begin)
+        line = block.data[begin:end]
+        if line.strip() or _is_of_dataset(block.path):
+            yield record(line, format, block.path, block.begin + begin)
         begin = end + 1
 
 
 def record(line: bytes, format: str, path: Path, begin: int) -> Record:
-    """The document of a line that begins at a byte of a shard. Raises :class:`Damaged`."""
+    """The document of a line that begins at a byte of a shard. One that does not say where it is from gets its place as
+    ``source``: ``FILE#BYTE``. Raises :class:`Damaged` for a line of a dataset that is no document, and
+    :class:`BadInput` for one of another file."""
     try:
         found = orjson.loads(line)
     except orjson.JSONDecodeError as error:
-        raise Damaged(f"{path}, line {_number(path, begin)}, column {error.colno}: {error.msg}") from None
+        raise _refused(path, f"{path}, line {_number(path, begin)}, column {error.colno}: {error.msg}") from None
+    if isinstance(found, dict) and not isinstance(found.get("source"), str):
+        found["source"] = f"{path.name}#{begin}"
     if not _IS_GOOD[format](found):
-        raise Damaged(f"{path}, line {_number(path, begin)}: no document of a {format} dataset")
+        raise _refused(path, f"{path}, line {_number(path, begin)}: no document of a {format} dataset")
     return found
+
+
+def _is_of_dataset(path: Path) -> bool:
+    """Whether a file is a shard, which was written by nobody but us, and no file of somebody else's."""
+    return path.with_name("dataset.json").exists()
+
+
+def _refused(path: Path, said: str) -> AictlError:
+    if _is_of_dataset(path):
+        return Damaged(said)
+    return BadInput(said, cure=f"`aictl data prep {path} --name NAME` sets aside what cannot be read")
 
 
 def _number(path: Path, begin: int) -> int:
@@ -112,7 +131,7 @@ def _number(path: Path, begin: int) -> int:
 
 def require_count(dataset: Dataset, split: str, found: int) -> None:
     """Raise :class:`Damaged` unless so many documents are what a split should hold."""
-    if found != dataset.splits[split]:
+    if not isinstance(dataset, Lines) and found != dataset.splits[split]:
         wanted = dataset.splits[split]
         raise Damaged(f"{dataset.folder}: split '{split}' should hold {wanted:,} documents and has {found:,}")
 
