@@ -1,9 +1,13 @@
 """Say what a dataset measures: how much, how long, of which words, from where.
 
-Documents, characters, bytes, words and lines of each split; how lengths are distributed; letters by script;
-how the vocabulary grows, and its most frequent words; turns by role; labels, languages and sources. Memory
-stays the same however large the dataset is: quantiles are within 0.4 %, and past a million different words
-their number is an estimate, which is said.
+Documents, characters, bytes, words and lines of each split; how lengths are distributed; documents that say what
+another says, letter for letter; letters by script; how the vocabulary grows, and its most frequent words; turns by
+role; labels, languages, sources and their suffixes. Memory stays the same but for 8 bytes a document: quantiles are
+within 0.4 %, and past a million different words their number is an estimate, which is said.
+
+  aictl data stats docs
+
+  aictl data stats docs --json | jq .characters.quantiles
 """
 
 from aictl.artifacts.dataset import Dataset

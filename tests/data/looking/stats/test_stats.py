@@ -15,7 +15,7 @@ from aictl.data.looking.spec import StatsSpec
 from aictl.data.looking.stats import groups as grouping
 from aictl.data.looking.stats import measuring
 from aictl.data.looking.stats.groups import Groups
-from aictl.data.looking.stats.measures import group_of
+from aictl.data.looking.stats.measures import group_of, suffix_of
 from aictl.data.looking.stats.measuring import measure
 from aictl.data.looking.stats.pages import bar, percent
 from aictl.data.looking.stats.scripts import SCRIPTS, letters
@@ -165,3 +165,23 @@ def test_a_dataset_without_documents(text_dataset):
 def test_bars_and_shares():
     assert bar(0, 10) == "" and bar(10, 10) == "█" * 28 and bar(1, 10**6) == "▏"
     assert [percent(share) for share in (0, 1, 0.5, 0.0123, 0.996)] == ["0 %", "100 %", "50 %", "1.2 %", "100 %"]
+
+
+def test_documents_that_stand_there_twice(text_dataset, write_dataset):
+    found = value(text_dataset({"train": ["one", "two", "one", "Ünï"], "validation": ["two", "Ünï", "three", "three"]}))
+    assert found["repeated"] == {"documents": 4, "also_in_train": {"validation": 2}}
+    assert value(text_dataset({"test": ["one", "two"]}))["repeated"] == {"documents": 0, "also_in_train": {}}
+    turns = [{"role": "user", "content": "hello"}, {"role": "assistant", "content": "hi"}]
+    chats = write_dataset("chats", "chat", {"train": [{"messages": turns, "source": f"c:{n}"} for n in range(3)]})
+    assert value(chats)["repeated"]["documents"] == 2
+
+
+@pytest.mark.parametrize(
+    ("source", "suffix"),
+    [
+        ("a/b.md", ".md"), ("notes.TXT:12", ".txt"), ("x/change.log.gz:3", ".log.gz"), ("README", "(none)"),
+        (".bashrc", "(none)"), ("a.b/c", "(none)"), ("v1.2", "(none)"), ("data.gz", ".gz"), ("f.jsonl#99", ".jsonl"),
+    ],
+)  # fmt: skip
+def test_suffixes(source, suffix):
+    assert suffix_of(source) == suffix

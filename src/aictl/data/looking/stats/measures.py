@@ -14,14 +14,17 @@ from aictl.data.looking.shards import Record
 from aictl.data.looking.showing import texts_of
 from aictl.data.looking.stats.groups import Groups
 from aictl.data.looking.stats.lengths import Lengths
+from aictl.data.looking.stats.repeats import Repeats
 from aictl.data.looking.stats.scripts import SCRIPTS, letters
 from aictl.data.looking.stats.vocabulary import Vocabulary
 from aictl.data.prep.block import text_of
 
 GROUPED_BY = ("label", "language")  # fields of documents by whose values they are counted
-NO_VALUE = "(none)"
+NO_VALUE = NO_SUFFIX = "(none)"
+PACKED = ("gz", "xz", "bz2", "zst")
 TOTALS = ("documents", "characters", "bytes", "words", "lines", "non_ascii")
 _OWN_FIELDS = {"text", "messages", "source"}
+_SUFFIX = re.compile(r"[A-Za-z][A-Za-z0-9]{0,7}")
 _WITHIN = re.compile(r"(?<=.)[:#].*", re.DOTALL)
 
 
@@ -37,7 +40,8 @@ class Measures:
         self.characters, self.words, self.turns = Lengths(), Lengths(), Lengths()
         self.letters: np.ndarray = np.zeros(len(SCRIPTS), np.int64)
         self.vocabulary = Vocabulary()
-        self.sources, self.roles, self.fields = Groups(), Groups(), Groups()
+        self.repeats = Repeats()
+        self.sources, self.suffixes, self.roles, self.fields = Groups(), Groups(), Groups(), Groups()
         self.groups = {name: Groups() for name in GROUPED_BY}
 
     def total(self, name: str) -> int:
@@ -47,7 +51,9 @@ class Measures:
         """Measure a block of documents, some megabyte of text at once."""
         if not documents:
             return
-        view = View([text_of(one["messages"] if "messages" in one else one["text"]) for one in documents])
+        texts = [text_of(one["messages"] if "messages" in one else one["text"]) for one in documents]
+        self.repeats.add(texts)
+        view = View(texts)
         codes, lengths = view.texts.codes, view.texts.lengths
         words = view.per_text(view.words.texts)
         self.characters.add(lengths)
@@ -63,6 +69,7 @@ class Measures:
     def _group(self, documents: Sequence[Record], lengths: Sequence[int]) -> None:
         for one, length in zip(documents, lengths, strict=True):
             self.sources.add(group_of(one["source"]), 1, length)
+            self.suffixes.add(suffix_of(one["source"]), 1, length)
             for name in one.keys() - _OWN_FIELDS:
                 self.fields.add(name, 1, length)
                 if name in GROUPED_BY:
@@ -77,7 +84,7 @@ class Measures:
         """Add what comes after these documents."""
         self.totals += other.totals
         self.letters += other.letters
-        for name in ("characters", "words", "turns", "vocabulary", "sources", "roles", "fields"):
+        for name in ("characters", "words", "turns", "vocabulary", "repeats", "sources", "suffixes", "roles", "fields"):
             getattr(self, name).merge(getattr(other, name))
         for name, groups in other.groups.items():
             self.groups[name].merge(groups)
@@ -91,6 +98,16 @@ def group_of(source: str) -> str:
         return f"{scheme}://{rest.partition('/')[0]}"
     head, slash, _ = source.partition("/")
     return f"{head}/" if slash else _WITHIN.sub("", source)
+
+
+def suffix_of(source: str) -> str:
+    """What kind of file a document is from, such as ``.md`` or ``.txt.gz``."""
+    name = _WITHIN.sub("", source.rpartition("/")[2])
+    stem, dot, last = name.rpartition(".")
+    if not stem or not _SUFFIX.fullmatch(last):
+        return NO_SUFFIX
+    inner = stem.rpartition(".")[2] if last in PACKED and "." in stem else ""
+    return f".{inner}.{last}".lower() if _SUFFIX.fullmatch(inner) else f"{dot}{last}".lower()
 
 
 def _named(value: Any) -> str:

@@ -10,12 +10,14 @@ from aictl.core.answer import Section, Table
 
 BAR = 28  # cells of the longest bar
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
-_OF_GROUPS = {"labels": "label", "languages": "language", "sources": "source"}
+_OF_GROUPS = {"labels": "label", "languages": "language", "sources": "source", "suffixes": "suffix"}
 
 
 def sections(value: Mapping[str, Any]) -> Iterator[Section]:
     """The parts of the page, from ``facts``."""
     yield Section(f"Dataset '{value['dataset']}': {value['format']}", _splits(value))
+    if value["total"]["documents"]:
+        yield Section("", _repeated(value["repeated"], value["total"]["documents"]))
     turns = value.get("conversations", {}).get("turns")
     measured = {"characters": value["characters"], "words": value["words"], "turns": turns}
     there = {name: one for name, one in measured.items() if one}
@@ -44,6 +46,15 @@ def _splits(value: Mapping[str, Any]) -> Table:
         shards, stored = sum(one["shards"] for one in all_of), sum(one["size_bytes"] for one in all_of)
         rows.append(["all", *_split(value["total"]), shards, size(stored)])
     return Table(columns, rows, spare=("shards", "on disk", "lines", "text"))
+
+
+def _repeated(value: Mapping[str, Any], documents: int) -> dict[str, str]:
+    count = value["documents"]
+    said = {"say what another says": f"{count:,} documents ({percent(count / max(1, documents))})" if count else "none"}
+    for split, inside in value["also_in_train"].items():
+        if inside:
+            said[f"{split} also in train"] = f"{inside:,} documents"
+    return said
 
 
 def _split(one: Mapping[str, Any]) -> list[str]:

@@ -14,6 +14,7 @@ from aictl.data.looking.stats.groups import Groups
 from aictl.data.looking.stats.measures import Measures
 from aictl.data.looking.stats.measuring import measure
 from aictl.data.looking.stats.pages import sections
+from aictl.data.looking.stats.repeats import shared
 from aictl.data.looking.stats.scripts import SCRIPTS
 
 MOST_GROWTH = 40  # points of the curve of different words
@@ -40,12 +41,17 @@ def facts(dataset: Dataset, splits: Mapping[str, Measures], rows: int) -> dict[s
         "total": _totals(whole),
         "characters": whole.characters.to_json(),
         "words": whole.words.to_json(),
+        "repeated": {
+            "documents": whole.repeats.repeated,
+            "also_in_train": shared({split: one.repeats for split, one in splits.items()}),
+        },
         "scripts": _scripts(whole),
         "vocabulary": _vocabulary(whole, rows),
         **({"conversations": _conversations(whole)} if chat else {}),
         **{_PLURALS[name]: _groups(groups, rows, name) for name, groups in whole.groups.items() if groups.counts},
         "fields": {name: count for name, count, _ in whole.fields.largest()},
         "sources": _groups(whole.sources, rows, "source"),
+        "suffixes": _groups(whole.suffixes, rows, "suffix"),
     }
 
 
