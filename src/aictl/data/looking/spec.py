@@ -38,3 +38,9 @@ class StatsSpec(Spec):
     workers: int | None = option(
         None, ge=1, le=4096, affects_result=False, help="processes that measure (default: as many as cores)"
     )
+
+
+class DiffSpec(Spec):
+    """How much to show of what differs."""
+
+    samples: int = option(3, ge=0, le=1000, short="n", help="documents of each kind of difference that are shown")
