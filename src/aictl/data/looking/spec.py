@@ -44,3 +44,13 @@ class DiffSpec(Spec):
     """How much to show of what differs."""
 
     samples: int = option(3, ge=0, le=1000, short="n", help="documents of each kind of difference that are shown")
+
+
+class ReportSpec(Spec):
+    """What to show, and who works it out."""
+
+    documents: int = option(6, ge=0, le=100, short="n", help="documents that are shown, drawn at random")
+    seed: int = option(0, ge=0, help="another seed draws other documents")
+    workers: int | None = option(
+        None, ge=1, le=4096, affects_result=False, help="processes that measure (default: as many as cores)"
+    )

@@ -164,7 +164,8 @@ def test_a_dataset_without_documents(text_dataset):
 
 def test_bars_and_shares():
     assert bar(0, 10) == "" and bar(10, 10) == "█" * 28 and bar(1, 10**6) == "▏"
-    assert [percent(share) for share in (0, 1, 0.5, 0.0123, 0.996)] == ["0 %", "100 %", "50 %", "1.2 %", "100 %"]
+    assert [percent(share) for share in (0, 1, 0.5, 0.0123)] == ["0 %", "100 %", "50 %", "1.2 %"]
+    assert [percent(share) for share in (0.996, 0.99999, 1e-7)] == ["99.6 %", "> 99.9 %", "< 0.001 %"]
 
 
 def test_documents_that_stand_there_twice(text_dataset, write_dataset):

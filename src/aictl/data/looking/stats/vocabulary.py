@@ -15,6 +15,7 @@ from aictl.data.arrays.view import View
 WORDS_KEPT = 1 << 20
 SKETCH = 1 << 18
 NAMED = 1 << 13  # a word that is one of so many, or more frequent, is known by its letters
+NAME_LETTERS = 64  # that are kept of a word: what has more is no word
 GROWTH_FROM = 1 << 10  # words after which the number of different ones is noted first; from there at every doubling
 
 
@@ -125,8 +126,9 @@ class Vocabulary:
         if not len(wanted):
             return
         for place in _first_places(view.words.hashes, wanted):
-            codes = view.texts.codes[view.words.starts[place] : view.words.ends[place]]
-            name = "".join(map(chr, codes.tolist())).lower()
+            begin, end = int(view.words.starts[place]), int(view.words.ends[place])
+            codes = view.texts.codes[begin : min(end, begin + NAME_LETTERS)]
+            name = "".join(map(chr, codes.tolist())).lower() + "…" * (end > begin + NAME_LETTERS)
             self._names[int(view.words.hashes[place])] = name
 
 
