@@ -45,9 +45,9 @@ def leaf(door: Door | Clash) -> Any:
 def _callback(door: Door, command: Command) -> Any:
     fields = {path[-1]: field for path, field in flat_fields(command.spec)}
     roles = [take.role for take in command.takes]
-    parameters = [_take(take) for take in command.takes if not take.option]
+    parameters = [_take(take, command.glances) for take in command.takes if not take.option]
     parameters += [_argument(name, field) for name, field in fields.items() if is_positional(field)]
-    parameters += [_take(take) for take in command.takes if take.option]
+    parameters += [_take(take, command.glances) for take in command.takes if take.option]
     parameters += [
         _option(name, field, _panel(command, name)) for name, field in fields.items() if not is_positional(field)
     ]
@@ -101,8 +101,9 @@ def _rest_taking(name: str | None) -> type[TyperCommand]:
     return RestTaking
 
 
-def _take(take: Takes) -> inspect.Parameter:
-    kinds = " or ".join(kind.kind if issubclass(kind, Artifact) else "file, folder, pkg: or hf:" for kind in take.kinds)
+def _take(take: Takes, glances: bool) -> inspect.Parameter:
+    raw = "file or folder" if glances else "file, folder, pkg: or hf:"
+    kinds = " or ".join(kind.kind if issubclass(kind, Artifact) else raw for kind in take.kinds)
     text = f"{take.help} [dim]({kinds})[/]"
     kind = list[str] | None if take.many else str | None
     if take.option:

@@ -59,7 +59,7 @@ class Inputs:
             try:
                 found = refs.resolve(self._store, text, artifact_kinds)
             except NotFound:
-                if not raw:
+                if not raw or (command.glances and not looked_at):
                     raise
             except BadRequest as error:
                 if not looked_at or isinstance(error, WrongKind):
@@ -70,6 +70,11 @@ class Inputs:
                 return self._store.open(found.object, found.name, self._opened), row
         if looked_at:  # nothing is made of it, so its bytes are not hashed first
             return Source(text, looked_at, ""), InputRecord(role, "", uri=text, path=str(looked_at))
+        if raw and command.glances and ":" in text.partition("/")[0]:
+            raise BadRequest(
+                f"{text} would have to be fetched, and what is only looked at is taken from this machine alone",
+                cure="make an artifact of it first, and give that",
+            )
         # Whoever lacks what the command needs shall know before the download and not after it.
         before = (lambda: extras.require(command.extra) if command.extra else None) if fetch else may_not_fetch
         try:

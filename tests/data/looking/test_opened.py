@@ -51,9 +51,9 @@ def test_a_file_is_one_split_and_says_where_its_documents_stand(file):
 
 def test_a_file_is_drawn_from(file):
     dataset = opened(file(b"".join(b'{"text":"%d"}\n' % number for number in range(200))))
-    drawn = [[one.value["text"] for one in sample(dataset, SampleSpec(documents=5, seed=1)).items] for _ in range(2)]
+    drawn = [[one.value["text"] for one in sample(dataset, SampleSpec(count=5, seed=1)).items] for _ in range(2)]
     assert drawn[0] == drawn[1] and len(set(drawn[0])) == 5
-    assert len(list(sample(dataset, SampleSpec(documents=500)).items)) == 200
+    assert len(list(sample(dataset, SampleSpec(count=500)).items)) == 200
 
 
 def test_conversations_are_known_by_their_messages(file):

@@ -18,17 +18,17 @@ def drawn(dataset, **options) -> list[str]:
 
 def test_the_same_seed_draws_the_same_in_their_order(text_dataset):
     dataset = text_dataset({"train": [str(number) for number in range(200)]})
-    first = drawn(dataset, documents=20, seed=1)
-    assert first == drawn(dataset, documents=20, seed=1) == sorted(first, key=int)
+    first = drawn(dataset, count=20, seed=1)
+    assert first == drawn(dataset, count=20, seed=1) == sorted(first, key=int)
     assert len(set(first)) == 20
-    assert first != drawn(dataset, documents=20, seed=2)
-    assert drawn(dataset, documents=1000) == [str(number) for number in range(200)]
+    assert first != drawn(dataset, count=20, seed=2)
+    assert drawn(dataset, count=1000) == [str(number) for number in range(200)]
 
 
 def test_every_document_is_as_likely(sharded, line):
     """Read through, over two shards: 5 of 40, 2,000 times."""
     dataset = sharded([[line(str(number)) for number in range(10)], [line(str(number)) for number in range(10, 40)]])
-    counts = Counter(text for seed in range(2000) for text in drawn(dataset, documents=5, seed=seed))
+    counts = Counter(text for seed in range(2000) for text in drawn(dataset, count=5, seed=seed))
     assert set(counts) == set(map(str, range(40)))
     assert chi_square(list(counts.values()), 2000 * 5 / 40) < CHI_SQUARE_39
 
@@ -84,4 +84,4 @@ def test_which_way_is_taken():
 def test_a_dataset_that_holds_fewer_than_it_says(sharded, line):
     dataset = sharded([[line("a"), line("b")]], documents=5)
     with pytest.raises(Damaged, match="should hold 5 documents and has 2"):
-        drawn(dataset, documents=5)
+        drawn(dataset, count=5)

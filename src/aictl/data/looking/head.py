@@ -29,5 +29,5 @@ def _items(dataset: Dataset, spec: HeadSpec) -> Generator[Item, None, int]:
         for block in blocks(path, READ_BYTES)
         for one in one_by_one(block, dataset.format)
     )
-    yield from map(item, islice(documents, spec.documents))
+    yield from map(item, islice(documents, spec.count))
     return 0

@@ -55,11 +55,11 @@ def _items(dataset: Dataset, spec: SampleSpec) -> Generator[Item, None, int]:
     sizes = [path.stat().st_size for path in shards]
     draw = random.Random(spec.seed)
     count = about_so_many(dataset.path) if isinstance(dataset, Lines) else dataset.splits[spec.split]
-    if is_read_through(sizes, count, spec.documents):
+    if is_read_through(sizes, count, spec.count):
         count = dataset.lines[0] if isinstance(dataset, Lines) else count
-        lines = _numbered(dataset, spec.split, sorted(draw.sample(range(count), min(spec.documents, count))))
+        lines = _numbered(dataset, spec.split, sorted(draw.sample(range(count), min(spec.count, count))))
     else:
-        lines = iter(sorted(drawn_lines(shards, spec.documents, draw)))
+        lines = iter(sorted(drawn_lines(shards, spec.count, draw)))
     for line in lines:
         path = shards[line.shard]
         with path.open("rb") as file:

@@ -8,7 +8,7 @@ from aictl.core.spec import Spec, option
 class HeadSpec(Spec):
     """Which documents to show, and how much of each."""
 
-    documents: int = option(10, ge=1, short="n", help="how many documents")
+    count: int = option(10, ge=1, short="n", help="how many documents")
     split: str = option("train", help="of which split")
     full: bool = option(False, help="show the whole text of each, not only what the window has room for")
 

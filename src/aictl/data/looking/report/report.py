@@ -54,7 +54,7 @@ def _drawn(dataset: Dataset, spec: ReportSpec) -> list[Item]:
     items: list[Item] = []
     for split, count in dataset.splits.items():
         if split == "train" or len(dataset.splits) == 1:
-            wanted = SampleSpec(documents=min(spec.documents, max(1, count)), split=split, seed=spec.seed)
+            wanted = SampleSpec(count=min(spec.documents, max(1, count)), split=split, seed=spec.seed)
             items += sample(dataset, wanted).items
     return items
 
