@@ -15,7 +15,7 @@ from aictl.data.looking.stats.pages import percent
 
 WIDTH = 900.0
 _ROW, _BAR = 26.0, 14.0  # heights of a row of bars and of its bar
-_LETTER, _DIGIT = 7.0, 8.2  # the width of a letter, nearly, and of a bold digit
+_LETTER, _DIGIT = 7.6, 8.6  # the width of a letter, nearly, and of a bold digit
 _NAME_LETTERS = 34  # of a row's name that are shown
 _TITLE_LETTERS = 200  # of it that are said when it is pointed at
 

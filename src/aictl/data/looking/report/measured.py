@@ -42,7 +42,10 @@ def lengths(facts: Facts) -> Part | None:
     measured = facts["characters"]
     if not measured:
         return None
-    bands = [Band(row["from"], row["below"], row["documents"]) for row in measured["histogram"]]
+    least, most = measured["min"], measured["max"]
+    bands = [
+        Band(max(row["from"], least), min(row["below"], most + 1), row["documents"]) for row in measured["histogram"]
+    ]
     marks = [(name, measured["quantiles"][share]) for share, name in MARKS.items()]
     turns_of = facts.get("conversations", {}).get("turns")
     there = {"characters": measured, "words": facts["words"], "turns": turns_of}
