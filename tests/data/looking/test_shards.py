@@ -20,6 +20,21 @@ def test_blocks_are_the_shard_cut_at_line_breaks(tmp_path, size):
     assert size < 1 << 20 or len(found) == 1
 
 
+@pytest.mark.parametrize("size", [1, 7, 1 << 20])
+@pytest.mark.parametrize("step", [1, 13, 100, 5000])
+def test_ranges_have_each_line_once(tmp_path, size, step):
+    path = tmp_path / "train-00000.jsonl"
+    data = b"".join(b"%d" % number * (number * 37 % 40) + b"\n" for number in range(50)) + b"no line break"
+    path.write_bytes(data)
+    found = [
+        block
+        for begin in range(0, len(data), step)
+        for block in blocks(path, size, begin, min(begin + step, len(data)))
+    ]
+    assert b"".join(block.data for block in found) == data + b"\n"
+    assert all((data + b"\n").startswith(block.data, block.begin) for block in found)
+
+
 def test_a_line_without_its_end_and_an_empty_shard(tmp_path):
     path = tmp_path / "train-00000.jsonl"
     path.write_bytes(b"")

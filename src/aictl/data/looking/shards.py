@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import orjson
 
@@ -50,22 +50,42 @@ def size_bytes(dataset: Dataset) -> int:
     return sum(path.stat().st_size for split in dataset.splits for path in dataset.shards(split))
 
 
-def blocks(path: Path, size: int = BLOCK_BYTES) -> Iterator[Block]:
-    """A shard from its beginning to its end, some ``size`` bytes at a time; a longer line is one block."""
+def blocks(path: Path, size: int = BLOCK_BYTES, begin: int = 0, end: int | None = None) -> Iterator[Block]:
+    """A shard from its beginning to its end, some ``size`` bytes at a time; a longer line is one block. With ``begin``
+    and ``end``, the lines that begin at or after the one byte and before the other."""
     with path.open("rb", buffering=0) as file:
-        begin = 0
+        begin = _line_begin(file, begin)
         waiting: list[bytes] = []  # the beginning of a line whose end has not been read
-        while chunk := file.read(size):
+        while (end is None or begin < end) and (chunk := file.read(size)):
             cut = chunk.rfind(b"\n") + 1
             if not cut:
                 waiting.append(chunk)
                 continue
             data = b"".join([*waiting, chunk[:cut]])
+            waiting = [chunk[cut:]] if cut < len(chunk) else []
+            if end is not None and begin + len(data) > end:
+                cut = data.find(b"\n", end - 1 - begin) + 1  # where the last line that begins before the end ends
+                if 0 < cut < len(data):
+                    yield Block(path, begin, data[:cut])
+                    return
             yield Block(path, begin, data)
             begin += len(data)
-            waiting = [chunk[cut:]] if cut < len(chunk) else []
-        if waiting:
+        if waiting and (end is None or begin < end):
             yield Block(path, begin, b"".join(waiting) + b"\n")
+
+
+def _line_begin(file: IO[bytes], place: int) -> int:
+    """The first place from one on where a line begins, or the end; the file is read from there."""
+    if not place:
+        return 0
+    place -= 1  # the byte before: a line begins here if it is a line break
+    file.seek(place)
+    while chunk := file.read(BLOCK_BYTES):
+        found = chunk.find(b"\n") + 1
+        if found:
+            return file.seek(place + found)
+        place += len(chunk)
+    return place
 
 
 def records(block: Block, format: str) -> list[Record]:

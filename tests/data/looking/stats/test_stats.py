@@ -42,9 +42,12 @@ def test_sums_are_those_of_the_texts(text_dataset):
             "non_ascii_share": pytest.approx(
                 sum(letter > "\x7f" for text in own for letter in text) / sum(map(len, own)), abs=1e-6
             ),
+            "lengths": found["splits"][split]["lengths"],
             "shards": 1,
             "size_bytes": 0,
         }
+        of_split = found["splits"][split]["lengths"]["characters"]
+        assert (of_split["min"], of_split["max"]) == (min(map(len, own)), max(map(len, own)))
     assert found["splits"]["validation"]["words"] == 4 + 0 + 3 + 3
     assert found["total"]["documents"] == len(texts) + len(MIXED)
     assert found["characters"]["max"] == max(map(len, texts)) and found["characters"]["min"] == 0
@@ -141,6 +144,17 @@ def test_many_processes_come_to_the_same(tmp_path, monkeypatch):
     assert [event for event in told if isinstance(event, Advanced)][-1].done == sum(
         path.stat().st_size for split in dataset.splits for path in dataset.shards(split)
     )
+
+
+def test_a_long_file_is_measured_in_pieces(text_dataset, monkeypatch):
+    dataset = text_dataset({"train": [*paragraphs(50), *MIXED]})
+    whole = value(dataset)
+    whole["vocabulary"].pop("growth")  # is noted once more at the end of each piece
+    for size in (1, 100, 5000):
+        monkeypatch.setattr(measuring, "PIECE_BYTES", size)
+        parts = value(dataset)
+        parts["vocabulary"].pop("growth")
+        assert parts == whole
 
 
 def test_damage_is_said_wherever_it_is_read(sharded, line, monkeypatch):

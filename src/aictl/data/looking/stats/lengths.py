@@ -61,18 +61,20 @@ class Lengths:
             for first in range(low // width * width, high + 1, width)
         ]
 
-    def to_json(self) -> dict[str, Any] | None:
-        """``min``, ``mean``, ``max``, ``quantiles`` by their per cents, and ``histogram``; None if there are no
-        numbers."""
+    def to_json(self, *, bars: bool = True) -> dict[str, Any] | None:
+        """``min``, ``mean``, ``max``, ``quantiles`` by their per cents, and with ``bars`` ``histogram``; None if there
+        are no numbers."""
         if not self.count:
             return None
-        return {
+        found: dict[str, Any] = {
             "min": self.least,
             "mean": round(self.sum / self.count, 1),
             "max": self.most,
             "quantiles": {f"{100 * share:g}": self.quantile(share) for share in QUANTILES},
-            "histogram": [{"from": low, "below": high, "documents": count} for low, high, count in self.bars()],
         }
+        if bars:
+            found["histogram"] = [{"from": low, "below": high, "documents": count} for low, high, count in self.bars()]
+        return found
 
 
 def _bins(values: np.ndarray) -> np.ndarray:

@@ -1,6 +1,6 @@
-"""A dataset measured shard by shard, on many processes where there are many shards.
+"""A dataset measured piece by piece, on many processes where there are many pieces: shards, and parts of long files.
 
-A shard is measured by itself, and what comes of them is put together in their order, so that the result does not
+A piece is measured by itself, and what comes of them is put together in their order, so that the result does not
 depend on who measured which.
 """
 
@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from typing import NamedTuple
 
 from aictl.artifacts.dataset import Dataset
 from aictl.core.errors import WorkFailed
@@ -22,22 +23,31 @@ from aictl.data.looking.shards import blocks, records, require_count, size_bytes
 from aictl.data.looking.stats.measures import Measures
 
 ALONE_BYTES = 128 * 2**20  # below this, starting processes takes longer than it saves
-IN_FLIGHT = 2  # shards for each process that may be measured and wait for those before them
+PIECE_BYTES = 96 * 2**20  # of a file that is measured at once; more than a shard has
+IN_FLIGHT = 2  # pieces for each process that may be measured and wait for those before them
 TASK = "measure"
+
+
+class Piece(NamedTuple):
+    """The lines of a shard that begin at or after one byte and before another."""
+
+    path: Path
+    begin: int
+    end: int
 
 
 def measure(dataset: Dataset, events: Events, workers: int | None = None) -> dict[str, Measures]:
     """What each split measures. Raises :class:`Damaged` at a line that is no document, or if there are not as many
     as there should be."""
-    shards = [(split, path) for split in dataset.splits for path in dataset.shards(split)]
+    pieces = [(split, piece) for split in dataset.splits for path in dataset.shards(split) for piece in pieces_of(path)]
     total = size_bytes(dataset)
-    workers = min(len(shards), workers or len(os.sched_getaffinity(0)))
+    workers = min(len(pieces), workers or len(os.sched_getaffinity(0)))
     events.started(TASK, float(total) or None, "bytes")
-    paths = [path for _, path in shards]
+    every = [piece for _, piece in pieces]
     alone = workers <= 1 or total < ALONE_BYTES
-    measured = _alone(paths, dataset.format, events) if alone else _together(paths, dataset.format, workers, events)
+    measured = _alone(every, dataset.format, events) if alone else _together(every, dataset.format, workers, events)
     found = {split: Measures() for split in dataset.splits}
-    for (split, _), one in zip(shards, measured, strict=True):
+    for (split, _), one in zip(pieces, measured, strict=True):
         found[split].merge(one)
     for split, measures in found.items():
         require_count(dataset, split, measures.total("documents"))
@@ -45,32 +55,39 @@ def measure(dataset: Dataset, events: Events, workers: int | None = None) -> dic
     return found
 
 
-def _alone(paths: Sequence[Path], format: str, events: Events) -> Iterator[Measures]:
+def pieces_of(path: Path) -> Iterator[Piece]:
+    """A shard, in as many pieces as it has ``PIECE_BYTES``."""
+    size = path.stat().st_size
+    for begin in range(0, size, PIECE_BYTES):
+        yield Piece(path, begin, min(begin + PIECE_BYTES, size))
+
+
+def _alone(pieces: Sequence[Piece], format: str, events: Events) -> Iterator[Measures]:
     done = 0
-    for path in paths:
+    for piece in pieces:
         found = Measures()
-        for block in blocks(path):
+        for block in blocks(piece.path, begin=piece.begin, end=piece.end):
             found.add(records(block, format))
             done += len(block.data)
             events.advanced(TASK, done)
         yield found
 
 
-def _together(paths: Sequence[Path], format: str, workers: int, events: Events) -> Iterator[Measures]:
+def _together(pieces: Sequence[Piece], format: str, workers: int, events: Events) -> Iterator[Measures]:
     context = multiprocessing.get_context("spawn")  # a copy of this process would inherit its threads
-    waiting: deque[tuple[Path, Future[Measures]]] = deque()
-    left = iter(paths)
+    waiting: deque[tuple[Piece, Future[Measures]]] = deque()
+    left = iter(pieces)
     done = 0
     with ProcessPoolExecutor(workers, context, _begin) as pool:
         try:
             while True:
-                while len(waiting) < IN_FLIGHT * workers and (path := next(left, None)):
-                    waiting.append((path, pool.submit(measure_shard, path, format)))
+                while len(waiting) < IN_FLIGHT * workers and (piece := next(left, None)):
+                    waiting.append((piece, pool.submit(measure_piece, piece, format)))
                 if not waiting:
                     return
-                path, future = waiting.popleft()
+                piece, future = waiting.popleft()
                 yield future.result()
-                done += path.stat().st_size
+                done += piece.end - piece.begin
                 events.advanced(TASK, done)
         except BrokenProcessPool:
             raise WorkFailed(
@@ -83,10 +100,10 @@ def _together(paths: Sequence[Path], format: str, workers: int, events: Events) 
             raise
 
 
-def measure_shard(path: Path, format: str) -> Measures:
-    """What one shard measures."""
+def measure_piece(piece: Piece, format: str) -> Measures:
+    """What one piece measures."""
     found = Measures()
-    for block in blocks(path):
+    for block in blocks(piece.path, begin=piece.begin, end=piece.end):
         found.add(records(block, format))
     return found
 

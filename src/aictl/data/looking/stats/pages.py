@@ -22,6 +22,9 @@ def sections(value: Mapping[str, Any]) -> Iterator[Section]:
     turns = value.get("conversations", {}).get("turns")
     measured = {"characters": value["characters"], "words": value["words"], "turns": turns}
     there = {name: one for name, one in measured.items() if one}
+    if there and len(value["splits"]) > 1:
+        every = [(split, one["lengths"]["characters"]) for split, one in value["splits"].items()]
+        there |= {f"characters, {split}": one for split, one in every if one}
     if there:
         yield Section("How long a document is", _quantiles(there))
         rows = value["characters"]["histogram"]

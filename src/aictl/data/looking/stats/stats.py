@@ -37,7 +37,7 @@ def facts(dataset: Dataset, splits: Mapping[str, Measures], rows: int) -> dict[s
         "dataset": dataset.label,
         "id": dataset.record.id if dataset.record else None,
         "format": dataset.format,
-        "splits": {split: _totals(measures) | _stored(dataset, split) for split, measures in splits.items()},
+        "splits": {split: _of_split(dataset, split, measures) for split, measures in splits.items()},
         "total": _totals(whole),
         "characters": whole.characters.to_json(),
         "words": whole.words.to_json(),
@@ -62,6 +62,11 @@ def _totals(measures: Measures) -> dict[str, Any]:
     found = {name: measures.total(name) for name in ("documents", "characters", "bytes", "words", "lines")}
     characters = found["characters"]
     return found | {"non_ascii_share": round(measures.total("non_ascii") / characters, 6) if characters else 0.0}
+
+
+def _of_split(dataset: Dataset, split: str, measures: Measures) -> dict[str, Any]:
+    lengths = {name: getattr(measures, name).to_json(bars=False) for name in ("characters", "words")}
+    return _totals(measures) | {"lengths": lengths} | _stored(dataset, split)
 
 
 def _stored(dataset: Dataset, split: str) -> dict[str, int]:
