@@ -108,6 +108,21 @@ def test_a_dataset_without_documents_and_one_without_the_files_beside(text_datas
     assert "What stands in it" not in page_of(text_dataset({"train": ["x"]}), documents=0)
 
 
+@pytest.mark.parametrize(
+    "metrics",
+    [
+        {"documents": 3, "steps": 4, "rejected": [1], "files": "x"},
+        {"documents": {"in": "many"}, "steps": [{"step": "a"}, 3, {"documents": 1, "characters": -1}]},
+        {"rejected": {"a": "b"}, "steps": [{"step": "a", "documents": True, "characters": 1.5}]},
+        {"documents": {"in": 0}, "steps": [{"step": 1, "documents": 0, "characters": 0, "dropped": 3}], "files": {}},
+    ],
+)  # fmt: skip
+def test_whatever_other_commands_measured(text_dataset, page_of, metrics):
+    dataset = text_dataset({"train": ["text"]})
+    dataset.metrics = metrics
+    assert "What was dropped" not in page_of(dataset)
+
+
 def test_the_same_page_for_the_same_dataset(text_dataset, page_of):
     dataset = text_dataset({"train": paragraphs(20)})
     assert page_of(dataset, seed=3, documents=2) == page_of(dataset, seed=3, documents=2)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from aictl.artifacts.dataset import Dataset
+from aictl.data.looking.told import steps_of
 
 Row = dict[str, Any]
 
@@ -59,7 +60,4 @@ def _inputs(dataset: Dataset) -> dict[str, str]:
 
 
 def _steps(dataset: Dataset) -> dict[str, int]:
-    rows = dataset.metrics.get("steps", ())
-    if not isinstance(rows, Sequence):
-        return {}
-    return {row["step"]: row["documents"] for row in rows}
+    return {step.name: step.documents for step in steps_of(dataset)}

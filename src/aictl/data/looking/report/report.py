@@ -8,7 +8,7 @@ from aictl.artifacts.dataset import Dataset
 from aictl.artifacts.page import Page
 from aictl.core.answer import Item
 from aictl.core.events import Events
-from aictl.data.looking.report import gathered, making, measured
+from aictl.data.looking.report import duplicates, gathered, making, measured
 from aictl.data.looking.report.markup import Markup, document, element, joined
 from aictl.data.looking.report.pieces import Part, named, section
 from aictl.data.looking.sample import sample
@@ -16,6 +16,7 @@ from aictl.data.looking.shards import require_looked_at
 from aictl.data.looking.spec import ReportSpec, SampleSpec
 from aictl.data.looking.stats.measuring import measure
 from aictl.data.looking.stats.stats import facts as facts_of
+from aictl.data.looking.told import read_of
 
 ROWS = 15  # of what is most frequent
 
@@ -34,14 +35,13 @@ def report(dataset: Dataset, spec: ReportSpec, folder: Path, events: Events) -> 
         measured.speakers(facts),
         measured.sources(facts),
         measured.words(facts),
-        making.repeats(gathered.duplicates(dataset), examples),
+        duplicates.repeats(gathered.duplicates(dataset), examples),
         making.drops(dataset, examples),
         making.changes(dataset, examples),
         making.unread(dataset, gathered.rejected(dataset)),
         measured.documents(_drawn(dataset, spec)),
     ]
-    read = dataset.metrics.get("documents", {}).get("in")
-    text = _page(dataset, [part for part in parts if part], measured.figures(facts, read))
+    text = _page(dataset, [part for part in parts if part], measured.figures(facts, read_of(dataset)))
     page = Page(folder)
     page.page_path.write_bytes(text.encode("utf-8"))
     size = len(text.encode())
