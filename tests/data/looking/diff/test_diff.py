@@ -6,9 +6,11 @@ import json
 
 import pytest
 
+from aictl.core.artifact import Source
 from aictl.core.errors import Damaged, WrongKind
 from aictl.core.events import silent
 from aictl.data.looking.diff.diff import diff
+from aictl.data.looking.opened import opened
 from aictl.data.looking.spec import DiffSpec
 
 BEFORE = {
@@ -84,6 +86,15 @@ def test_a_label_is_part_of_what_a_document_says(text_dataset, write_dataset):
     assert value(chats, others)["documents"]["changed"] == 1
     with pytest.raises(WrongKind, match="format chat and 'texts-0' of text"):
         diff(chats, one, DiffSpec(), silent)
+
+
+def test_files_whose_documents_have_no_source_are_compared_by_what_they_say(tmp_path):
+    paths = [tmp_path / name for name in ("before.jsonl", "after.jsonl")]
+    for path, texts in zip(paths, (["one", "two", "three"], ["a new one", "one", "two!", "three"]), strict=True):
+        path.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    found = value(*(opened(Source(str(path), path, "")) for path in paths))
+    assert found["documents"] == {"same": 2, "moved": 0, "renamed": 0, "changed": 0, "removed": 1, "added": 2}
+    assert [one["text"] for one in found["samples"]["removed"]] == ["two"]
 
 
 def test_a_dataset_that_is_short_of_documents_is_damaged(sharded, line, text_dataset):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -45,8 +46,9 @@ def fingerprints(dataset: Dataset, task: str, events: Events) -> Fingerprints:
         for path in dataset.shards(split):
             for block in blocks(path):
                 for one in records(block, dataset.format):
-                    contents.append(_content(one))
-                    sources.append(hash_of(one["source"].encode()))
+                    content = _content(one)
+                    contents.append(content)
+                    sources.append(content if is_placed(one, path, dataset) else hash_of(one["source"].encode()))
                 done += len(block.data)
                 events.advanced(task, done)
         require_count(dataset, split, len(contents) - before)
@@ -55,6 +57,12 @@ def fingerprints(dataset: Dataset, task: str, events: Events) -> Fingerprints:
     return Fingerprints(
         np.frombuffer(contents, np.uint64), np.frombuffer(sources, np.uint64), list(dataset.splits), np.array(ends, int)
     )
+
+
+def is_placed(document: Record, path: Path, dataset: Dataset) -> bool:
+    """Whether a document's source is only its place in a file, which changes with all that stands before it. What it
+    says is then all that it is known by."""
+    return isinstance(dataset, Lines) and document["source"].startswith(f"{path.name}#")
 
 
 def _content(document: Record) -> int:

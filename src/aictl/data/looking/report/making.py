@@ -56,7 +56,8 @@ def _files(dataset: Dataset) -> str:
     files = counts_of(dataset.metrics, "files")
     if not files:
         return "Each step takes what the one before has left."
-    said = f"{counted(files.get('read', 0), 'file')} were read"
+    read = files.get("read", 0)
+    said = f"{counted(read, 'file')} {'was' if read == 1 else 'were'} read"
     left_out = files.get("left_out", 0)
     return f"{said}, and {counted(left_out, 'file')} left out that hold no such documents." if left_out else f"{said}."
 
@@ -119,8 +120,8 @@ def changes(dataset: Dataset, examples: Examples) -> Part | None:
             details.append(opened_by(step.name, counted(len(pairs), "example"), *pairs))
     if not rows:
         return None
-    said = paragraph("Documents that were changed and kept, by what was changed; one may count for several.")
-    return Part("changed", "What was changed", [said, table(["step", "what", "documents"], rows), *details])
+    said = paragraph("Texts that were changed and kept, by what was changed; one may count for several.")
+    return Part("changed", "What was changed", [said, table(["step", "what", "how many"], rows), *details])
 
 
 def unread(dataset: Dataset, rejected: Sequence[Mapping[str, str]]) -> Part | None:
