@@ -27,8 +27,8 @@ def repeats(found: Duplicates | None, examples: Examples) -> Part | None:
         return None
     children: list[Child] = [
         paragraph(
-            f"{counted(found.dropped, 'document')} {'was' if found.dropped == 1 else 'were'} dropped because another one "
-            "says the same or nearly the same; of each cluster the first was kept."
+            f"Dropped because another one says the same or nearly the same: {counted(found.dropped, 'document')}. "
+            "Of each cluster the first was kept."
         ),
         element("h3", "Clusters by their size"),
         bars([Bar(name, count, f"{count:,}") for name, count in found.sizes], "clusters by their size"),
