@@ -43,20 +43,16 @@ def report(dataset: Dataset, spec: ReportSpec, folder: Path, events: Events) -> 
     ]
     text = _page(dataset, [part for part in parts if part], measured.figures(facts, read_of(dataset)))
     page = Page(folder)
-    page.page_path.write_bytes(text.encode("utf-8"))
-    size = len(text.encode())
+    size = page.page_path.write_bytes(text.encode("utf-8"))
     return Page(folder, metrics={"size_bytes": size}, summary=f"about dataset '{dataset.label}', {size // 1000:,} kB")
 
 
 def _drawn(dataset: Dataset, spec: ReportSpec) -> list[Item]:
-    if not spec.documents:
+    """Documents of the train split, or of the first one if there is none of that name."""
+    split = "train" if "train" in dataset.splits else next(iter(dataset.splits), None)
+    if split is None or not spec.documents:
         return []
-    items: list[Item] = []
-    for split, count in dataset.splits.items():
-        if split == "train" or len(dataset.splits) == 1:
-            wanted = SampleSpec(count=min(spec.documents, max(1, count)), split=split, seed=spec.seed)
-            items += sample(dataset, wanted).items
-    return items
+    return list(sample(dataset, SampleSpec(count=spec.documents, split=split, seed=spec.seed)).items)
 
 
 def _page(dataset: Dataset, parts: list[Part], figures: Markup) -> Markup:
