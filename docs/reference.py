@@ -17,7 +17,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 from aictl.core import doors
 from aictl.core.artifact import Artifact
 from aictl.core.command import Command, Takes
-from aictl.core.spec import flat_fields, is_positional
+from aictl.core.spec import flat_fields, is_positional, short_of
 
 PAGE = Path(__file__).with_name("commands.md")
 HEAD = """# Commands
@@ -66,6 +66,7 @@ def section(name: str, door: doors.Door) -> Iterator[str]:
         yield "| option | value | default | what it is |\n|---|---|---|---|"
         for path, field in fields:
             word = path[-1].upper() if is_positional(field) else "--" + path[-1].replace("_", "-")
+            word += f"`, `-{letter}" if (letter := short_of(field)) else ""
             text = (field.description or "").replace("|", "\\|")
             yield f"| `{word}` | {value(field.annotation)} | {default(field)} | {text} |"
         yield ""

@@ -24,6 +24,7 @@ OPTIONAL = (
     "numpy",
     "orjson",
     "backports",
+    "re2",
     "ray",
     "onnx",
     "onnx_ir",

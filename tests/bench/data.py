@@ -127,6 +127,54 @@ def race(bench: Bench, job: Job) -> str:
     return f"| {job.what} | {job.peer} | {figures[0]:.3g} | {figures[1]:.3g} | {ratio} | at least {job.goal:g} |"
 
 
+SKETCH = """
+import sys
+import numpy as np
+import orjson
+from aictl.data.arrays.view import View
+from aictl.data.duplicates.signatures import signatures
+
+found, texts, size = [], [], 0
+for line in open(sys.argv[1], "rb"):
+    texts.append(orjson.loads(line)["text"])
+    size += len(texts[-1])
+    if size > 1 << 18:
+        found.append(signatures(View(texts).words, len(texts))[0])
+        texts, size = [], 0
+if texts:
+    found.append(signatures(View(texts).words, len(texts))[0])
+np.save(sys.argv[2], np.concatenate(found))
+"""
+
+
+def engines(bench: Bench) -> list[str]:
+    """Single jobs on other engines, on the same documents and one thread."""
+    path = bench.head(CORPUS_BYTES)
+    size = path.stat().st_size / 1e6
+    lines = [
+        "\n## Single jobs on other engines\n",
+        f"From {size:.0f} MB of JSON Lines to a file, the median of {ROUNDS} rounds in turn; what follows from it says",
+        "[the decision](../decisions/data-engine.md).\n",
+        "| job | engine | MB/CPU-s |",
+        "|---|---|---|",
+    ]
+    sketch = [sys.executable, "-c", SKETCH, str(path), str(bench.place / "sketches.npy")]
+    jobs = {
+        ("MinHash signatures of 5-word sequences, 128 bins", "numpy on blocks, as here"): lambda: cpu_s(
+            sketch, cwd=bench.place, environment=ONE_THREAD
+        ),
+        ("normalised, then MinHash of 5-word sequences, 112 hashes", "Daft"): lambda: bench.theirs("sketch", path),
+        ("exact duplicates, in order", "all of `aictl data prep`"): lambda: bench.ours(path, SIFTED),
+        ("exact duplicates, in order", "polars"): lambda: bench.theirs("unique", path),
+        ("exact duplicates, without their order", "DuckDB"): lambda: bench.theirs("distinct", path),
+    }
+    rounds = [{job: run() for job, run in jobs.items()} for _ in range(ROUNDS)]
+    for job, engine in jobs:
+        taken = statistics.median(one[job, engine] for one in rounds)
+        lines.append(f"| {job} | {engine} | {size / taken:.3g} |")
+    return lines
+
+
 def growth(bench: Bench) -> list[str]:
     """How processor time and memory grow with the documents, and with processes."""
     lines = [
@@ -242,7 +290,7 @@ def write(place: Path, machine: str) -> None:
     for job in JOBS:
         lines.append(race(bench, job))
         print(lines[-1], flush=True)
-    for part in (growth(bench), duplicates(), agreement(bench)):
+    for part in (engines(bench), growth(bench), duplicates(), agreement(bench)):
         lines += part
         print("\n".join(part), flush=True)
     head = HEAD.format(rounds=ROUNDS, documents=documents, size=round(bench.size / 1e6), machine=machine, load=load)

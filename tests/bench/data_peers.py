@@ -72,6 +72,24 @@ def unique() -> None:
     rows.unique(subset="text", keep="first", maintain_order=True).sink_ndjson(out / "kept.jsonl")
 
 
+def sketch() -> None:
+    import daft
+
+    text = daft.col("text").normalize(remove_punct=True, lowercase=True, nfd_unicode=True, white_space=True)
+    rows = daft.read_json(str(source)).with_column("sketch", text.minhash(num_hashes=112, ngram_size=5))
+    rows.exclude("text").write_parquet(str(out))
+
+
+def distinct() -> None:
+    import duckdb
+
+    out.mkdir()
+    duckdb.execute("set threads to 1")
+    rows = f"read_ndjson('{source}', columns={{text: 'varchar', source: 'varchar'}}, maximum_object_size=100000000)"
+    kept = f"select text, first(source) as source from {rows} group by text"
+    duckdb.execute(f"copy ({kept}) to '{out / 'kept.jsonl'}' (format json)")
+
+
 def verdicts() -> None:
     from datatrove.data import Document
     from datatrove.pipeline.filters import (
@@ -97,5 +115,15 @@ def verdicts() -> None:
     out.write_text(json.dumps(found))
 
 
+PROGRAMS = {
+    "gopher": gopher,
+    "minhash": minhash,
+    "rensa": rensa,
+    "unique": unique,
+    "sketch": sketch,
+    "distinct": distinct,
+    "verdicts": verdicts,
+}
+
 if __name__ == "__main__":
-    {"gopher": gopher, "minhash": minhash, "rensa": rensa, "unique": unique, "verdicts": verdicts}[sys.argv[1]]()
+    PROGRAMS[sys.argv[1]]()

@@ -23,7 +23,7 @@ Run = Callable[..., str]
 @pytest.fixture(scope="module")
 def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy outside the checkout."""
-    folder = tmp_path_factory.mktemp("plugin") / "aictl-sample"
+    folder = tmp_path_factory.mktemp("plugin") / "aictl-draw"
     shutil.copytree(MOULD, folder, ignore=shutil.ignore_patterns("__pycache__"))
     return folder
 
@@ -59,11 +59,11 @@ def python(copied: Path) -> Run:
 def test_installed_it_adds_its_command_to_the_group(python: Run) -> None:
     page = python("-m", "aictl", "data", "--help")
     assert re.search(r"prep\s+\w", page), "the group's own command is still there"
-    assert re.search(r"sample\s+Draw documents at random from a dataset's train split\.", page)
+    assert re.search(r"draw\s+Draw documents at random from a dataset's train split\.", page)
     listed = python("-m", "aictl", "plugin", "ls", "--load")
-    row = next(line for line in listed.splitlines() if line.startswith("command\tdata sample"))
-    assert "aictl-sample\t0.1.0\tworks" in row
-    options = python("-m", "aictl", "data", "sample", "--help")
+    row = next(line for line in listed.splitlines() if line.startswith("command\tdata draw"))
+    assert "aictl-draw\t0.1.0\tworks" in row
+    options = python("-m", "aictl", "data", "draw", "--help")
     assert "--count" in options and "--name" in options
 
 
@@ -76,7 +76,7 @@ def test_its_command_makes_an_artifact_with_a_lineage(python: Run, tmp_path: Pat
     python("-m", "aictl", "init", tmp_path / "project", cwd=tmp_path)
     project = tmp_path / "project"
     python("-m", "aictl", "data", "prep", *files, "--name", "docs", cwd=project)
-    made = Path(python("-m", "aictl", "data", "sample", "docs", "--count", "5", "--name", "few", cwd=project).strip())
+    made = Path(python("-m", "aictl", "data", "draw", "docs", "--count", "5", "--name", "few", cwd=project).strip())
     assert made.is_dir() and (project / "artifacts" / "dataset" / "few.ref").is_file()
     assert sum(len(path.read_text().splitlines()) for path in made.glob("train-*.jsonl")) == 5
     assert python("-m", "aictl", "artifact", "show", "few", "--get", "metrics.documents", cwd=project).strip() == "5"
@@ -90,11 +90,11 @@ def test_its_own_tests_pass(python: Run, copied: Path) -> None:
     assert re.search(r"\d+ passed", said)
 
 
-PLUGIN = {"pyproject.toml", "src/aictl_sample/sample.py"}
+PLUGIN = {"pyproject.toml", "src/aictl_draw/draw.py"}
 
 
 @pytest.mark.parametrize(
-    ("page", "quoted"), [("README.md", PLUGIN), ("docs/plugins.md", {*PLUGIN, "tests/test_sample.py"})]
+    ("page", "quoted"), [("README.md", PLUGIN), ("docs/plugins.md", {*PLUGIN, "tests/test_draw.py"})]
 )
 def test_the_pages_show_the_mould_as_it_is(page: str, quoted: set[str]) -> None:
     shown = dict(re.findall(r"^`([\w/.-]+)`\n\n```\w+\n(.*?)^```$", (ROOT / page).read_text("utf-8"), re.M | re.S))

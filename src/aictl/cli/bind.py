@@ -24,7 +24,7 @@ from aictl.core.artifact import Artifact
 from aictl.core.command import Command, Takes
 from aictl.core.doors import Clash, Door, docstring
 from aictl.core.errors import BadRequest
-from aictl.core.spec import flat_fields, is_positional, nested, takes_rest
+from aictl.core.spec import flat_fields, is_positional, nested, short_of, takes_rest
 
 _MAKING = "Artifact"
 _EVERY = "Output"
@@ -45,9 +45,9 @@ def leaf(door: Door | Clash) -> Any:
 def _callback(door: Door, command: Command) -> Any:
     fields = {path[-1]: field for path, field in flat_fields(command.spec)}
     roles = [take.role for take in command.takes]
-    parameters = [_take(take) for take in command.takes if not take.option]
+    parameters = [_take(take, command.glances) for take in command.takes if not take.option]
     parameters += [_argument(name, field) for name, field in fields.items() if is_positional(field)]
-    parameters += [_take(take) for take in command.takes if take.option]
+    parameters += [_take(take, command.glances) for take in command.takes if take.option]
     parameters += [
         _option(name, field, _panel(command, name)) for name, field in fields.items() if not is_positional(field)
     ]
@@ -101,10 +101,9 @@ def _rest_taking(name: str | None) -> type[TyperCommand]:
     return RestTaking
 
 
-def _take(take: Takes) -> inspect.Parameter:
-    kinds = " or ".join(
-        kind.kind if issubclass(kind, Artifact) else "file, folder, URL, pkg: or hf:" for kind in take.kinds
-    )
+def _take(take: Takes, glances: bool) -> inspect.Parameter:
+    raw = "file or folder" if glances else "file, folder, URL, pkg: or hf:"
+    kinds = " or ".join(kind.kind if issubclass(kind, Artifact) else raw for kind in take.kinds)
     text = f"{take.help} [dim]({kinds})[/]"
     kind = list[str] | None if take.many else str | None
     if take.option:
@@ -127,15 +126,17 @@ def _argument(name: str, field: FieldInfo) -> inspect.Parameter:
 
 
 def _option(name: str, field: FieldInfo, panel: str) -> inspect.Parameter:
+    letter = [f"-{short}"] if (short := short_of(field)) else []
     if _scalar(field) is bool:
         words = f"{_flag(name)}/--no-{name.replace('_', '-')}"
         info = typer.Option(
-            None, words, help=_text(field), show_default=False, rich_help_panel=panel, metavar=_NO_VALUE
+            None, *letter, words, help=_text(field), show_default=False, rich_help_panel=panel, metavar=_NO_VALUE
         )
         return _parameter(name, bool | None, info)
     metavar = "CMD..." if takes_rest(field) else _metavar(field)
     info = typer.Option(
         None,
+        *letter,
         _flag(name),
         help=_text(field),
         metavar=metavar,

@@ -10,12 +10,12 @@ from typing import Any
 
 from aictl.cli.streams import unheard
 from aictl.cli.values import cell, tabbed, whole
-from aictl.core.answer import Answer, Document, Samples, Stream, Table
+from aictl.core.answer import Answer, Document, Records, Samples, Stream, Table
 
 
 def show(answer: Answer | None, *, as_json: bool, drawn: bool = False) -> int:
-    """Print an answer to stdout; the exit status is that of a stream or a table, else 0. ``drawn``
-    shows it as a person reads it, also where nothing is a terminal: a report in a log."""
+    """Print an answer to stdout; the exit status is the one that it has, else 0. ``drawn`` shows it as a
+    person reads it, also where nothing is a terminal: a report in a log."""
     with unheard(sys.stdout):
         status = _show(answer, as_json=as_json, drawn=drawn)
         sys.stdout.flush()
@@ -32,6 +32,10 @@ def _show(answer: Answer | None, *, as_json: bool, drawn: bool) -> int:
         from aictl.cli.live import follow
 
         return follow(answer, as_json=as_json)
+    if isinstance(answer, Records):
+        from aictl.cli.records import records
+
+        return records(answer, as_json=as_json)
     if as_json:
         _json(_value(answer))
     elif isinstance(answer, Document):
@@ -44,7 +48,7 @@ def _show(answer: Answer | None, *, as_json: bool, drawn: bool) -> int:
 
 
 def _status(answer: Answer | None) -> int:
-    return answer.status if isinstance(answer, Table) else 0
+    return answer.status if isinstance(answer, Table | Document) else 0
 
 
 def _value(answer: Table | Document) -> Any:

@@ -2,7 +2,8 @@
 
 A :class:`Table` is a table on a terminal, tab-separated values when piped, and a list of objects
 with ``--json``. A :class:`Document` is shown as aligned keys and values. A :class:`Stream` passes
-text on as it comes, and :class:`Samples` are shown each in place of the one before.
+text on as it comes, :class:`Samples` are shown each in place of the one before, and :class:`Records`
+one below the other.
 """
 
 from __future__ import annotations
@@ -38,13 +39,14 @@ class Document(NamedTuple):
     """A JSON object: aligned keys and values on a terminal, a dotted path and its value a line in a
     pipe. ``text`` replaces both where one value is the whole answer; ``drawn`` replaces the first
     where a better picture exists, such as a lineage as a tree, and so do ``sections``, which are
-    drawn to the terminal's width; ``table`` replaces the second."""
+    drawn to the terminal's width; ``table`` replaces the second. ``status`` is the exit status."""
 
     value: Any
     text: str | None = None
     drawn: str | None = None
     table: Table | None = None
     sections: Sequence[Section] = ()
+    status: int = 0
 
 
 class Stream(NamedTuple):
@@ -69,4 +71,31 @@ class Samples(NamedTuple):
     looks: Iterator[Document]
 
 
-Answer = Table | Document | Stream | Samples
+class Passage(NamedTuple):
+    """Text to be read: who says it, if anybody, and the places ``(start, end)`` in it that stand out."""
+
+    text: str
+    label: str = ""
+    marks: Sequence[tuple[int, int]] = ()
+
+
+class Item(NamedTuple):
+    """One of many things: its JSON value, and for a person what it is called, what there is to say of it
+    in a few words, and its text."""
+
+    value: Mapping[str, Any]
+    title: str
+    about: str = ""
+    passages: Sequence[Passage] = ()
+
+
+class Records(NamedTuple):
+    """Things one after the other, however many, each shown as it comes: in a pipe and with ``--json`` its value as
+    a line, on a terminal its title with its text below, cut to the window unless ``whole``. The generator returns
+    the exit status."""
+
+    items: Generator[Item, None, int]
+    whole: bool = False
+
+
+Answer = Table | Document | Stream | Samples | Records

@@ -71,10 +71,12 @@ class Command(NamedTuple):
     ``makes`` is empty for a command that answers; its ``run`` then returns an ``Answer`` or None.
     ``extra`` names the optional dependencies that are checked before ``run`` is called.
     ``revision`` is raised when the same inputs and options would give another result. ``observes``
-    marks a command that looks at the world and so always runs. ``workspace`` says whether one is
-    needed, used if there, or never looked for. ``hands_out`` writes what a person takes away from the
-    artifact, such as a file to fill in: it is called each time, whether the artifact is made now or was
-    there already, so what it is told with has ``affects_result=False``.
+    marks a command that looks at the world and so always runs. ``glances`` marks one that answers
+    from what lies there and may read little of it: its inputs' files are held against their records by
+    size alone, where otherwise every byte is read first. ``workspace`` says whether one is needed, used if
+    there, or never looked for. ``hands_out`` writes what a person takes away from the artifact, such as a file to
+    fill in: it is called each time, whether the artifact is made now or was there already, so what it is told with
+    has ``affects_result=False``.
     """
 
     run: Callable[[Work[Any]], Artifact | Answer | None]
@@ -84,5 +86,6 @@ class Command(NamedTuple):
     extra: str | None = None
     revision: int = 1
     observes: bool = False
+    glances: bool = False
     workspace: Literal["required", "optional", "none"] = "required"
     hands_out: Callable[[Any, Any, Events], None] | None = None

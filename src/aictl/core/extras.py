@@ -9,7 +9,7 @@ from aictl.core.errors import ExtraMissing
 # What must be importable for an extra to count as installed. The names of the extras are
 # those of pyproject.toml; a test holds the two together.
 EXTRAS: dict[str, tuple[str, ...]] = {
-    "data": ("numpy", "orjson", "yaml", "ahocorasick_rs", "chardet", "ftfy", "phonenumbers", "py3langid"),
+    "data": ("numpy", "orjson", "yaml", "re2", "ahocorasick_rs", "chardet", "ftfy", "phonenumbers", "py3langid"),
     "ray": ("ray",),
     "label": ("numpy", "polars", "httpx", "tokenizers"),
     "tokenizing": ("tokenizers", "numpy"),

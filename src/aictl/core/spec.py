@@ -34,6 +34,7 @@ def option(
     affects_result: bool = True,
     rest: bool = False,
     ref: bool = False,
+    short: str | None = None,
     **bounds: Any,
 ) -> Any:
     """Declare one option of a :class:`Spec`.
@@ -42,10 +43,11 @@ def option(
     False for options that change how the work is done and not what comes out (worker counts,
     how often to save): they are recorded but do not enter the artifact's key. ``rest`` makes a list
     take everything that follows its flag: another program's command line. ``ref`` says that the
-    value names an artifact, and so may be ``-``, for one that stdin names. ``bounds`` are
-    pydantic's own (``ge``, ``gt``, ``le``, ``lt``, ``min_length``, ``pattern``).
+    value names an artifact, and so may be ``-``, for one that stdin names. ``short`` is a letter by which
+    it is known too, where every other program has it so: ``-n 10``. ``bounds`` are pydantic's own (``ge``,
+    ``gt``, ``le``, ``lt``, ``min_length``, ``pattern``).
     """
-    extra: Any = {"positional": positional, "affects_result": affects_result, "rest": rest, "ref": ref}
+    extra: Any = {"positional": positional, "affects_result": affects_result, "rest": rest, "ref": ref, "short": short}
     return Field(default, description=help, json_schema_extra=extra, **bounds)
 
 
@@ -76,6 +78,13 @@ def takes_rest(field: FieldInfo) -> bool:
 
 def is_ref(field: FieldInfo) -> bool:
     return _flag(field, "ref", False)
+
+
+def short_of(field: FieldInfo) -> str | None:
+    """The letter by which an option is known too."""
+    extra = field.json_schema_extra
+    letter = extra.get("short") if isinstance(extra, dict) else None
+    return letter if isinstance(letter, str) else None
 
 
 def nested(field: FieldInfo) -> type[Spec] | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from aictl.core import extras, redaction
 from aictl.core.artifact import RECORD_NAME, Artifact, InputRecord, Source
 from aictl.core.command import Command, Takes
-from aictl.core.errors import BadRequest, Damaged, NotFound, TryLater
+from aictl.core.errors import BadRequest, Damaged, NotFound, TryLater, WrongKind
 from aictl.core.events import Events, silent
 from aictl.workspace import locks, refs
 from aictl.workspace.digests import Digests
@@ -55,16 +55,27 @@ class Inputs:
             raise BadRequest(f"{role.upper()} is empty", cure="is a variable unset?")
         artifact_kinds = [kind for kind in take.kinds if issubclass(kind, Artifact)]
         raw = any(issubclass(kind, Source) for kind in take.kinds)
-        if artifact_kinds and self._store and not (raw and _is_raw(text)):
+        looked_at = _there(text) if raw and command.glances else None
+        if artifact_kinds and self._store and (looked_at or not (raw and _is_raw(text))):
             try:
                 found = refs.resolve(self._store, text, artifact_kinds)
             except NotFound:
-                if not raw:
+                if not raw or (command.glances and not looked_at):
                     raise
+            except BadRequest as error:
+                if not looked_at or isinstance(error, WrongKind):
+                    raise  # what is left is an artifact of another workspace
             else:
                 record = self._store.record(found.object)
                 row = InputRecord(role, record.id, kind=found.kind, name=found.name, object=found.object)
                 return self._store.open(found.object, found.name, self._opened), row
+        if looked_at:  # nothing is made of it, so its bytes are not hashed first
+            return Source(text, looked_at, ""), InputRecord(role, "", uri=text, path=str(looked_at))
+        if raw and command.glances and ":" in text.partition("/")[0]:
+            raise BadRequest(
+                f"{text} would have to be fetched, and what is only looked at is taken from this machine alone",
+                cure="make an artifact of it first, and give that",
+            )
         source = self._raw(command, take, text, lenient, fetch=fetch)
         # What lies in the cache or a store stands still; anything else can be looked at again where it is.
         still = None if is_remote(text) else str(source.path.absolute())
@@ -125,6 +136,20 @@ class Inputs:
         if self._store:
             self._digests.save()
 
+    def require_sizes(self, rows: Sequence[InputRecord]) -> None:
+        """Every file of the inputs is there and as long as when it was made; none is read. Raises :class:`Damaged`."""
+        for row in rows:
+            if row.object and self._store:
+                folder = self._store.project.store / row.object
+                for path, entry in self._store.record(row.object).files.items():
+                    try:
+                        found = os.stat(folder / path).st_size  # noqa: PTH116
+                    except FileNotFoundError:
+                        raise Damaged(f"{row.kind} '{row.name or row.id[:12]}': {path} is missing") from None
+                    if found != entry["size"]:
+                        made = f"{path} has {found:,} bytes, and {entry['size']:,} were made"
+                        raise Damaged(f"{row.kind} '{row.name or row.id[:12]}': {made}")
+
     def require_unchanged(self, rows: Sequence[InputRecord]) -> None:
         """A raw source that was edited while it was read would be kept under what it was before.
         Raises :class:`TryLater`."""
@@ -140,6 +165,12 @@ class Inputs:
                 if row.object and self._store:
                     held.enter_context(locks.shared(self._store.lock_of(row.object)))
             yield
+
+
+def _there(text: str) -> Path | None:
+    """The absolute path of a file or folder, if a word is the path of one."""
+    path = Path(os.path.expanduser(text)).absolute()  # noqa: PTH111  ("~x" may be a name)
+    return path if os.path.exists(path) else None  # noqa: PTH110  (nobody may look)
 
 
 def _is_raw(text: str) -> bool:

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from aictl.core import extras, redaction
-from aictl.core.answer import Answer, Document, Samples, Stream
+from aictl.core.answer import Answer, Document, Records, Samples, Stream
 from aictl.core.artifact import Artifact, InputRecord, Record
 from aictl.core.command import Command, Work
 from aictl.core.errors import WorkFailed
@@ -248,13 +248,18 @@ class Runner:
                 held.enter_context(self.inputs.in_use(plan.rows))
             if command.extra:
                 extras.require(command.extra)
-            self.inputs.require_whole(plan.rows)
+            if command.glances:
+                self.inputs.require_sizes(plan.rows)
+            else:
+                self.inputs.require_whole(plan.rows)
             root = self.project.root if self.project else None
             nowhere = Path(os.devnull)
             work: Work[Any] = Work(request.spec, plan.inputs, nowhere, nowhere, self.events, root)
+            # What comes piece by piece is worked out while it is read, so its inputs are in use until it ends.
             if isinstance(result := command.run(work), Stream):
-                # A stream does its work while it is read, so its inputs are in use until it ends.
                 result = result._replace(pieces=self._holding(held.pop_all(), request.path, result.pieces))
+            elif isinstance(result, Records):
+                result = result._replace(items=self._holding(held.pop_all(), request.path, result.items))
         assert not isinstance(result, Artifact), f"{request.path} declares no kind that it makes"
         return Outcome(answer=result)
 
@@ -277,7 +282,7 @@ class Runner:
 
     # Around a run
 
-    def _holding(self, held: ExitStack, path: str, pieces: Generator[str, None, Any]) -> Generator[str, None, Any]:
+    def _holding(self, held: ExitStack, path: str, pieces: Generator[Any, None, Any]) -> Generator[Any, None, Any]:
         folder = self.project.journal if self.project else None
         with held, journal.Journal(folder, path):
             return (yield from pieces)

@@ -15,6 +15,7 @@ import numpy as np
 SPACE, LOWER, UPPER, DIGIT, LETTER, IDEOGRAPH, SYMBOL = (1 << bit for bit in range(7))
 WORD = LETTER | DIGIT
 _PLANE = 1 << 16
+_MOSTLY = 4  # where fewer than one in so many lies beyond the first 256 code points, those are looked up by themselves
 _SYMBOLS, _IDEOGRAPHS = 0x1F000, 0x20000  # where, beyond the first plane, symbols and ideographs begin
 # Scripts written without spaces: each character stands for itself.
 _UNSPACED = ((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x2E80, 0x312F), (0x31A0, 0xA4CF), (0xF900, 0xFAFF))
@@ -51,24 +52,34 @@ class Texts:
         return look_up(kind_table(), self.codes)
 
     def text_of(self, places: np.ndarray) -> np.ndarray:
-        """Which text each of some places in ``codes`` belongs to."""
-        return np.searchsorted(self.ends, places, side="left")
+        """Which text each of some places in ``codes``, which are in order, belongs to."""
+        return np.repeat(np.arange(len(self)), self.count(places))
 
     def count(self, places: np.ndarray) -> np.ndarray:
-        """How many of some places lie in each text."""
-        return np.bincount(self.text_of(places), minlength=len(self))[: len(self)]
+        """How many of some places, which are in order, lie in each text."""
+        return np.diff(np.searchsorted(places, self.ends, side="right"), prepend=0)
 
 
 def look_up(table: np.ndarray, codes: np.ndarray) -> np.ndarray:
     """A table of the first plane read for every code point; its three last entries stand for the letters,
     symbols and ideographs beyond."""
     if codes.dtype == np.uint8:
-        return np.frombuffer(codes.tobytes().translate(table[:256].tobytes()), np.uint8)
+        return _translated(codes, table)
+    wide = np.flatnonzero(codes > 0xFF)
+    if len(wide) < len(codes) // _MOSTLY:
+        found = _translated(codes.astype(np.uint8), table).copy()
+        found[wide] = look_up(table, codes[wide]) if len(wide) else 0
+        return found
     found = np.take(table, codes, mode="clip")  # what lies beyond is taken for an ideograph
     if int(codes.max(initial=0)) >= _PLANE:
         found[(codes >= _PLANE) & (codes < _SYMBOLS)] = table[_PLANE]
         found[(codes >= _SYMBOLS) & (codes < _IDEOGRAPHS)] = table[_PLANE + 1]
     return found
+
+
+def _translated(codes: np.ndarray, table: np.ndarray) -> np.ndarray:
+    """A uint8 table read for code points below 256: Python's own translation is faster than any indexing."""
+    return np.frombuffer(codes.tobytes().translate(table[:256].tobytes()), np.uint8)
 
 
 @cache
@@ -109,6 +120,11 @@ def lowered(codes: np.ndarray) -> np.ndarray:
     if codes.dtype == np.uint8:
         return np.frombuffer(codes.tobytes().lower(), np.uint8)
     table = lower_table()
+    wide = np.flatnonzero(codes > 0xFF)
+    if len(wide) < len(codes) // _MOSTLY:  # no small letter of the first 256 lies beyond them
+        small = _translated(codes.astype(np.uint8), table.astype(np.uint8)).astype(np.uint32)
+        small[wide] = lowered(codes[wide]) if len(wide) else 0
+        return small
     small = np.take(table, codes, mode="clip")
     if int(codes.max(initial=0)) >= len(table):
         beyond = codes >= len(table)

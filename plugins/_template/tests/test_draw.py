@@ -1,7 +1,7 @@
 """The command keeps the contract, and does in a workspace what it says."""
 
 import pytest
-from aictl_sample.sample import command
+from aictl_draw.draw import command
 
 from aictl.artifacts.dataset import Dataset, DatasetWriter
 from aictl.core.errors import BadRequest
@@ -19,7 +19,7 @@ def hundred(workspace: Bench) -> Dataset:  # noqa: F811
 
 
 def test_contract() -> None:
-    check_command(command, "aictl_sample.sample")
+    check_command(command, "aictl_draw.draw")
 
 
 def test_draws_as_many_as_asked_for(workspace: Bench, hundred: Dataset) -> None:  # noqa: F811

@@ -13,14 +13,14 @@ from aictl.core.errors import BadRequest
 from aictl.core.spec import Spec, option
 
 
-class SampleSpec(Spec):
+class DrawSpec(Spec):
     """How many documents, and which draw of them."""
 
     count: int = option(100, ge=1, help="how many documents to draw")
     seed: int = option(0, ge=0, help="another seed draws other documents")
 
 
-def run(work: Work[SampleSpec]) -> Dataset:
+def run(work: Work[DrawSpec]) -> Dataset:
     dataset: Dataset = work.inputs["dataset"]
     count, total = work.spec.count, dataset.splits["train"]
     if count > total:
@@ -36,7 +36,7 @@ def run(work: Work[SampleSpec]) -> Dataset:
 
 command = Command(
     run=run,
-    spec=SampleSpec,
+    spec=DrawSpec,
     takes=[Takes("dataset", (Dataset,), help="the dataset to draw from")],
     makes=(Dataset,),
 )

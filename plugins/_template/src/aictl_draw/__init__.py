@@ -1,0 +1,1 @@
+"""aictl-draw: one command, ``aictl data draw``."""

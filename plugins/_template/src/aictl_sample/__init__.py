@@ -1,1 +1,0 @@
-"""aictl-sample: one command, ``aictl data sample``."""

@@ -1,0 +1,1 @@
+"""How two datasets differ: in their documents, and in what they were made with."""

@@ -1,0 +1,76 @@
+"""A page about a dataset, made of its record, of what lies beside its documents, and of the documents themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aictl.artifacts.dataset import Dataset
+from aictl.artifacts.page import Page
+from aictl.core.answer import Item
+from aictl.core.events import Events
+from aictl.data.looking.report import duplicates, gathered, making, measured
+from aictl.data.looking.report.markup import Markup, document, element, joined
+from aictl.data.looking.report.pieces import Part, named, section
+from aictl.data.looking.sample import sample
+from aictl.data.looking.shards import require_looked_at
+from aictl.data.looking.spec import ReportSpec, SampleSpec
+from aictl.data.looking.stats.measuring import measure
+from aictl.data.looking.stats.stats import facts as facts_of
+from aictl.data.looking.told import read_of
+
+ROWS = 15  # of what is most frequent
+
+
+def report(dataset: Dataset, spec: ReportSpec, folder: Path, events: Events) -> Page:
+    """Write the page into ``folder``. Raises :class:`Damaged` for a dataset of which something is not as it was made,
+    and :class:`WrongKind` for one of a format that is not looked at."""
+    require_looked_at(dataset, "data report")
+    facts = facts_of(dataset, measure(dataset, events, spec.workers), ROWS)
+    examples = gathered.examples(dataset)
+    parts = [
+        making.reduction(dataset),
+        measured.splits(facts),
+        measured.lengths(facts),
+        measured.scripts(facts),
+        measured.speakers(facts),
+        measured.sources(facts),
+        measured.words(facts),
+        duplicates.repeats(gathered.duplicates(dataset), examples),
+        making.drops(dataset, examples),
+        making.changes(dataset, examples),
+        making.unread(dataset, gathered.rejected(dataset)),
+        measured.documents(_drawn(dataset, spec)),
+    ]
+    text = _page(dataset, [part for part in parts if part], measured.figures(facts, read_of(dataset)))
+    page = Page(folder)
+    size = page.page_path.write_bytes(text.encode("utf-8"))
+    return Page(folder, metrics={"size_bytes": size}, summary=f"about dataset '{dataset.label}', {size // 1000:,} kB")
+
+
+def _drawn(dataset: Dataset, spec: ReportSpec) -> list[Item]:
+    """Documents of the train split, or of the first one if there is none of that name."""
+    split = "train" if "train" in dataset.splits else next(iter(dataset.splits), None)
+    if split is None or not spec.documents:
+        return []
+    return list(sample(dataset, SampleSpec(count=spec.documents, split=split, seed=spec.seed)).items)
+
+
+def _page(dataset: Dataset, parts: list[Part], figures: Markup) -> Markup:
+    what = "conversations" if dataset.format == "chat" else "documents"
+    counts = ", ".join(f"{count:,} {split}" for split, count in dataset.splits.items()) or "no"
+    header = element(
+        "header",
+        element("p", f"Dataset of {what}", class_="eyebrow"),
+        element("h1", named(dataset.label)),
+        element("p", f"{counts} {what}.", class_="lede"),
+        figures,
+    )
+    links = [element("a", part.title, href=f"#{part.name}") for part in parts]
+    nav = element("nav", element("div", links), aria_label="sections")
+    made = f"aictl data report of dataset {dataset.label}"
+    made += f", id {dataset.record.id}, made in {dataset.record.seconds:,.0f} s" if dataset.record else ""
+    footer = element("footer", f"{made}. Nothing on this page is loaded from elsewhere.")
+    style = Path(__file__).with_name("style.css").read_text("utf-8")
+    return document(
+        f"{dataset.label} · dataset", style, header, nav, element("main", joined(map(section, parts))), footer
+    )

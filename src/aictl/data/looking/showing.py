@@ -1,0 +1,49 @@
+"""Documents as a person reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from aictl.core.answer import Item, Passage
+from aictl.data.looking.shards import Record
+
+Marks = Sequence[tuple[int, int]]
+
+
+def item(document: Record, marks: Sequence[Marks] = ()) -> Item:
+    """A document with its whole text. ``marks`` are the places that stand out in each of its :func:`texts`."""
+    texts, names = texts_of(document), labels_of(document)
+    marks = marks or [()] * len(texts)
+    passages = [Passage(text, name, places) for text, name, places in zip(texts, names, marks, strict=True)]
+    return Item(document, document["source"], about(document), passages)
+
+
+def texts_of(document: Record) -> list[str]:
+    """The text of a document, or what is said in each turn of a conversation."""
+    return [turn["content"] for turn in document["messages"]] if "messages" in document else [document["text"]]
+
+
+def labels_of(document: Record) -> list[str]:
+    """Who says each of the texts; nobody where it is one text."""
+    return [turn["role"] for turn in document["messages"]] if "messages" in document else [""]
+
+
+def about(document: Record) -> str:
+    """What there is to say of a document in a few words: its length, and whatever fields it has beside its text."""
+    texts = texts_of(document)
+    said = [f"{len(texts)} turns"] if "messages" in document else []
+    said.append(f"{sum(map(len, texts)):,} characters")
+    said += [
+        f"{name}: {shown(value)}"
+        for name, value in document.items()
+        if name not in ("text", "messages", "source") and value is not None
+    ]
+    return " · ".join(said)
+
+
+def shown(value: Any, most: int = 40) -> str:
+    """A value in a few letters."""
+    text = f"{value:.3g}" if isinstance(value, float) else str(value)
+    text = " ".join(text.split())
+    return text if len(text) <= most else text[: most - 1] + "…"
