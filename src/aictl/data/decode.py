@@ -13,7 +13,7 @@ import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from aictl.data.documents import InputFile, Part, Unreadable
 
@@ -30,6 +30,9 @@ SNIFF_BYTES = 8192
 BUFFER_BYTES = 2**18
 ZSTD_WINDOW_LOG = 27  # the largest window that is taken: what `zstd --long` writes, 128 MiB
 MAX_WHOLE_BYTES = 512 * 2**20  # the most that is read at once, for formats that cannot be streamed
+# Text packs 2 to 20 times, a log perhaps 100; a bomb of deflate reaches 1,032, and one of zstandard any number.
+MAX_RATIO = 200
+SMALL_BYTES = 2**30  # up to here a file may unpack to as much as it likes
 
 # What the disk and the unpackers raise; broken() says what it means.
 BROKEN = (OSError, EOFError, zlib.error, zstd.ZstdError)
@@ -72,17 +75,53 @@ def looks_like_text(file: InputFile) -> bool | None:
 
 
 def open_bytes(file: InputFile) -> IO[bytes]:
-    """The file's bytes, unpacked if they are packed. Raises :class:`Unreadable` for one that is lost."""
-    if file.lost:
-        raise Unreadable("cannot be read", file.lost)
-    if file.compression == "gz":
-        return gzip.open(file.path, "rb")  # type: ignore[return-value]
-    if file.compression == "zst":
-        options = {int(zstd.DecompressionParameter.window_log_max): ZSTD_WINDOW_LOG}
-        return zstd.open(file.path, options=options)  # type: ignore[return-value]
+    """The file's bytes, unpacked if they are packed. Raises :class:`Unreadable` for one that is lost, and when
+    it is read for one that unpacks to more than ``MAX_RATIO`` times its size."""
+    if file.compression:
+        return io.BufferedReader(_Unpacked(open_packed(file), file.compression, file.size_bytes), BUFFER_BYTES)
     if file.part:
         return io.BufferedReader(_Part(file.path, file.part), BUFFER_BYTES)
-    return file.path.open("rb", BUFFER_BYTES)
+    return open_packed(file)
+
+
+def open_packed(file: InputFile) -> IO[bytes]:
+    """The file's bytes as they lie there. Raises :class:`Unreadable` for one that is lost."""
+    if file.lost:
+        raise Unreadable("cannot be read", file.lost)
+    return file.opens() if file.opens else file.path.open("rb", BUFFER_BYTES)
+
+
+class _Unpacked(io.RawIOBase):
+    """What is in a packed file, as long as it is not far more than its size lets one expect."""
+
+    def __init__(self, packed: IO[bytes], compression: str, size_bytes: int) -> None:
+        self._packed = packed
+        options = {int(zstd.DecompressionParameter.window_log_max): ZSTD_WINDOW_LOG}
+        self._stream: Any = gzip.open(packed) if compression == "gz" else zstd.open(packed, options=options)
+        self._size_bytes = size_bytes
+        self._place = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._place = self._stream.seek(offset, whence)
+        return self._place
+
+    def readinto(self, buffer: Buffer) -> int:
+        count: int = self._stream.readinto1(buffer)  # what there is, so that it is not lost where a file breaks off
+        self._place += count
+        if self._place > max(SMALL_BYTES, MAX_RATIO * self._size_bytes):
+            raise Unreadable("unpacks to too much", f"{self._size_bytes:,} bytes to more than {self._place:,}")
+        return count
+
+    def close(self) -> None:
+        self._stream.close()
+        self._packed.close()
+        super().close()
 
 
 class _Part(io.RawIOBase):
@@ -161,7 +200,8 @@ def text_blocks(file: InputFile) -> Iterator[str]:
     """
     try:
         if not file.compression and file.size_bytes < BLOCK_BYTES and not file.lost:
-            yield decoded(file.path.read_bytes())
+            with open_bytes(file) as stream:
+                yield decoded(stream.read())
             return
         with open_bytes(file) as stream:
             first = stream.read(BLOCK_BYTES)

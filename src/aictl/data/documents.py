@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 Message = dict[str, str]  # {"role": "system" | "user" | "assistant", "content": ...}
 
@@ -47,7 +47,8 @@ class Reading(NamedTuple):
 
 
 class Part(NamedTuple):
-    """Bytes ``begin`` to ``end`` of a file of lines, of which the first has the number ``line``."""
+    """Bytes ``begin`` to ``end`` of a file of records, of which the first has the number ``line``. A part of a
+    parquet file is the row groups that begin there."""
 
     begin: int
     end: int
@@ -62,7 +63,8 @@ class Part(NamedTuple):
 class InputFile:
     """A file to read. ``name`` is its path as citations show it; ``named`` says that the user gave
     the file itself and not a folder around it. ``lost`` is why it cannot be read at all, where that
-    is known: it may be a folder, or a pipe that never ends. ``part`` is what is read of it, if not all."""
+    is known: it may be a folder, or a pipe that never ends. ``part`` is what is read of it, if not all.
+    ``opens`` opens what does not lie at ``path``, such as a page inside an archive."""
 
     name: str
     path: Path
@@ -70,6 +72,7 @@ class InputFile:
     named: bool = False
     lost: str | None = None
     part: Part | None = None
+    opens: Callable[[], IO[bytes]] | None = None
 
     @property
     def compression(self) -> str | None:
