@@ -42,7 +42,7 @@ docs: .venv/test.stamp
 
 ## make bench      speed beside its peers, written to docs/benchmarks.md
 bench: .venv/test.stamp
-	-@$(MAKE) --no-print-directory .venv/peers.stamp
+	-@$(MAKE) --no-print-directory .venv/peers.stamp .venv/data-peers.stamp
 	$(BIN)/python -m tests.bench
 
 clean:
@@ -68,4 +68,9 @@ clean:
 .venv/peers.stamp: tests/bench/peers.txt .venv/python.stamp
 	$(BIN)/python -m venv --clear .venv/peers
 	.venv/peers/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $< --log .venv/peers/pip.log
+	@touch $@
+
+.venv/data-peers.stamp: tests/bench/data_peers.txt .venv/python.stamp
+	$(BIN)/python -m venv --clear .venv/data-peers
+	.venv/data-peers/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@

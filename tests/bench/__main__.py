@@ -1,8 +1,8 @@
 """Measures everything and writes docs/benchmarks.md: ``make bench``.
 
 ``python -m tests.bench planner`` writes docs/benchmarks/planner.md alone, in seconds, ``machine``
-docs/benchmarks/machine.md, ``small-models`` docs/benchmarks/small-models.md; ``fit`` refits the
-planner's constants and prints them.
+docs/benchmarks/machine.md, ``small-models`` docs/benchmarks/small-models.md, ``data`` docs/benchmarks/data.md;
+``fit`` refits the planner's constants and prints them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import decode, machine, planner, planner_page, small_models, startup
+from tests.bench import data, decode, machine, planner, planner_page, small_models, startup
 from tests.bench.measure import Pair
 
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
@@ -24,8 +24,9 @@ in turn, A B A B; the ratio is the median over the pairs, with its quartiles. Ab
 that ran them: {machine}.
 
 Pages of their own have [the planner against published runs](benchmarks/planner.md),
-[the planner against small models on this machine](benchmarks/small-models.md) and
-[`hw bench` beside independent tools](benchmarks/machine.md).
+[the planner against small models on this machine](benchmarks/small-models.md),
+[`hw bench` beside independent tools](benchmarks/machine.md) and
+[data preparation beside its peers](benchmarks/data.md).
 """
 
 
@@ -36,6 +37,10 @@ def main() -> int:
     if sys.argv[1:] == ["machine"]:
         with tempfile.TemporaryDirectory(prefix="aictl-bench-") as name:
             machine.write(Path(name))
+        return 0
+    if sys.argv[1:] == ["data"]:
+        with tempfile.TemporaryDirectory(prefix="aictl-bench-") as name:
+            data.write(Path(os.environ.get("AICTL_BENCH_FOLDER", name)), _machine())
         return 0
     if sys.argv[1:] == ["small-models"]:
         with tempfile.TemporaryDirectory(prefix="aictl-bench-") as name:
@@ -67,6 +72,7 @@ def main() -> int:
         )
         PAGE.write_text("\n".join(lines) + "\n", "utf-8")
         machine.write(place)
+        data.write(Path(os.environ.get("AICTL_BENCH_FOLDER", place)), _machine())
         small_models.write(place, _machine())
     return 0
 

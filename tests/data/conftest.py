@@ -8,7 +8,7 @@ import pytest
 
 from aictl.core.artifact import Source
 from aictl.core.events import silent
-from aictl.data.prep.prep import prepare
+from aictl.data.prep.prep import Inputs, prepare
 from aictl.data.prep.spec import PrepSpec
 from aictl.workspace.config import settle
 
@@ -31,7 +31,7 @@ def prep(tmp_path):
     """``prep(**options)`` prepares the folder ``raw``, or ``prep(path, ..., **options)`` what is given."""
     runs = iter(range(100))
 
-    def run(*inputs, events=silent, **options):
+    def run(*inputs, events=silent, against=(), evaluation=(), **options):
         folder = tmp_path / f"out{next(runs)}"
         folder.mkdir()
         given = [Source(str(one), one, "") if isinstance(one, Path) else one for one in inputs]
@@ -39,7 +39,7 @@ def prep(tmp_path):
         scratch.mkdir()
         spec = settle("data.prep", PrepSpec, options, environment={}).spec
         sources = given or [Source("raw", tmp_path / "raw", "")]
-        dataset = prepare(sources, spec, folder, scratch=scratch, events=events)
+        dataset = prepare(Inputs(sources, against, evaluation), spec, folder, scratch=scratch, events=events)
         dataset.check()
         return dataset
 

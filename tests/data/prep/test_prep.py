@@ -14,7 +14,7 @@ from aictl.artifacts.dataset import Dataset
 from aictl.core.artifact import Source
 from aictl.core.errors import BadInput, BadRequest, ExtraMissing, WrongKind
 from aictl.core.events import Events, Noted, silent
-from aictl.data.prep.prep import prepare
+from aictl.data.prep.prep import Inputs, prepare
 from aictl.data.prep.spec import PrepSpec
 
 LONG = "a sentence that is long enough to be kept by the default minimum of characters, number "
@@ -155,7 +155,7 @@ def test_a_folder_that_may_not_be_read_is_set_aside_as_one(unprivileged):
         (raw / closed).chmod(0)
     scratch = unprivileged / "scratch"
     scratch.mkdir()
-    dataset = prepare([Source("raw", raw, "")], PrepSpec(), out, scratch=scratch, events=silent)
+    dataset = prepare(Inputs([Source("raw", raw, "")]), PrepSpec(), out, scratch=scratch, events=silent)
     rejected = [json.loads(line) for line in (out / "rejected.jsonl").read_text().splitlines()]
     assert [one["source"] for one in rejected] == ["README", "closed/"]
     assert {one["reason"] for one in rejected} == {"cannot be read: Permission denied"}
@@ -351,3 +351,72 @@ def test_the_mess_of_pythons_library(prep):
     counts = dict(dataset.metrics["documents"])
     assert counts["rejected"] < counts["in"] / 50
     assert counts.pop("in") == sum(counts.values())
+
+
+LONGER = " ".join(f"word{number}" for number in range(80))
+
+
+def test_duplicates_are_sought_in_other_datasets_too(write, prep, everything):
+    other = prep(write("old.jsonl", rows(5) + json.dumps({"text": LONGER}) + "\n"))
+    new = write("new.jsonl", rows(10, start=3) + json.dumps({"text": LONGER + " and an end"}) + "\n")
+    dataset = prep(new, against=[other])
+    assert sorted(one["text"] for one in everything(dataset)) == sorted(
+        [*(own(number) for number in range(5, 13)), LONGER + " and an end"]
+    )
+    steps = {step["step"]: step["dropped"] for step in dataset.metrics["steps"]}
+    assert steps["exact duplicates"] == {"in another dataset": 2}
+    assert dataset.metrics["documents"]["in"] == 11
+    dataset = prep(new, against=[other], near_duplicates=0.8)
+    steps = {step["step"]: step["dropped"] for step in dataset.metrics["steps"]}
+    assert steps["near-duplicates"] == {"in another dataset": 1}
+    rows_of = [json.loads(line) for line in (dataset.folder / "duplicates.jsonl").read_text().splitlines()]
+    assert [(row["source"], row["of"]) for row in rows_of] == [
+        ("new.jsonl:1", "old.jsonl:4"),
+        ("new.jsonl:2", "old.jsonl:5"),
+        ("new.jsonl:11", "old.jsonl:6"),
+    ]
+    assert rows_of[-1]["similarity"] == pytest.approx(76 / 79, abs=1e-3)
+    assert len(everything(prep(new, against=[other], exact_duplicates="keep"))) == 9
+    with pytest.raises(WrongKind, match="is of format text"):
+        prep(write("chats.jsonl", '{"prompt": "?", "completion": "!"}\n' * 3), against=[other])
+
+
+def test_nothing_that_a_model_will_be_judged_by_stays(write, prep, everything):
+    questions = ["what is the capital of France", "how many", " ".join(f"exam{n}" for n in range(30))]
+    evaluation = prep(write("exam.jsonl", "".join(json.dumps({"text": one}) + "\n" for one in questions)), min_chars=1)
+    texts = [
+        "Somebody asked: What is the CAPITAL of France? Paris, of course, is what everybody said.",
+        "How many words of an exam that is too short to tell may stand here without any harm at all?",
+        "Before it " + " ".join(f"exam{n}" for n in range(4, 17)) + " and after it",
+        "Before it " + " ".join(f"exam{n}" for n in range(4, 16)) + " and after it",
+        own("harmless"),
+    ]
+    corpus = write("corpus.jsonl", "".join(json.dumps({"text": one}) + "\n" for one in texts))
+    dataset = prep(corpus, evaluation=[evaluation])
+    assert sorted(one["source"] for one in everything(dataset)) == [f"corpus.jsonl:{n}" for n in (2, 4, 5)]
+    (step,) = [step for step in dataset.metrics["steps"] if step["step"] == "contamination"]
+    assert list(step["dropped"].values()) == [2]
+    fewer = prep(corpus, evaluation=[evaluation], contamination_words=12)
+    assert len(everything(fewer)) == 2
+
+
+def test_weights_are_one_for_each_source(write, prep):
+    first, second = write("a.jsonl", rows(30)), write("b.jsonl", rows(30, start=50))
+    with pytest.raises(BadRequest, match="--weights has 1 values, and there are 2 sources"):
+        prep(first, second, weights=[1.0])
+    dataset = prep(first, second, weights=[1, 3], validation_fraction=0)
+    taken = [one["source"].partition(".")[0] for one in dataset.documents("train")]
+    assert taken.count("b") == 30
+    assert 4 <= taken.count("a") <= 17
+
+
+def test_a_quality_filter_shows_what_it_dropped_and_why(write, prep, everything):
+    prose = "The people of the town have to be told that it is so, and that they will be with us. " * 5
+    write("good.txt", prose)
+    write("bad.txt", "supercalifragilistic expialidocious " * 40)
+    dataset = prep(quality="gopher", validation_fraction=0)
+    assert [one["source"] for one in everything(dataset)] == ["good.txt"]
+    shown = json.loads((dataset.folder / "examples.json").read_text())["gopher"]
+    assert [(one["source"], one["reason"]) for one in shown] == [("bad.txt", "long words")]
+    with pytest.raises(BadInput, match=r"nothing is left of 1 documents: .*, 1 were dropped by gopher"):
+        prep(quality="gopher", include=["bad.txt"])

@@ -19,7 +19,8 @@ from aictl.core.artifact import Source
 from aictl.core.errors import WorkFailed
 from aictl.core.events import Events, Noted, silent
 from aictl.data.prep import route, running, streams
-from aictl.data.prep.prep import prepare
+from aictl.data.prep.prep import Inputs, prepare
+from aictl.data.prep.shelf import Shelf
 from aictl.data.prep.spec import PrepSpec
 from aictl.workspace.config import settle
 
@@ -45,7 +46,7 @@ def made(corpus, place: Path, events=silent, **options):
     for name in ("made", "scratch"):
         (place / name).mkdir(parents=True, exist_ok=True)
     spec = settle("data.prep", PrepSpec, {"near_duplicates": 0.8, **options}, environment={}).spec
-    prepare([Source("corpus", corpus, "")], spec, place / "made", scratch=place / "scratch", events=events)
+    prepare(Inputs([Source("corpus", corpus, "")]), spec, place / "made", scratch=place / "scratch", events=events)
     return {path.name: path.read_bytes() for path in (place / "made").iterdir()}
 
 
@@ -77,20 +78,20 @@ def test_it_does_not_matter_how_it_is_cut(corpus, expected, tmp_path, monkeypatc
 def test_what_was_finished_is_not_done_again(corpus, expected, tmp_path, monkeypatch, after):
     monkeypatch.setattr(route, "CHUNK_CHARACTERS", 200_000)
     monkeypatch.setattr(streams, "STREAM_BYTES", 10**6)
-    real, put = route._Chunk.put, []
+    real, put = Shelf.put, []
 
-    def dies(self, shelf, *, last):
-        real(self, shelf, last=last)
-        put.append(self.number)
+    def dies(self, chunk):
+        real(self, chunk)
+        put.append(chunk.facts)
         if len(put) == after:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(route._Chunk, "put", dies)
+    monkeypatch.setattr(Shelf, "put", dies)
     with pytest.raises(KeyboardInterrupt):
         made(corpus, tmp_path, workers=1)
     there = {path: path.stat().st_mtime_ns for path in (tmp_path / "scratch/chunks").glob("*.json")}
     assert len(there) == after
-    monkeypatch.setattr(route._Chunk, "put", real)
+    monkeypatch.setattr(Shelf, "put", real)
     assert made(corpus, tmp_path, workers=1) == expected
     assert all(path.stat().st_mtime_ns == when for path, when in there.items())
 
@@ -103,20 +104,22 @@ def test_half_a_chunk_is_none(corpus, expected, tmp_path):
     assert made(corpus, tmp_path, workers=1) == expected
 
 
-def _kill_one(stop: threading.Event, killed: list[int], most: int) -> None:
-    while not stop.is_set() and len(killed) < most:
+def _kill(stop: threading.Event, killed: list[int], most: int, first: Path | None = None) -> None:
+    """Kill ``most`` processes of this one as they come, once there is something in ``first``."""
+    while first is not None and not list(first.glob("*.json")) and not stop.is_set():
+        time.sleep(0.002)
+    while len(killed) < most and not stop.is_set():
         for child in multiprocessing.active_children():
-            if child.pid and child.pid not in killed and time.sleep(0.4) is None and child.is_alive():
+            if child.pid and child.pid not in killed and len(killed) < most and child.is_alive():
                 os.kill(child.pid, signal.SIGKILL)
                 killed.append(child.pid)
-                break
-        time.sleep(0.01)
+        time.sleep(0.002)
 
 
 @pytest.mark.slow
 def test_a_worker_that_is_killed_loses_nothing(corpus, expected, tmp_path, many):
     told, killed, stop = [], [], threading.Event()
-    killer = threading.Thread(target=_kill_one, args=(stop, killed, 1))
+    killer = threading.Thread(target=_kill, args=(stop, killed, 1, tmp_path / "scratch/chunks"))
     killer.start()
     try:
         assert made(corpus, tmp_path, events=Events(told.append), workers=2) == expected
@@ -130,7 +133,7 @@ def test_a_worker_that_is_killed_loses_nothing(corpus, expected, tmp_path, many)
 @pytest.mark.slow
 def test_workers_that_are_always_killed_are_an_error(corpus, tmp_path, many):
     killed, stop = [], threading.Event()
-    killer = threading.Thread(target=_kill_one, args=(stop, killed, 1000))
+    killer = threading.Thread(target=_kill, args=(stop, killed, 1000))
     killer.start()
     try:
         with pytest.raises(WorkFailed, match="killed from outside"):

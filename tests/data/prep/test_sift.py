@@ -11,7 +11,7 @@ import pytest
 from aictl.core.errors import BadInput
 from aictl.data.arrays.view import View
 from aictl.data.duplicates.signatures import band_keys, bands_for, signatures
-from aictl.data.prep.shelf import Facts, Shelf
+from aictl.data.prep.shelf import Facts, Filled, Shelf
 from aictl.data.prep.sift import EXACT, KEPT, NEAR, SPLITS, sift
 from aictl.data.prep.spec import PrepSpec
 from aictl.workspace.config import settle
@@ -36,8 +36,8 @@ def split(tmp_path):
                 "keys": band_keys(smallest, counts, bands_for(spec.compared_at or 0.8)),
             }
             lines = [orjson.dumps({"text": text, "source": str(at)}) + b"\n" for at, text in enumerate(part, begin)]
-            shelf.put(Facts(0, number, len(part), False, len(part), {}, [], 1, []), lines, columns)
-        found = sift(list(shelf.all(1)), spec, "text", advanced=lambda done, total: None)
+            shelf.put(Filled(Facts(0, number, len(part), False, len(part), {}, [], 1, []), lines, columns))
+        found = sift([], list(shelf.all([0])), spec, "text")
         sides = {
             text: SPLITS[side]
             for text, side, fate in zip(texts, found.splits, found.fates, strict=True)

@@ -14,9 +14,10 @@ from aictl.data.prep.spec import PrepSpec
 
 
 def run(work: Work[PrepSpec]) -> Dataset:
-    from aictl.data.prep.prep import prepare
+    from aictl.data.prep.prep import Inputs, prepare
 
-    return prepare(work.inputs["sources"], work.spec, work.folder, scratch=work.scratch, events=work.events)
+    inputs = Inputs(*(work.inputs[role] for role in ("sources", "against", "decontaminate")))
+    return prepare(inputs, work.spec, work.folder, scratch=work.scratch, events=work.events)
 
 
 command = Command(
@@ -29,7 +30,23 @@ command = Command(
             help="files, folders, pkg:, hf:datasets/, or datasets",
             many=True,
             sets_aside=True,
-        )
+        ),
+        Takes(
+            "against",
+            (Dataset,),
+            help="drop what is a duplicate of a document of this dataset too",
+            many=True,
+            option=True,
+            required=False,
+        ),
+        Takes(
+            "decontaminate",
+            (Dataset,),
+            help="drop what shares a sequence of words with a document of this evaluation set",
+            many=True,
+            option=True,
+            required=False,
+        ),
     ],
     makes=(Dataset,),
     extra="data",

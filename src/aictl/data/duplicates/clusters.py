@@ -60,14 +60,9 @@ def cluster(
     count: int,
     shingles_of: ShinglesOf,
     threshold: float,
-    *,
-    advanced: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[Clusters, list[Match]]:
     """Join all of ``count`` documents whose shingles have a Jaccard similarity of ``threshold`` or more, as far
-    as the bands bring them up, and say by which pairs.
-
-    ``advanced`` is told how many bands of how many are done.
-    """
+    as the bands bring them up, and say by which pairs."""
     clusters = Clusters(count)
     matches: list[Match] = []
     refused: set[tuple[int, int]] = set()
@@ -88,7 +83,6 @@ def cluster(
     for band in range(bands):
         for bucket in _buckets(blocks, band, count):
             _within(bucket, clusters, similar)
-        advanced(band + 1, bands)
     return clusters, matches
 
 

@@ -8,7 +8,8 @@ from functools import cached_property
 from aictl.data.arrays.view import View
 from aictl.data.documents import Document, Message
 
-CHARACTERS = 1 << 20  # of a block, or one longer document: its arrays then stay in a processor's cache
+FIELDS = {"text": "text", "chat": "messages"}  # of a document as it stands in a dataset, by its format
+CHARACTERS = 1 << 18  # of a block, or one longer document: its arrays then stay in a processor's cache
 
 
 class Block:

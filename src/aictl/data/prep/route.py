@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
-from typing import Any
+from itertools import count, islice
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
@@ -19,41 +19,46 @@ from aictl.data.cleaning import BadUnicode, clean
 from aictl.data.cutting import pieces
 from aictl.data.documents import Document, Message, Rejected
 from aictl.data.duplicates.signatures import band_keys, bands_for, signatures
-from aictl.data.prep.block import CHARACTERS, Block, text_of
-from aictl.data.prep.shelf import Facts, Shelf
+from aictl.data.prep.block import CHARACTERS, FIELDS, Block, text_of
+from aictl.data.prep.shelf import Begun, Facts, Filled
 from aictl.data.prep.spec import PrepSpec
 from aictl.data.prep.streams import Began, Found, LeftOut, Stream, read
 from aictl.data.prep.tally import Tally
 from aictl.data.steps import c4, fineweb, gopher, gopher_repetition
+from aictl.data.steps.contamination import Evaluation
 
-CHUNK_CHARACTERS = 32 * CHARACTERS
+CHUNK_CHARACTERS = 1 << 25
 Step = Callable[[Block, Tally], Block]
 
 
-def process(stream: Stream, format: Format, spec: PrepSpec, shelf: Shelf, advanced: Callable[[int], None]) -> None:
-    """Put a stream's documents on the shelf, from where they end there. ``advanced`` is told of characters that
-    were read."""
-    there = shelf.chunks(stream.number)
-    if there and there[-1].facts.last:
+class Job(NamedTuple):
+    """What is done with every stream. ``evaluation`` is what no document may hold, if there is such."""
+
+    format: Format
+    spec: PrepSpec
+    evaluation: Evaluation | None = None
+
+
+def process(stream: Stream, job: Job, begun: Begun, advanced: Callable[[int], None]) -> Iterator[Filled]:
+    """The chunks of a stream, from where it was left. ``advanced`` is told of characters that were read."""
+    if begun.done:
         return
-    taken = sum(chunk.facts.items for chunk in there)
-    items = islice(read(stream, format, spec.reading), taken, None)
-    steps = steps_of(format, spec)
-    number = len(there)
-    while True:
-        chunk = _Chunk(stream.number, number, format, spec, steps)
+    items = islice(read(stream, job.format, job.spec.reading), begun.items, None)
+    steps = [] if stream.reference else steps_of(job)
+    for number in count(begun.chunks):
+        chunk = _Chunk(stream, number, job, steps)
         last = chunk.fill(items, advanced)
-        chunk.put(shelf, last=last)
+        yield chunk.filled(last=last)
         if last:
             return
-        number += 1
 
 
 class _Chunk:
     """A chunk while it is filled."""
 
-    def __init__(self, stream: int, number: int, format: Format, spec: PrepSpec, steps: Sequence[Step]) -> None:
-        self.stream, self.number, self.format, self.spec, self.steps = stream, number, format, spec, steps
+    def __init__(self, stream: Stream, number: int, job: Job, steps: Sequence[Step]) -> None:
+        self.stream, self.number, self.steps = stream, number, steps
+        self.format, self.spec = job.format, job.spec
         self.tally = Tally()
         self._cleaning = self.tally.of("clean")
         self.items = self.files = 0
@@ -91,7 +96,7 @@ class _Chunk:
         return True
 
     def reject(self, item: Rejected) -> None:
-        if self.spec.files.strict:
+        if self.spec.files.strict and not self.stream.reference:
             raise BadInput(str(item), cure="mend it, or leave out --strict to have it set aside")
         self.rejected.append((item.source, item.reason, item.detail))
 
@@ -153,12 +158,12 @@ class _Chunk:
             columns["keys"] = band_keys(smallest, counts, bands_for(similarity))
         for name, column in columns.items():
             self.columns.setdefault(name, []).append(column)
-        field = "messages" if self.format == "chat" else "text"
+        field = FIELDS[self.format]
         self.lines += [orjson.dumps({field: one.content, "source": one.source}) + b"\n" for one in block.documents]
 
-    def put(self, shelf: Shelf, *, last: bool) -> None:
+    def filled(self, *, last: bool) -> Filled:
         facts = Facts(
-            stream=self.stream,
+            stream=self.stream.number,
             number=self.number,
             items=self.items,
             last=last,
@@ -168,7 +173,7 @@ class _Chunk:
             files=self.files,
             left_out=self.left_out,
         )
-        shelf.put(facts, self.lines, {name: np.concatenate(parts) for name, parts in self.columns.items()})
+        return Filled(facts, self.lines, {name: np.concatenate(parts) for name, parts in self.columns.items()})
 
 
 def content_bytes(content: str | list[Message]) -> bytes:
@@ -179,12 +184,15 @@ def content_bytes(content: str | list[Message]) -> bytes:
 # The steps
 
 
-def steps_of(format: Format, spec: PrepSpec) -> list[Step]:
+def steps_of(job: Job) -> list[Step]:
     """Every step that the spec asks for, in order."""
     steps: list[Step] = []
-    if format == "text":
-        steps.append(_length(spec.filters.min_chars))
-        steps += [_rules(name) for name in spec.filters.quality]
+    filters = job.spec.filters
+    if job.format == "text":
+        steps.append(_length(filters.min_chars))
+        steps += [_rules(name) for name in filters.quality]
+    if job.evaluation:
+        steps.append(_contamination(job.evaluation))
     return steps
 
 
@@ -220,6 +228,14 @@ def _c4(block: Block, tally: Tally) -> Block:
     for _, _, lines in found:
         step.changed.update(lines)
     return after
+
+
+def _contamination(evaluation: Evaluation) -> Step:
+    def step(block: Block, tally: Tally) -> Block:
+        reasons = [name and f"in {name}" for name in evaluation.judge(block.view)]
+        return _dropped("contamination", block, reasons, tally)
+
+    return step
 
 
 def _dropped(name: str, block: Block, reasons: Sequence[str | None], tally: Tally) -> Block:

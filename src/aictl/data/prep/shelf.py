@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,6 +31,22 @@ class Facts(NamedTuple):
     rejected: Sequence[Sequence[str]]
     files: int
     left_out: Sequence[Sequence[Any]]
+
+
+class Begun(NamedTuple):
+    """How many chunks of a stream are there, how many items they have taken, and whether that is all."""
+
+    chunks: int = 0
+    items: int = 0
+    done: bool = False
+
+
+class Filled(NamedTuple):
+    """A chunk that is to be kept: about it, the lines of its documents, and their columns."""
+
+    facts: Facts
+    lines: Sequence[bytes]
+    columns: Mapping[str, np.ndarray]
 
 
 class Chunk:
@@ -91,8 +107,9 @@ class Shelf:
         self.folder = folder
         folder.mkdir(exist_ok=True)
 
-    def put(self, facts: Facts, lines: Sequence[bytes], columns: Mapping[str, np.ndarray]) -> None:
+    def put(self, chunk: Filled) -> None:
         """Keep a chunk; ``ends``, where each line ends, is added to its columns."""
+        facts, lines, columns = chunk
         path = self._path(facts.stream, facts.number)
         ends = np.cumsum(np.fromiter(map(len, lines), np.int64, len(lines)))
         _write(path.with_suffix(".lines"), b"".join(lines))
@@ -102,6 +119,11 @@ class Shelf:
         partial.replace(path.with_suffix(".npz"))
         _write(path, json.dumps(facts._asdict(), ensure_ascii=False).encode("utf-8", "surrogatepass"))
 
+    def begun(self, stream: int) -> Begun:
+        """How far a stream has come."""
+        there = self.chunks(stream)
+        return Begun(len(there), sum(chunk.facts.items for chunk in there), bool(there) and there[-1].facts.last)
+
     def chunks(self, stream: int) -> list[Chunk]:
         """The chunks of a stream that are there, without a gap."""
         found: list[Chunk] = []
@@ -109,9 +131,9 @@ class Shelf:
             found.append(Chunk(path))
         return found
 
-    def all(self, streams: int) -> Iterator[Chunk]:
-        """The chunks of so many streams, in order."""
-        for stream in range(streams):
+    def all(self, streams: Iterable[int]) -> Iterator[Chunk]:
+        """The chunks of some streams, in order."""
+        for stream in streams:
             yield from self.chunks(stream)
 
     def _path(self, stream: int, number: int) -> Path:

@@ -8,7 +8,7 @@ go, and all near-duplicates of a document go where their first one goes.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -41,30 +41,31 @@ class Sifted(NamedTuple):
     apart: float
 
 
-def sift(
-    chunks: Sequence[Chunk], spec: PrepSpec, field: str, *, references: int = 0, advanced: Callable[[int, int], None]
-) -> Sifted:
-    """Decide about the documents of all chunks, of which the first ``references`` documents are others' and only
-    there to be compared with.
+def sift(references: Sequence[Chunk], own: Sequence[Chunk], spec: PrepSpec, field: str) -> Sifted:
+    """Decide about all documents, those of ``references`` first, which are others' and only there to be compared
+    with.
 
     Raises :class:`BadInput` if there are too few to split.
     """
-    count = sum(map(len, chunks))
+    chunks = [*references, *own]
+    others, count = sum(map(len, references)), sum(map(len, chunks))
     fates: np.ndarray = np.zeros(count, np.uint8)
     first = _first_of_equals(chunks, count)
-    if spec.duplicates.exact_duplicates == "drop" or references:
+    if spec.duplicates.exact_duplicates == "drop" or others:
         fates[first != np.arange(count)] = EXACT
+        if spec.duplicates.exact_duplicates == "keep":
+            fates[first >= others] = KEPT
     shingles = _Shingles(chunks, field)
     clusters, matches = first, list[Match]()
     if near := spec.duplicates.near_duplicates:
-        found, matches = cluster(lambda: _keys(chunks, first), count, shingles, near, advanced=advanced)
+        found, matches = cluster(lambda: _keys(chunks, first), count, shingles, near)
         clusters = found.firsts()[first]
         fates[(fates == KEPT) & (clusters != np.arange(count))] = NEAR
     together = clusters
     if spec.split_at is not None and spec.split_at != near:
-        found, _ = cluster(lambda: _keys(chunks, clusters), count, shingles, spec.split_at, advanced=advanced)
+        found, _ = cluster(lambda: _keys(chunks, clusters), count, shingles, spec.split_at)
         together = found.firsts()[clusters]
-    fates[:references] = OTHERS
+    fates[:others] = OTHERS
     ranks = _ranks(chunks, spec.split.seed)
     _draw(fates, ranks, chunks, spec.split)
     sides, apart = _sides(fates, ranks, together, spec.split), spec.split_at
@@ -72,7 +73,7 @@ def sift(
         # Nothing but variations of a few texts: better a split that says what it is than none.
         sides, apart = _sides(fates, ranks, clusters, spec.split), None
     if sides is None:
-        raise _too_few(chunks, fates, field, spec.split)
+        raise _too_few(own, fates, field, spec.split)
     return Sifted(fates, sides, clusters, first, matches, apart if apart is not None else 1.0)
 
 

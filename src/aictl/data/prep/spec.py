@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import field_validator
+from pydantic import PositiveFloat, field_validator
 
 from aictl.core.spec import Spec, comma_separated, option
 from aictl.data.documents import Reading
@@ -53,13 +53,16 @@ class DuplicatesSpec(Spec):
         help="drop documents whose 5-word sequences have this Jaccard similarity with those of an earlier one; "
         "0.8 is usual",
     )
+    contamination_words: int = option(
+        13, ge=5, le=100, help="with --decontaminate: drop documents that share so many words in a row with one there"
+    )
 
 
 class SplitSpec(Spec):
     """How the documents are drawn and divided."""
 
     sample: float = option(1.0, gt=0, le=1, help="share of the documents to keep, drawn at random")
-    weights: list[float] = option(
+    weights: list[PositiveFloat] = option(
         [], help="characters of each source beside the others', in their order: 2 1 takes twice as many of the first"
     )
     validation_fraction: float = option(0.05, ge=0, le=0.5, help="share of the documents held out of training")
@@ -79,6 +82,13 @@ class WorkSpec(Spec):
 
     workers: int | None = option(
         None, ge=1, le=4096, affects_result=False, help="processes that read and clean (default: as many as cores)"
+    )
+    on: str = option(
+        "local",
+        pattern=r"^(local|ray|ray://.+)$",
+        affects_result=False,
+        help="where the work is done: local, ray (a cluster that runs here, or else one of this machine), or "
+        "ray://HOST:PORT",
     )
 
 

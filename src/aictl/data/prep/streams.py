@@ -13,6 +13,7 @@ from typing import IO, NamedTuple
 from aictl.artifacts.dataset import Dataset, Format
 from aictl.data.decode import BROKEN, SNIFF_BYTES, encoding_of
 from aictl.data.documents import Document, HoldsNoDocuments, InputFile, Items, Part, Reading, Rejected, Unreadable
+from aictl.data.prep.block import FIELDS
 from aictl.data.readers import reader_for
 
 STREAM_BYTES = 64 * 2**20
@@ -23,12 +24,13 @@ _BLOCK_BYTES = 8 * 2**20
 
 class Stream(NamedTuple):
     """``files`` in order, from one source or several, or a ``dataset`` that was made before. ``sources`` holds
-    for each file the number of the source that it is from."""
+    for each file the number of the source that it is from. A ``reference`` is only there to be compared with."""
 
     number: int
     files: tuple[InputFile, ...] = ()
     sources: tuple[int, ...] = ()
     dataset: Dataset | None = None
+    reference: bool = False
 
     @property
     def size_bytes(self) -> int:
@@ -142,7 +144,7 @@ def _read(file: InputFile, source: int, format: Format, reading: Reading) -> Ite
 
 
 def _documents(dataset: Dataset) -> Items:
-    field = "messages" if dataset.format == "chat" else "text"
+    field = FIELDS[dataset.format]
     for split in dataset.splits:
         for document in dataset.documents(split):
             yield Document(document["source"], document[field])

@@ -11,7 +11,7 @@ import numpy as np
 
 from aictl.artifacts.dataset import DatasetWriter, Format
 from aictl.data.documents import Rejected
-from aictl.data.prep.block import text_of
+from aictl.data.prep.block import FIELDS, text_of
 from aictl.data.prep.shelf import Chunk, Documents
 from aictl.data.prep.sift import DRAWN, EXACT, KEPT, NEAR, OTHERS, SPLITS, Sifted
 from aictl.data.prep.tally import SHOWN_CHARACTERS, Tally
@@ -20,13 +20,18 @@ SHOWN_PAIRS = 20  # of near-duplicates that are kept as examples
 STEP_OF = {EXACT: "exact duplicates", NEAR: "near-duplicates", DRAWN: "sample"}
 
 
-def write(folder: Path, format: Format, chunks: Sequence[Chunk], sifted: Sifted, tally: Tally) -> dict[str, int]:
+def write(
+    folder: Path, format: Format, chunks: tuple[Sequence[Chunk], Sequence[Chunk]], sifted: Sifted, tally: Tally
+) -> dict[str, int]:
     """Write everything into ``folder``, and count in ``tally`` what was sifted out; returns the documents of each
-    split."""
-    _count(chunks, sifted, tally)
+    split. ``chunks`` are those of others' documents, and our own."""
+    references, own = chunks
+    every = [*references, *own]
+    others = sum(map(len, references))
+    _count(every, sifted, tally, others)
     with DatasetWriter(folder, format) as writer:
-        base = 0
-        for chunk in chunks:
+        base = others
+        for chunk in own:
             kept = sifted.fates[base : base + len(chunk)] == KEPT
             for place in np.flatnonzero(kept).tolist():
                 writer.add_line(SPLITS[sifted.splits[base + place]], chunk.line(place))
@@ -34,13 +39,13 @@ def write(folder: Path, format: Format, chunks: Sequence[Chunk], sifted: Sifted,
                 item = Rejected(*row)
                 writer.reject(item.source, item.why)
             base += len(chunk)
-    _write_duplicates(folder, chunks, sifted, tally, "messages" if format == "chat" else "text")
+    _write_duplicates(folder, every, sifted, tally, FIELDS[format])
     steps = {name: step.examples for name, step in tally.steps.items() if step.examples}
     (folder / "examples.json").write_text(json.dumps(steps, ensure_ascii=False, indent=1) + "\n", "utf-8")
     return dict(sorted(writer.counts.items()))
 
 
-def _count(chunks: Sequence[Chunk], sifted: Sifted, tally: Tally) -> None:
+def _count(chunks: Sequence[Chunk], sifted: Sifted, tally: Tally, others: int) -> None:
     """One step after the other: of what one left, how much the next leaves."""
     characters = np.concatenate([chunk.column("characters") for chunk in chunks if len(chunk)])
     there = sifted.fates != OTHERS
@@ -52,8 +57,10 @@ def _count(chunks: Sequence[Chunk], sifted: Sifted, tally: Tally) -> None:
         step.documents_in, step.characters_in = int(there.sum()), int(characters[there].sum())
         there &= ~gone
         step.documents_out, step.characters_out = int(there.sum()), int(characters[there].sum())
-        if gone.any():
-            step.dropped[name] = int(gone.sum())
+        theirs = int((gone & (sifted.clusters < others)).sum()) if fate in (EXACT, NEAR) else 0
+        for reason, dropped in ((name, int(gone.sum()) - theirs), ("in another dataset", theirs)):
+            if dropped:
+                step.dropped[reason] = dropped
 
 
 def _write_duplicates(folder: Path, chunks: Sequence[Chunk], sifted: Sifted, tally: Tally, field: str) -> None:
