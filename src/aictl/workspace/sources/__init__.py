@@ -42,13 +42,15 @@ def resolve(
     events: Events,
     cache: Path | None = None,
     set_aside: SetAside = "nothing",
+    outside: bool | None = None,
     before_fetch: Callable[[], None] = may_fetch,
 ) -> Source:
     """Resolve what a user typed.
 
     ``hash_file`` gives the sha256 of a file's bytes; ``cache`` is the folder that keeps what was
-    fetched, by default the user's; ``set_aside`` says what of a path may be unreadable, as in
-    :func:`aictl.workspace.sources.path.resolve`; ``before_fetch`` is called before anything is
+    fetched, by default the user's; ``set_aside`` says what of a path may be unreadable, and
+    ``outside`` which links are followed, as in :func:`aictl.workspace.sources.path.resolve`;
+    ``before_fetch`` is called before anything is
     downloaded, and what it raises prevents that. Raises :class:`BadRequest` for a scheme that is not
     taken, and what the scheme's room says.
     """
@@ -65,10 +67,12 @@ def resolve(
     from aictl.workspace.sources import path
 
     if "://" not in text:
-        return path.resolve(text, Path(text), hash_file=hash_file, events=events, set_aside=set_aside)
+        return path.resolve(text, Path(text), hash_file=hash_file, events=events, set_aside=set_aside, outside=outside)
     scheme, rest = urlsplit(text).scheme.lower(), urlsplit(text)
     if scheme == "file" and rest.netloc in ("", "localhost"):
-        return path.resolve(text, Path(unquote(rest.path)), hash_file=hash_file, events=events, set_aside=set_aside)
+        return path.resolve(
+            text, Path(unquote(rest.path)), hash_file=hash_file, events=events, set_aside=set_aside, outside=outside
+        )
     raise BadRequest(
         f"'{text}': sources of the scheme '{scheme}://' are not taken",
         cure="download it and give the file, or use a path, pkg:NAME==VERSION or hf:ORG/NAME",
