@@ -10,6 +10,7 @@ from aictl.core.errors import ExtraMissing
 # those of pyproject.toml; a test holds the two together.
 EXTRAS: dict[str, tuple[str, ...]] = {
     "data": ("numpy", "orjson", "yaml"),
+    "documents": ("pyarrow", "pypdfium2", "brotli"),
     "ray": ("ray",),
     "train": ("torch", "transformers", "tokenizers", "safetensors"),
     "finetune": ("torch", "transformers", "peft"),

@@ -78,7 +78,8 @@ def open_bytes(file: InputFile) -> IO[bytes]:
     """The file's bytes, unpacked if they are packed. Raises :class:`Unreadable` for one that is lost, and when
     it is read for one that unpacks to more than ``MAX_RATIO`` times its size."""
     if file.compression:
-        return io.BufferedReader(_Unpacked(open_packed(file), file.compression, file.size_bytes), BUFFER_BYTES)
+        packed = open_packed(file)
+        return bounded(_unpacking(packed, file.compression), packed, file)
     if file.part:
         return io.BufferedReader(_Part(file.path, file.part), BUFFER_BYTES)
     return open_packed(file)
@@ -91,13 +92,22 @@ def open_packed(file: InputFile) -> IO[bytes]:
     return file.opens() if file.opens else file.path.open("rb", BUFFER_BYTES)
 
 
-class _Unpacked(io.RawIOBase):
-    """What is in a packed file, as long as it is not far more than its size lets one expect."""
+def _unpacking(packed: IO[bytes], compression: str) -> Any:
+    if compression == "gz":
+        return gzip.GzipFile(fileobj=packed)
+    return zstd.open(packed, options={int(zstd.DecompressionParameter.window_log_max): ZSTD_WINDOW_LOG})
 
-    def __init__(self, packed: IO[bytes], compression: str, size_bytes: int) -> None:
+
+def bounded(unpacking: Any, packed: IO[bytes], file: InputFile) -> IO[bytes]:
+    """What ``unpacking`` gives, as long as it is not far more than the size of the file lets one expect. Closes both
+    streams."""
+    return io.BufferedReader(_Bounded(unpacking, packed, file.size_bytes), BUFFER_BYTES)
+
+
+class _Bounded(io.RawIOBase):
+    def __init__(self, unpacking: Any, packed: IO[bytes], size_bytes: int) -> None:
+        self._stream = unpacking
         self._packed = packed
-        options = {int(zstd.DecompressionParameter.window_log_max): ZSTD_WINDOW_LOG}
-        self._stream: Any = gzip.open(packed) if compression == "gz" else zstd.open(packed, options=options)
         self._size_bytes = size_bytes
         self._place = 0
 

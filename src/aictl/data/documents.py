@@ -48,7 +48,7 @@ class Reading(NamedTuple):
 
 class Part(NamedTuple):
     """Bytes ``begin`` to ``end`` of a file of records, of which the first has the number ``line``. A part of a
-    parquet file is the row groups that begin there."""
+    parquet file is the row groups that begin there, their columns put end to end."""
 
     begin: int
     end: int
@@ -76,7 +76,9 @@ class InputFile:
 
     @property
     def compression(self) -> str | None:
-        """``gz`` or ``zst`` by the name's end, or None."""
+        """``gz`` or ``zst`` by the name's end, or None. What an archive holds is named by others, and not packed."""
+        if self.opens:
+            return None
         last = self.name[-4:].lower()
         return "gz" if last.endswith(".gz") else "zst" if last == ".zst" else None
 

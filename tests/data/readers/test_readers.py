@@ -15,20 +15,6 @@ from aictl.data.documents import Document, HoldsNoDocuments, InputFile, Reading,
 from aictl.data.readers import format_of, reader_for
 
 
-@pytest.fixture
-def read(write):
-    """``read(name, content, format, **options)`` → what the chosen reader yields."""
-
-    def run(name, content, format="text", **options):
-        path = write(name, content)
-        file = InputFile(name, path, path.stat().st_size)
-        reader = reader_for(file, format)
-        assert reader, f"nobody reads {name} as {format}"
-        return list(reader(file, Reading(**options)))
-
-    return run
-
-
 class TestPlainText:
     @pytest.mark.parametrize(
         "content",

@@ -2,9 +2,10 @@
 
 Sources are files and folders, pkg:NAME==VERSION (the data files of a Python package) and
 hf:datasets/ORG/NAME, or datasets that were prepared before. Text is read from .txt, .md, .rst,
-.html, .jsonl, .json and the docstrings of .py files; conversations from .jsonl and .json
-(messages, ShareGPT, Alpaca, prompt and completion) and the .yml of chatterbot-corpus. All of
-.jsonl.gz, .txt.gz and the like are unpacked.
+.html, .jsonl, .json, .csv, .tsv, .parquet, .pdf, the pages of .warc archives and the docstrings of
+.py files; conversations from .jsonl, .json, .parquet and .csv (messages, ShareGPT, Alpaca, prompt
+and completion) and the .yml of chatterbot-corpus. All of .jsonl.gz, .warc.gz and the like are
+unpacked. Links that lead out of a folder are not followed.
 """
 
 from aictl.artifacts.dataset import Dataset
@@ -50,5 +51,5 @@ command = Command(
     ],
     makes=(Dataset,),
     extra="data",
-    revision=2,
+    revision=3,
 )

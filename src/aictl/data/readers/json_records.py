@@ -14,6 +14,7 @@ from aictl.data.documents import HoldsNoDocuments, InputFile, Items, Reading, Re
 from aictl.data.readers.records import Convert, as_chat, as_text, format_of_record, is_text
 
 MAX_LINE_BYTES = 256 * 2**20
+_DRAIN_BYTES = 2**20
 _LISTS = ("data", "documents", "rows", "examples", "conversations", "train")  # where one object wraps the records
 
 
@@ -131,7 +132,7 @@ def _byte_lines(stream: IO[bytes], first: int) -> Iterator[tuple[int, bytes]]:
     while line := stream.readline(MAX_LINE_BYTES):
         number += 1
         rest = line
-        while len(rest) == MAX_LINE_BYTES and not rest.endswith(b"\n"):
-            rest = stream.readline(MAX_LINE_BYTES)
+        while len(rest) in (MAX_LINE_BYTES, _DRAIN_BYTES) and not rest.endswith(b"\n"):
+            rest = stream.readline(_DRAIN_BYTES)
         if not line.isspace():
             yield number, line
