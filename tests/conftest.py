@@ -88,14 +88,16 @@ def write_llama():
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    from aictl.train import tokenizer as tokenizers
+    from aictl.tokenizing.byte_bpe import ROLES, learn
+    from aictl.tokenizing.folder import write as write_tokenizer
 
     def write(folder: Path, text: str, chat_template: str) -> None:
         folder.mkdir()
-        tokenizer = tokenizers.learn([text] * 20, 300)
-        tokenizers.save(tokenizer, folder, 64)
+        tokenizer = learn([text] * 20, 300)
+        write_tokenizer(tokenizer, folder, ROLES)
         config = json.loads((folder / "tokenizer_config.json").read_text())
-        (folder / "tokenizer_config.json").write_text(json.dumps(config | {"chat_template": chat_template}))
+        config |= {"model_max_length": 64, "chat_template": chat_template}
+        (folder / "tokenizer_config.json").write_text(json.dumps(config))
         torch.manual_seed(0)
         shape = LlamaConfig(
             vocab_size=tokenizer.get_vocab_size(),
@@ -113,6 +115,39 @@ def write_llama():
             rope_parameters={"rope_type": "default", "rope_theta": 5000.0},
         )
         LlamaForCausalLM(shape).save_pretrained(folder)
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def write_embedder():
+    """Writes an embedding model: ``write_embedder(folder, words, width)``. A graph whose hidden state of a
+    token is its row of a table of random numbers, which is returned: [PAD] [UNK] [CLS] [SEP], then the words."""
+    import numpy as np
+    import onnx
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+
+    def write(folder: Path, words: list[str], width: int = 16):
+        folder.mkdir(parents=True, exist_ok=True)
+        vocabulary = {word: number for number, word in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *words])}
+        tokenizer = Tokenizer(models.WordLevel(vocabulary, "[UNK]"))
+        tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+        )
+        tokenizer.save(str(folder / "tokenizer.json"))
+        table = np.random.default_rng(0).normal(size=(len(vocabulary), width)).astype(np.float32)
+        shape, tensor = ["texts", "tokens"], onnx.helper.make_tensor_value_info
+        graph = onnx.helper.make_graph(
+            [onnx.helper.make_node("Gather", ["table", "input_ids"], ["last_hidden_state"])],
+            "embed",
+            [tensor("input_ids", onnx.TensorProto.INT64, shape)],
+            [tensor("last_hidden_state", onnx.TensorProto.FLOAT, [*shape, width])],
+            [onnx.numpy_helper.from_array(table, "table")],
+        )
+        model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=9)
+        onnx.save(model, folder / "model.onnx")
+        return table
 
     return write
 

@@ -18,6 +18,7 @@ OPTIONAL = (
     "torch",
     "transformers",
     "tokenizers",
+    "gigatoken",
     "safetensors",
     "peft",
     "numpy",
@@ -35,6 +36,11 @@ OPTIONAL = (
     "gguf",
     "huggingface_hub",
     "yaml",
+    "ahocorasick_rs",
+    "phonenumbers",
+    "py3langid",
+    "ftfy",
+    "chardet",
     "jinja2",
     "copier",
     "starlette",
@@ -42,6 +48,8 @@ OPTIONAL = (
     "psutil",
     "pynvml",
     "matplotlib",
+    "polars",
+    "httpx",
 )
 LIGHT_ROOMS = ("core", "artifacts", "workspace", "commands", "cli", "testing")
 

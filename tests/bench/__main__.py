@@ -1,8 +1,7 @@
-"""Measures everything and writes docs/benchmarks.md: ``make bench``.
+"""Measures everything and writes docs/benchmarks.md and the pages below docs/benchmarks: ``make bench``.
 
-``python -m tests.bench planner`` writes docs/benchmarks/planner.md alone, in seconds, ``machine``
-docs/benchmarks/machine.md, ``small-models`` docs/benchmarks/small-models.md, ``data`` docs/benchmarks/data.md;
-``fit`` refits the planner's constants and prints them.
+``python -m tests.bench PAGE`` writes one of those pages alone: ``planner`` (in seconds), ``machine``, ``data``,
+``tokenizing``, ``labelling`` or ``small-models``. ``fit`` refits the planner's constants and prints them.
 """
 
 from __future__ import annotations
@@ -11,9 +10,10 @@ import os
 import platform
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import data, decode, machine, planner, planner_page, small_models, startup
+from tests.bench import data, decode, labelling, machine, planner, planner_page, small_models, startup, tokenizing
 from tests.bench.measure import Pair
 
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
@@ -25,56 +25,63 @@ that ran them: {machine}.
 
 Pages of their own have [the planner against published runs](benchmarks/planner.md),
 [the planner against small models on this machine](benchmarks/small-models.md),
-[`hw bench` beside independent tools](benchmarks/machine.md) and
-[data preparation beside its peers](benchmarks/data.md).
+[`hw bench` beside independent tools](benchmarks/machine.md),
+[data preparation beside its peers](benchmarks/data.md),
+[tokenizing beside Hugging Face tokenizers](benchmarks/tokenizing.md) and
+[the label model beside others](benchmarks/labelling.md).
 """
 
 
+Write = Callable[[Path], object]
+PAGES: dict[str, Write] = {
+    "planner": lambda _: planner_page.write(),
+    "machine": machine.write,
+    "data": lambda place: data.write(place, _machine()),
+    "tokenizing": lambda place: tokenizing.write(place, _machine()),
+    "labelling": lambda place: labelling.write(place, _machine()),
+    "small-models": lambda place: small_models.write(place, _machine()),
+}
+
+
 def main() -> int:
-    if sys.argv[1:] == ["fit"]:
+    wanted = sys.argv[1:]
+    if wanted == ["fit"]:
         planner.print_fit()
         return 0
-    if sys.argv[1:] == ["machine"]:
-        with tempfile.TemporaryDirectory(prefix="aictl-bench-") as name:
-            machine.write(Path(name))
-        return 0
-    if sys.argv[1:] == ["data"]:
-        with tempfile.TemporaryDirectory(prefix="aictl-bench-") as name:
-            data.write(Path(os.environ.get("AICTL_BENCH_FOLDER", name)), _machine())
-        return 0
-    if sys.argv[1:] == ["small-models"]:
-        with tempfile.TemporaryDirectory(prefix="aictl-bench-") as name:
-            small_models.write(Path(name), _machine())
-        return 0
-    planner_page.write()
-    if sys.argv[1:] == ["planner"]:
-        return 0
+    if not set(wanted) <= set(PAGES):
+        print(f"pages are {', '.join(PAGES)}", file=sys.stderr)
+        return 2
     with tempfile.TemporaryDirectory(prefix="aictl-bench-") as name:
-        place = Path(name)
-        lines = [HEAD.format(machine=_machine()), "## Starting up, CPU milliseconds\n"]
-        lines += ["| what | peer | ours | peer's | ours / peer's | goal |", "|---|---|---|---|---|---|"]
-        for row in startup.measure(place):
-            lines.append(f"| {row.what} | {row.peer} | {_figures(row.figures)} | {row.goal} |")
-            print(lines[-1])
-        pair, cost = decode.measure(Path(os.environ.get("AICTL_BENCH_FOLDER", place)))
-        lines += ["", "## Decoding, SmolLM2-135M-Instruct, one thread each, CPU milliseconds per token\n"]
-        lines += ["| ours | peer | ours | peer's | peer's / ours | goal |", "|---|---|---|---|---|---|"]
-        ratio = f"**{pair.ratio:.1f}** ({pair.low:.1f}–{pair.high:.1f})"
-        lines.append(
-            f"| int4 through `aictl serve`, HTTP included | transformers, eager float32 | {pair.ours_s * 1e3:.1f} "
-            f"| {pair.theirs_s * 1e3:.1f} | {ratio} | at least 6 |"
-        )
-        print(lines[-1])
-        lines.append(
-            f"\nThat int4 model is {cost['size_bytes'] / 1e6:.0f} MB and its held-out perplexity is "
-            f"{cost['quality_loss'] * 100:+.1f}%. That is past the default gate of 5%, which is opened here to "
-            "measure speed; [the choice of quantiser](decisions/quantiser.md) has the other methods."
-        )
-        PAGE.write_text("\n".join(lines) + "\n", "utf-8")
-        machine.write(place)
-        data.write(Path(os.environ.get("AICTL_BENCH_FOLDER", place)), _machine())
-        small_models.write(place, _machine())
+        place = Path(os.environ.get("AICTL_BENCH_FOLDER", name))
+        if not wanted:
+            _overview(place)
+        for page in wanted or PAGES:
+            PAGES[page](place)
     return 0
+
+
+def _overview(place: Path) -> None:
+    """Starting up, and decoding."""
+    lines = [HEAD.format(machine=_machine()), "## Starting up, CPU milliseconds\n"]
+    lines += ["| what | peer | ours | peer's | ours / peer's | goal |", "|---|---|---|---|---|---|"]
+    for row in startup.measure(place):
+        lines.append(f"| {row.what} | {row.peer} | {_figures(row.figures)} | {row.goal} |")
+        print(lines[-1])
+    pair, cost = decode.measure(place)
+    lines += ["", "## Decoding, SmolLM2-135M-Instruct, one thread each, CPU milliseconds per token\n"]
+    lines += ["| ours | peer | ours | peer's | peer's / ours | goal |", "|---|---|---|---|---|---|"]
+    ratio = f"**{pair.ratio:.1f}** ({pair.low:.1f}–{pair.high:.1f})"
+    lines.append(
+        f"| int4 through `aictl serve`, HTTP included | transformers, eager float32 | {pair.ours_s * 1e3:.1f} "
+        f"| {pair.theirs_s * 1e3:.1f} | {ratio} | at least 6 |"
+    )
+    print(lines[-1])
+    lines.append(
+        f"\nThat int4 model is {cost['size_bytes'] / 1e6:.0f} MB and its held-out perplexity is "
+        f"{cost['quality_loss'] * 100:+.1f}%. That is past the default gate of 5%, which is opened here to "
+        "measure speed; [the choice of quantiser](decisions/quantiser.md) has the other methods."
+    )
+    PAGE.write_text("\n".join(lines) + "\n", "utf-8")
 
 
 def _figures(pair: Pair | str) -> str:

@@ -1,32 +1,10 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
-from aictl.training.tokens import PackedBatches, held_out, read_tokens, write_tokens
-
-
-@pytest.mark.parametrize(("vocabulary", "bytes_each"), [(500, 2), (65_536, 2), (70_000, 4)])
-def test_tokens_come_back_from_the_mapped_file(tmp_path, vocabulary, bytes_each):
-    path = tmp_path / "train.tokens"
-    written = write_tokens(path, [[1, 2, vocabulary - 1], [], [5]], vocabulary)
-    assert written.tolist() == [1, 2, vocabulary - 1, 5]
-    assert path.stat().st_size == 4 * bytes_each
-    assert read_tokens(path, vocabulary).tolist() == written.tolist()
-
-
-def test_a_failing_writer_leaves_no_file(tmp_path):
-    def broken():
-        yield [1, 2]
-        raise OSError("gone")
-
-    with pytest.raises(OSError, match="gone"):
-        write_tokens(tmp_path / "train.tokens", broken(), 100)
-    assert not (tmp_path / "train.tokens").exists()
-
-
-def test_an_empty_corpus_is_an_empty_array(tmp_path):
-    assert len(write_tokens(tmp_path / "empty.tokens", [], 100)) == 0
+from aictl.tokenizing.encoded import joined
+from aictl.tokenizing.shards import Shard, Tokens, token_type
+from aictl.training.tokens import PackedBatches, held_out
 
 
 def test_targets_are_the_following_tokens_and_an_epoch_shows_each_window_once():
@@ -66,3 +44,14 @@ def test_held_out_batches_cover_the_start_in_order():
 def test_a_short_validation_text_is_one_short_window():
     (batch,) = held_out(np.arange(6, dtype=np.uint16), sequences=2, length=8, most=50)
     assert batch.inputs.tolist() == [[0, 1, 2, 3, 4]]
+
+
+def test_windows_are_the_same_however_many_files_the_tokens_are_in():
+    tokens = np.arange(500, dtype=np.uint16)
+    pieces = joined([tokens[:90].astype(np.uint32), tokens[90:91].astype(np.uint32), tokens[91:].astype(np.uint32)])
+    shards = [Shard(pieces.document(number), np.array([1])) for number in range(3)]
+    split = Tokens(shards, token_type(500))
+    one, other = PackedBatches(tokens, 2, 16, seed=3), PackedBatches(split, 2, 16, seed=3)
+    assert [one[place].inputs.tolist() for place in range(30)] == [other[place].inputs.tolist() for place in range(30)]
+    first, second = held_out(tokens, 2, 8, 200), held_out(split, 2, 8, 200)
+    assert [batch.targets.tolist() for batch in first] == [batch.targets.tolist() for batch in second]

@@ -219,6 +219,17 @@ def test_a_missing_extra_is_said_before_the_work(bench, write):
         del extras.EXTRAS["never"]
 
 
+def test_what_a_person_takes_away_is_handed_out_each_time(bench, write):
+    from tests_workspace_commands import COUNT
+
+    handed = []
+    command = COUNT._replace(hands_out=lambda made, spec, events: handed.append((made.metrics["total"], spec.jobs)))
+    source = write("a.txt", "one two")
+    assert not bench.run(command, [source]).up_to_date
+    assert bench.run(command, [source], spec={"jobs": 3}).up_to_date
+    assert handed == [(2, 1), (2, 3)] and bench.ran == ["add"]
+
+
 def test_refs_that_cannot_be(bench, write):
     bench.count(write("a.txt", "one"), name="alpha")
     with pytest.raises(NotFound) as caught:

@@ -4,7 +4,8 @@ Files: ``dataset.json`` (format and counts), ``SPLIT-NNNNN.jsonl`` (one document
 ``rejected.jsonl`` for input that was set aside with its reason. A text document is
 ``{"text": ..., "source": ...}``, a conversation
 ``{"messages": [{"role": ..., "content": ...}], "source": ...}``; ``source`` says where in the raw
-input it came from.
+input it came from. A labelled dataset has ``label`` and ``confidence`` in every document (null where
+nothing is known) and ``labels.json``, which says of the labels and of what gave them.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from aictl.core.errors import Damaged, WrongKind
 
 Format = Literal["text", "chat"]
 SHARD_BYTES = 64 * 2**20  # a shard is closed once it has grown past this
+LABELS = "labels.json"
 _BLOCK_BYTES = 2**20
 _REJECTED = "rejected.jsonl"
 
@@ -50,18 +52,21 @@ class Dataset(Artifact):
         """Number of documents in each split."""
         return self._facts["splits"]
 
+    @cached_property
+    def classes(self) -> tuple[str, ...]:
+        """The labels that documents may have, in order; none in a dataset that was never labelled."""
+        path = self.folder / LABELS
+        try:
+            return tuple(one["name"] for one in json.loads(path.read_text("utf-8"))["labels"]) if path.exists() else ()
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise Damaged(f"{path}: {error}") from error
+
     def shards(self, split: str) -> list[Path]:
         return sorted(self.folder.glob(f"{split}-*.jsonl"))
 
     def documents(self, split: str = "train") -> Iterator[dict[str, Any]]:
         """The documents of a split in order. Raises :class:`Damaged` at a line that is no JSON."""
-        for path in self.shards(split):
-            with path.open(encoding="utf-8") as lines:
-                for number, line in enumerate(lines, 1):
-                    try:
-                        yield json.loads(line)
-                    except ValueError as error:
-                        raise Damaged(f"{path}, line {number}: {error}") from error
+        return (document for path in self.shards(split) for document in read_shard(path))
 
     def require_format(self, wanted: Format, cure: str) -> None:
         """Raise :class:`WrongKind` unless the dataset is of the wanted format."""
@@ -86,6 +91,16 @@ class Dataset(Artifact):
                     while block := file.read(_BLOCK_BYTES):
                         digest.update(block)
         return digest.hexdigest()
+
+
+def read_shard(path: Path) -> Iterator[dict[str, Any]]:
+    """The documents of one shard in order. Raises :class:`Damaged` at a line that is no JSON."""
+    with path.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                yield json.loads(line)
+            except ValueError as error:
+                raise Damaged(f"{path}, line {number}: {error}") from error
 
 
 class DatasetWriter:

@@ -70,7 +70,9 @@ class Command(NamedTuple):
     ``extra`` names the optional dependencies that are checked before ``run`` is called.
     ``revision`` is raised when the same inputs and options would give another result. ``observes``
     marks a command that looks at the world and so always runs. ``workspace`` says whether one is
-    needed, used if there, or never looked for.
+    needed, used if there, or never looked for. ``hands_out`` writes what a person takes away from the
+    artifact, such as a file to fill in: it is called each time, whether the artifact is made now or was
+    there already, so what it is told with has ``affects_result=False``.
     """
 
     run: Callable[[Work[Any]], Artifact | Answer | None]
@@ -81,3 +83,4 @@ class Command(NamedTuple):
     revision: int = 1
     observes: bool = False
     workspace: Literal["required", "optional", "none"] = "required"
+    hands_out: Callable[[Any, Any, Events], None] | None = None

@@ -9,9 +9,12 @@ from aictl.core.errors import ExtraMissing
 # What must be importable for an extra to count as installed. The names of the extras are
 # those of pyproject.toml; a test holds the two together.
 EXTRAS: dict[str, tuple[str, ...]] = {
-    "data": ("numpy", "orjson", "yaml"),
+    "data": ("numpy", "orjson", "yaml", "ahocorasick_rs", "chardet", "ftfy", "phonenumbers", "py3langid"),
     "documents": ("pyarrow", "pypdfium2", "brotli"),
     "ray": ("ray",),
+    "label": ("numpy", "polars", "httpx", "tokenizers"),
+    "tokenizing": ("tokenizers", "numpy"),
+    "fast-tokenizing": ("tokenizers", "numpy", "gigatoken"),
     "train": ("torch", "transformers", "tokenizers", "safetensors"),
     "finetune": ("torch", "transformers", "peft"),
     "gguf": ("torch", "transformers", "gguf"),

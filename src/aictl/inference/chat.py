@@ -20,9 +20,8 @@ from jinja2.ext import Extension, loopcontrols
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from aictl.artifacts.tokenizer import special_tokens
 from aictl.core.errors import BadRequest, Damaged
-
-SPECIAL = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 
 
 class ChatTemplate:
@@ -59,17 +58,6 @@ class ChatTemplate:
             return self._template.render(messages=list(messages), add_generation_prompt=True, **self._special)
         except (jinja2.TemplateError, TypeError, KeyError) as error:
             raise BadRequest(f"the model's chat template does not take this conversation: {error}") from error
-
-
-def special_tokens(config: dict[str, Any]) -> dict[str, str]:
-    """Special tokens by their role, from a ``tokenizer_config.json``."""
-    found = {}
-    for role in SPECIAL:
-        token = config.get(role)
-        token = token.get("content") if isinstance(token, dict) else token
-        if token is not None:
-            found[role] = str(token)
-    return found
 
 
 class _Generation(Extension):

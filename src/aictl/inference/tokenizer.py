@@ -11,8 +11,9 @@ from typing import Any
 import tokenizers
 from tokenizers.decoders import DecodeStream
 
+from aictl.artifacts.tokenizer import special_tokens
 from aictl.core.errors import BadRequest, Damaged, NotFound
-from aictl.inference.chat import ChatTemplate, special_tokens
+from aictl.inference.chat import ChatTemplate
 
 
 class ModelTokenizer:

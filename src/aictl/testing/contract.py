@@ -28,6 +28,7 @@ KEPT_OUT = (
     "torch",
     "transformers",
     "tokenizers",
+    "gigatoken",
     "peft",
     "onnx",
     "onnxruntime",

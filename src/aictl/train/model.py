@@ -6,24 +6,19 @@ import json
 from pathlib import Path
 
 import torch
-from tokenizers import Tokenizer
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM
 
+from aictl.tokenizing.folder import TokenizerFolder
 from aictl.train.presets import Preset
-from aictl.train.tokenizer import BEGIN, END, PAD
 
 ROPE_THETA = 10_000.0
 
 
-def build(preset: Preset, tokenizer: Tokenizer, context: int, seed: int) -> LlamaForCausalLM:
+def build(preset: Preset, tokenizer: TokenizerFolder, context: int, seed: int) -> LlamaForCausalLM:
     """A model of the preset's shape with fresh weights that depend on ``seed`` alone."""
-    special = {
-        "bos_token_id": tokenizer.token_to_id(BEGIN),
-        "eos_token_id": tokenizer.token_to_id(END),
-        "pad_token_id": tokenizer.token_to_id(PAD),
-    }
+    special = {f"{role}_id": tokenizer.id(role) for role in ("bos_token", "eos_token", "pad_token")}
     config = LlamaConfig(
-        vocab_size=tokenizer.get_vocab_size(),
+        vocab_size=tokenizer.vocabulary,
         hidden_size=preset.hidden_size,
         intermediate_size=preset.intermediate_size,
         num_hidden_layers=preset.layers,

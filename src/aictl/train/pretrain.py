@@ -1,21 +1,25 @@
-"""Pretraining from a text dataset: learn a tokenizer, encode, train, save."""
+"""Pretraining from a text dataset: learn a tokenizer or take one, encode, train, save."""
 
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-from tokenizers import Tokenizer
-
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.dataset import Dataset
+from aictl.artifacts.tokenizer import FILE, Tokenizer
 from aictl.core.errors import BadInput, BadRequest, WorkFailed
 from aictl.core.events import Events
 from aictl.inference.quiet import quiet
+from aictl.tokenizing.byte_bpe import ROLES
+from aictl.tokenizing.encoder import Encoder
+from aictl.tokenizing.folder import TokenizerFolder, write, write_config
+from aictl.tokenizing.learning import learn_from
+from aictl.tokenizing.packing import pack
+from aictl.tokenizing.shards import Tokens, read
 from aictl.train import model as models
-from aictl.train import tokenizer as tokenizers
 from aictl.train.presets import PRESETS, Preset
 from aictl.train.spec import TrainSpec
 from aictl.training import precision, tokens
@@ -26,24 +30,33 @@ from aictl.training.state import disk
 FEWEST_WINDOWS = 4  # a corpus that fills fewer sequences has nothing to learn from
 
 
-def train(dataset: Dataset, spec: TrainSpec, folder: Path, *, scratch: Path, events: Events) -> Checkpoint:
-    """Train a model and its tokenizer on ``dataset`` and write both into ``folder``.
+def train(
+    dataset: Dataset,
+    spec: TrainSpec,
+    folder: Path,
+    *,
+    tokenizer: Tokenizer | Checkpoint | None = None,
+    scratch: Path,
+    events: Events,
+) -> Checkpoint:
+    """Train a model on ``dataset``, with ``tokenizer`` or one that is learnt there too, and write both into
+    ``folder``.
 
     ``scratch`` holds the tokenizer, the encoded corpus and the state of the loop; a run that
     finds them goes on from there. Raises :class:`BadRequest` for a sequence longer than the
-    preset allows, :class:`BadInput` for a dataset that is too small, :class:`WorkFailed` when
-    training diverges or teaches the model nothing.
+    preset allows or a vocabulary size beside a tokenizer, :class:`BadInput` for a dataset that is too small or a
+    tokenizer without an end token, :class:`WorkFailed` when training diverges or teaches the model nothing.
     """
     dataset.require_format("text", cure="make one with `aictl data prep FILES --format text`")
     preset = PRESETS[spec.preset]
     length = _sequence_length(spec, preset)
     compute = precision.choose(spec.precision)
-    tokenizer = _learn_tokenizer(dataset, spec.vocab_size or preset.vocabulary, scratch, events)
-    corpus, validation = (_encode(dataset, split, tokenizer, scratch, events) for split in ("train", "validation"))
+    opened = _tokenizer(dataset, tokenizer, spec, scratch, events)
+    corpus, validation = _encode(dataset, opened, scratch, events)
     _refuse_too_small(corpus, validation, length, dataset)
     sequences = spec.batch_size or preset.batch_size
     held_out = tokens.held_out(validation, sequences, length, spec.held_out_tokens)
-    model = models.build(preset, tokenizer, length, spec.loop.seed)
+    model = models.build(preset, opened, length, spec.loop.seed)
     job = Job(
         model=model,
         batches=tokens.PackedBatches(corpus, sequences, length, spec.loop.seed),
@@ -64,14 +77,14 @@ def train(dataset: Dataset, spec: TrainSpec, folder: Path, *, scratch: Path, eve
         )
     with disk(folder), quiet():
         models.save(model, folder)
-    tokenizers.save(tokenizer, folder, length)
+    _save_tokenizer(opened, folder, length)
     outcome.history.copy_to(folder)
     metrics = outcome.metrics()
     metrics["held_out"]["tokens"] = sum(batch.counted for batch in held_out)
-    metrics["held_out"]["bits_per_byte"] = _bits_per_byte(outcome.held_out_after, held_out, tokenizer)
+    metrics["held_out"]["bits_per_byte"] = _bits_per_byte(outcome.held_out_after, held_out, opened)
     metrics |= {
         "parameters": model.num_parameters(),
-        "vocabulary": tokenizer.get_vocab_size(),
+        "vocabulary": opened.vocabulary,
         "corpus_tokens": len(corpus),
     }
     size = f"{metrics['parameters'] / 1e6:.1f}M parameters"
@@ -88,43 +101,49 @@ def _sequence_length(spec: TrainSpec, preset: Preset) -> int:
     return length
 
 
+def _tokenizer(
+    dataset: Dataset, given: Tokenizer | Checkpoint | None, spec: TrainSpec, scratch: Path, events: Events
+) -> TokenizerFolder:
+    if given is not None:
+        if spec.vocab_size is not None:
+            raise BadRequest(
+                "--vocab-size is for learning a tokenizer, and --tokenizer gives one", cure="leave one out"
+            )
+        return TokenizerFolder(given.folder)
+    folder = scratch / "tokenizer"
+    if not folder.is_dir():
+        partial = scratch / "tokenizer.partial"
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir()
+        events.started("tokenizer")
+        size = spec.vocab_size or PRESETS[spec.preset].vocabulary
+        write(learn_from(dataset.shards("train"), size, events=events), partial, ROLES)
+        partial.rename(folder)
+        events.finished("tokenizer")
+    return TokenizerFolder(folder)
+
+
+def _encode(dataset: Dataset, tokenizer: TokenizerFolder, scratch: Path, events: Events) -> tuple[Tokens, Tokens]:
+    """The tokens of the train and the validation split."""
+    folder = scratch / "tokens"
+    folder.mkdir(exist_ok=True)
+    texts = {"train": lambda: _texts(dataset, "train"), "validation": lambda: _texts(dataset, "validation")}
+    pack(texts, Encoder(tokenizer, events), folder, events=events, documents=dataset.splits)
+    return read(folder, "train"), read(folder, "validation")
+
+
 def _texts(dataset: Dataset, split: str) -> Iterator[str]:
     return (document["text"] for document in dataset.documents(split))
 
 
-def _learn_tokenizer(dataset: Dataset, vocab_size: int, scratch: Path, events: Events) -> Tokenizer:
-    path = scratch / "tokenizer.json"
-    if path.exists():
-        return Tokenizer.from_file(str(path))
-    events.started("tokenizer")
-    tokenizer = tokenizers.learn(_texts(dataset, "train"), vocab_size)
-    partial = path.with_suffix(".partial")
-    tokenizer.save(str(partial))
-    partial.replace(path)
-    events.finished("tokenizer")
-    return tokenizer
+def _save_tokenizer(tokenizer: TokenizerFolder, folder: Path, context: int) -> None:
+    for name in (FILE, "chat_template.jinja"):
+        if (tokenizer.folder / name).is_file():
+            shutil.copyfile(tokenizer.folder / name, folder / name)
+    write_config(tokenizer.config | {"model_max_length": context}, folder)
 
 
-def _encode(dataset: Dataset, split: str, tokenizer: Tokenizer, scratch: Path, events: Events) -> np.ndarray:
-    path = scratch / f"{split}.tokens"
-    vocabulary = tokenizer.get_vocab_size()
-    if path.exists():
-        return tokens.read_tokens(path, vocabulary)
-    task = f"encode {split}"
-    events.started(task, dataset.splits.get(split, 0), "documents")
-
-    def encoded() -> Iterator[list[int]]:
-        for done, ids in enumerate(tokenizers.encode(tokenizer, _texts(dataset, split)), 1):
-            yield ids
-            if done % 256 == 0:
-                events.advanced(task, done)
-
-    array = tokens.write_tokens(path, encoded(), vocabulary)
-    events.finished(task)
-    return array
-
-
-def _refuse_too_small(corpus: np.ndarray, validation: np.ndarray, length: int, dataset: Dataset) -> None:
+def _refuse_too_small(corpus: Tokens, validation: Tokens, length: int, dataset: Dataset) -> None:
     needed = FEWEST_WINDOWS * length + 1
     if len(corpus) < needed:
         raise BadInput(
@@ -138,9 +157,9 @@ def _refuse_too_small(corpus: np.ndarray, validation: np.ndarray, length: int, d
         )
 
 
-def _bits_per_byte(loss: float, held_out: list[Batch], tokenizer: Tokenizer) -> float:
+def _bits_per_byte(loss: float, held_out: list[Batch], tokenizer: TokenizerFolder) -> float:
     """The held-out loss in bits per byte of text, which unlike perplexity can be compared between
     tokenizers."""
     rows = [row for batch in held_out for row in batch.targets.tolist()]
-    text_bytes = sum(len(text.encode()) for text in tokenizer.decode_batch(rows))
+    text_bytes = sum(len(text.encode()) for text in tokenizer.library.decode_batch(rows))
     return loss * sum(map(len, rows)) / math.log(2) / max(1, text_bytes)

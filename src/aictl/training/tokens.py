@@ -1,50 +1,25 @@
-"""Token ids of a corpus in one flat file that is mapped, not read, and batches packed from it.
+"""Batches cut from a corpus of packed tokens.
 
 Documents stand one after another, each closed by the end token, so no position is padding
-(https://arxiv.org/abs/2005.14165, section 2.2). A corpus larger than memory is no special case.
+(https://arxiv.org/abs/2005.14165, section 2.2).
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 
+from aictl.tokenizing.shards import Tokens
 from aictl.training.batches import Batch, Order
-
-
-def write_tokens(path: Path, documents: Iterable[Sequence[int]], vocabulary: int) -> np.ndarray:
-    """Write documents' ids as little-endian integers of 2 bytes, or 4 for a vocabulary above
-    65,536, and map them. The file appears under its name only when it is whole."""
-    partial = path.with_suffix(".partial")
-    with partial.open("wb") as file:
-        for ids in documents:
-            file.write(np.asarray(ids, dtype=_dtype(vocabulary)).tobytes())
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
-    return read_tokens(path, vocabulary)
-
-
-def read_tokens(path: Path, vocabulary: int) -> np.ndarray:
-    """Map a file that :func:`write_tokens` wrote; a corpus without a token is an empty array."""
-    if path.stat().st_size == 0:
-        return np.empty(0, dtype=_dtype(vocabulary))
-    return np.memmap(path, dtype=_dtype(vocabulary), mode="r")
-
-
-def _dtype(vocabulary: int) -> np.dtype:
-    return np.dtype("<u2" if vocabulary <= 2**16 else "<u4")
 
 
 class PackedBatches:
     """Batches of ``sequences`` windows of ``length`` tokens, in a new order and at new cuts in
     every epoch. Needs at least ``length + 1`` tokens."""
 
-    def __init__(self, tokens: np.ndarray, sequences: int, length: int, seed: int) -> None:
+    def __init__(self, tokens: Tokens | np.ndarray, sequences: int, length: int, seed: int) -> None:
         self._tokens = tokens
         self._sequences = sequences
         self._length = length
@@ -64,7 +39,7 @@ class PackedBatches:
         return self._tokens[start : start + self._length + 1]
 
 
-def held_out(tokens: np.ndarray, sequences: int, length: int, most: int) -> list[Batch]:
+def held_out(tokens: Tokens | np.ndarray, sequences: int, length: int, most: int) -> list[Batch]:
     """The first ``most`` tokens at the latest, in order, as batches; the last may be smaller, and
     a corpus shorter than ``length`` is one short window."""
     usable = min(len(tokens) - 1, most)

@@ -14,6 +14,7 @@ _EXPLAINING = {
     "torch": "torch",
     "transformers": "transformers",
     "tokenizers": "tokenizers",
+    "gigatoken": "gigatoken",
     "safetensors": "safetensors",
     "peft": "peft",
     "onnx": "onnx",

@@ -116,7 +116,11 @@ class Runner:
         """Do what a request asks, or find it done. Raises the family of ``core.errors``."""
         folder = self.project.journal if self.project else None
         with journal.Journal(folder, request.path) as book:
-            return self._run(request, book)
+            outcome = self._run(request, book)
+            if request.command.hands_out and outcome.artifact:
+                with self._nothing_removed():
+                    request.command.hands_out(outcome.artifact, request.spec, self.events)
+            return outcome
 
     def _run(self, request: Request, book: journal.Journal) -> Outcome:
         if not request.command.makes:

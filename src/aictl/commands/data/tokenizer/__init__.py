@@ -1,0 +1,1 @@
+"""Learn tokenizers from datasets."""
