@@ -18,7 +18,7 @@ PROGRAM = """
 import json, resource, sys
 from pathlib import Path
 from aictl.data.documents import Document, InputFile, Reading, Unreadable
-from aictl.data.readers import reader_for
+from aictl.data.readers import apart, reader_for
 path = Path(sys.argv[1])
 file = InputFile(path.name, path, path.stat().st_size)
 counts = {}
@@ -28,6 +28,8 @@ try:
         counts[name] = counts.get(name, 0) + 1
 except Unreadable as error:
     counts[error.reason] = 1
+for process in apart._idle:
+    process.close()
 own, below = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
 print(json.dumps([counts, max(own, below) / 1024]))
 """

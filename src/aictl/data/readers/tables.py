@@ -73,8 +73,9 @@ class _Table:
     def __init__(self, stream: IO[bytes], file: InputFile) -> None:
         self._file = file
         self._lines = _Lines(stream, file)
+        self._lines_before = 0
         csv.field_size_limit(MAX_ROW_BYTES)  # of all readers in this process: else it is 128 KiB
-        self._reader = csv.reader(self._lines, delimiter=_DELIMITERS[file.suffix], strict=True)
+        self._begin()
         try:
             self.header = next(self._reader, [])
         except csv.Error as error:
@@ -86,13 +87,16 @@ class _Table:
         if twice := [name for name, count in Counter(self.header).items() if count > 1]:
             raise Unreadable("broken header", f"several columns are called '{twice[0]}'", 1)
 
+    def _begin(self) -> None:
+        self._reader = csv.reader(self._lines.given(), delimiter=_DELIMITERS[self._file.suffix], strict=True)
+
     def rows(self) -> Iterator[tuple[str, list[str] | Rejected]]:
         """The rows below the header, each with its source, but for empty lines."""
         number, columns, lines = 1, len(self.header), self._lines
         while True:
             number += 1
-            lines.row_bytes, lines.damaged = 0, False
-            first = self._reader.line_num + 1
+            lines.row_begins, lines.damaged = True, False
+            first = self._lines_before + self._reader.line_num + 1
             source = f"{self._file.name}:{number}"
             try:
                 row = next(self._reader)
@@ -100,6 +104,9 @@ class _Table:
                 return
             except csv.Error as error:
                 yield source, Rejected(source, "broken row", f"{error} (from line {first:,} on)")
+                if isinstance(error, _TooLong):
+                    self._lines_before += self._reader.line_num + 1
+                    self._begin()
                 continue
             if len(row) == columns:
                 if lines.damaged and any(map(_damaged, row)):
@@ -116,9 +123,14 @@ def _damaged(field: str) -> bool:
     return not field.isascii() and any("\udc80" <= character <= "\udcff" for character in field)
 
 
+class _TooLong(csv.Error):
+    """A row is longer than any row is."""
+
+
 class _Lines:
-    """Lines for the parser, of which no row gets more than ``MAX_ROW_BYTES``. It lets bytes through that are not
-    UTF-8, so that the parser keeps its place; ``damaged`` says that there were some."""
+    """Lines for the parser. Who sets ``row_begins`` before each row gets none that is longer than ``MAX_ROW_BYTES``.
+    Bytes that are not UTF-8 are let through, so that the parser keeps its place; ``damaged`` says that there were some.
+    """
 
     def __init__(self, stream: IO[bytes], file: InputFile) -> None:
         encoding = encoding_of(stream.read(SNIFF_BYTES))
@@ -126,24 +138,23 @@ class _Lines:
         if encoding not in ("utf-8", "utf-8-sig"):
             stream = io.BytesIO(whole_text(file).encode())
         self._readline = stream.readline
-        self.row_bytes = 0
+        self.row_begins = True
         self.damaged = False
 
-    def __iter__(self) -> _Lines:
-        return self
-
-    def __next__(self) -> str:
-        left = MAX_ROW_BYTES - self.row_bytes
-        line = self._readline(left + 1)
-        if not line:
-            raise StopIteration
-        self.row_bytes += len(line)
-        if self.row_bytes > MAX_ROW_BYTES:
-            while line and not line.endswith(b"\n"):
-                line = self._readline(_DRAIN_BYTES)
-            raise csv.Error(f"more than {MAX_ROW_BYTES:,} bytes in one row; is a quote never closed?")
-        try:
-            return line.decode()
-        except UnicodeDecodeError:
-            self.damaged = True
-            return line.decode(errors="surrogateescape")
+    def given(self) -> Iterator[str]:
+        """The lines that are left: a generator, which costs a quarter less than an iterator of ours would. Raises
+        :class:`_TooLong` at the end of a line."""
+        row_bytes = 0
+        while line := self._readline(MAX_ROW_BYTES + 1):
+            if self.row_begins:
+                self.row_begins, row_bytes = False, 0
+            row_bytes += len(line)
+            if row_bytes > MAX_ROW_BYTES:
+                while line and not line.endswith(b"\n"):
+                    line = self._readline(_DRAIN_BYTES)
+                raise _TooLong(f"more than {MAX_ROW_BYTES:,} bytes in one row; is a quote never closed?")
+            try:
+                yield line.decode()
+            except UnicodeDecodeError:
+                self.damaged = True
+                yield line.decode(errors="surrogateescape")
