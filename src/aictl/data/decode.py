@@ -32,12 +32,19 @@ ZSTD_WINDOW_LOG = 27  # the largest window that is taken: what `zstd --long` wri
 MAX_WHOLE_BYTES = 512 * 2**20  # the most that is read at once, for formats that cannot be streamed
 # Text packs 2 to 20 times, a log perhaps 100; a bomb of deflate reaches 1,032, and one of zstandard any number.
 MAX_RATIO = 200
-SMALL_BYTES = 2**30  # up to here a file may unpack to as much as it likes
+SMALL_BYTES = 2**30  # up to here a file may unpack to as much as it likes, if it is streamed
+SMALL_WHOLE_BYTES = 64 * 2**20  # and up to here if it is read at once: what is made of its bytes may be ten times them
 
 # What the disk and the unpackers raise; broken() says what it means.
 BROKEN = (OSError, EOFError, zlib.error, zstd.ZstdError)
 
 _CHECK = "`gzip -t` or `zstd -t` checks it; copy or download it again"
+
+# Notations of Python and of names of hosts, which a file may call its encoding: to decode a long text from the first
+# takes time that grows with its square.
+NOTATIONS = frozenset(
+    ("punycode", "idna", "unicode_escape", "raw_unicode_escape", "unicode-escape", "raw-unicode-escape")
+)
 
 # UTF-32 first: its little-endian mark begins with that of UTF-16.
 _MARKS = [
@@ -176,12 +183,17 @@ def broken(error: Exception, line: int | None = None) -> Unreadable:
 
 def whole_bytes(file: InputFile) -> bytes:
     """All bytes of a file. Raises :class:`Unreadable` if there are too many or its gzip is broken."""
+    most = MAX_WHOLE_BYTES
+    if file.compression:
+        most = min(most, max(SMALL_WHOLE_BYTES, MAX_RATIO * file.size_bytes))
     try:
         with open_bytes(file) as stream:
-            data = stream.read(MAX_WHOLE_BYTES + 1)
+            data = stream.read(most + 1)
     except BROKEN as error:
         raise broken(error) from error
-    if len(data) > MAX_WHOLE_BYTES:
+    if len(data) > most < MAX_WHOLE_BYTES:
+        raise Unreadable("unpacks to too much", f"{file.size_bytes:,} bytes to more than {most:,}")
+    if len(data) > most:
         raise Unreadable(
             "too large", f"more than {MAX_WHOLE_BYTES // 2**20} MiB in one piece; JSONL and text are streamed"
         )
@@ -189,12 +201,17 @@ def whole_bytes(file: InputFile) -> bytes:
 
 
 def decoded(data: bytes, encoding: str | None = None) -> str:
-    """Text of some bytes. Raises :class:`Unreadable` with the line of the first bad byte."""
+    """Text of some bytes. Raises :class:`Unreadable` with the line of the first bad byte, and for an encoding that is
+    none of text."""
     encoding = encoding or encoding_of(data)
+    if encoding in NOTATIONS:
+        raise Unreadable("unknown encoding", f"{encoding} is no encoding of files")
     try:
         return data.decode(encoding)
     except UnicodeDecodeError as error:
         raise _bad_encoding(error, data.count(b"\n", 0, error.start) + 1) from None
+    except (LookupError, UnicodeError) as error:
+        raise Unreadable("unknown encoding", str(error)) from None
 
 
 def whole_text(file: InputFile) -> str:

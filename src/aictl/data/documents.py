@@ -18,6 +18,12 @@ class Document:
     source: str
     content: str | list[Message]
 
+    @property
+    def characters(self) -> int:
+        if isinstance(self.content, str):
+            return len(self.content)
+        return sum(len(turn["content"]) for turn in self.content)
+
 
 @dataclass(frozen=True, slots=True)
 class Rejected:

@@ -321,3 +321,9 @@ def test_a_missing_extra_is_told_when_the_first_file_that_needs_it_is_met(read, 
     fields = f"WARC-Type: response\r\nContent-Type: application/http\r\nContent-Length: {length}"
     with pytest.raises(ExtraMissing):
         read("a.warc", f"WARC/1.0\r\n{fields}\r\n\r\n{head}".encode() + packed + b"\r\n\r\n")
+
+
+@pytest.mark.parametrize("name", ["zlib", "hex", "undefined", "idna", "punycode", "rot13", "raw_unicode_escape"])
+def test_a_page_that_calls_its_encoding_what_is_none_is_set_aside(read, name):
+    with pytest.raises(Unreadable, match="unknown encoding"):
+        read("a.html", f'<meta charset="{name}"><p>{"xn--abc-9" * 100_000}'.encode())

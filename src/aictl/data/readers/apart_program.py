@@ -55,7 +55,7 @@ def _answers(call: Call) -> Iterator[dict[str, Any]]:
     try:
         for item in getattr(import_module(call.module), call.function)(call.file, call.how):
             held.append(_plain(item))
-            characters += _length(item)
+            characters += item.characters if isinstance(item, Document) else 1
             if len(held) == _ITEMS or characters >= _CHARACTERS:
                 yield {"items": held, "last": False}
                 held, characters = [], 0
@@ -76,12 +76,6 @@ def _plain(item: Any) -> Any:
     if isinstance(item, Rejected):
         return item.source, item.reason, item.detail
     return tuple(item) if isinstance(item, tuple) else item
-
-
-def _length(item: Any) -> int:
-    if not isinstance(item, Document):
-        return 1
-    return len(item.content) if isinstance(item.content, str) else sum(len(turn["content"]) for turn in item.content)
 
 
 if __name__ == "__main__":

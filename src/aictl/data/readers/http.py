@@ -13,6 +13,7 @@ import zlib
 from typing import Any, Literal, NamedTuple
 
 from aictl.core import extras
+from aictl.data.decode import NOTATIONS
 from aictl.data.documents import Unreadable
 
 if sys.version_info >= (3, 14):
@@ -38,8 +39,6 @@ _MEANT = {
     "shift_jis": "cp932",
     "euc_kr": "cp949",
 }
-# Python's own notations; to decode a long text from the first two takes time that grows with its square.
-_NO_ENCODINGS = ("idna", "punycode", "unicode_escape", "raw_unicode_escape", "unicode-escape", "raw-unicode-escape")
 
 
 class NotAnAnswer(Exception):
@@ -94,7 +93,7 @@ def of_type(content_type: str, body: bytes, codings: tuple[str, ...] = ()) -> An
 def _encoding(charset: str) -> str:
     """Python's name for what a server called so. Raises :class:`LookupError`."""
     name = codecs.lookup(charset).name
-    if name in _NO_ENCODINGS:
+    if name in NOTATIONS:
         raise LookupError(name)
     return _MEANT.get(name, name)
 

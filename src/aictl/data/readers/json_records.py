@@ -13,7 +13,7 @@ from aictl.data.decode import BROKEN, SNIFF_BYTES, broken, decoded, encoding_of,
 from aictl.data.documents import HoldsNoDocuments, InputFile, Items, Reading, Rejected, Unreadable
 from aictl.data.readers.records import Convert, as_chat, as_text, format_of_record, is_text
 
-MAX_LINE_BYTES = 256 * 2**20
+MAX_LINE_BYTES = 64 * 2**20  # what is longer is no document, and what is made of it may be twenty times it
 _DRAIN_BYTES = 2**20
 _LISTS = ("data", "documents", "rows", "examples", "conversations", "train")  # where one object wraps the records
 

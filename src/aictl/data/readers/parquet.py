@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from aictl.data.conversations import FIELDS
 from aictl.data.decode import MAX_RATIO, SMALL_BYTES, broken, whole_bytes
-from aictl.data.documents import InputFile, Items, Part, Reading, Rejected, Unreadable
+from aictl.data.documents import Document, InputFile, Items, Part, Reading, Rejected, Unreadable
 from aictl.data.readers.records import MAX_FIELD_BYTES, as_chat, as_text, no_field
 
 # A page that is packed well, or a dictionary of one value, can stand for very much more than the file's size: rows
@@ -24,6 +24,7 @@ from aictl.data.readers.records import MAX_FIELD_BYTES, as_chat, as_text, no_fie
 BATCH_BYTES = 128 * 2**20
 BATCH_ROWS = 16
 MAX_VALUES = 2**27  # of a column in a row group: nothing but repeated nulls makes more of a small file
+_REJECTED_BYTES = 100  # what telling of one takes
 _BUFFER_BYTES = 2**20
 _THRIFT_BYTES = 64 * 2**20  # of a string or a list in the footer
 _BROKEN = (pa.ArrowException, OSError, ValueError, MemoryError, OverflowError)
@@ -60,8 +61,10 @@ def read_texts(file: InputFile, reading: Reading) -> Items:
             raise Unreadable(*no_field(names, reading))
         if names.count(reading.text_field) > 1:
             raise Unreadable("broken Parquet", f"there are several columns '{reading.text_field}'")
-        for source, record in _records(parquet, file, [reading.text_field]):
-            yield record if isinstance(record, Rejected) else as_text(record, source, reading)
+        rows = _records(parquet, file, [reading.text_field])
+        yield from _bounded(
+            (row if isinstance(row, Rejected) else as_text(row, source, reading) for source, row in rows), file
+        )
 
 
 def read_chats(file: InputFile, reading: Reading) -> Items:
@@ -72,8 +75,10 @@ def read_chats(file: InputFile, reading: Reading) -> Items:
         if not _holds_chats(parquet.schema_arrow):
             found = ", ".join(sorted(names)[:8]) or "no columns"
             raise Unreadable("not a conversation", f"found {found}; known are {', '.join(FIELDS)}")
-        for source, record in _records(parquet, file, wanted):
-            yield record if isinstance(record, Rejected) else as_chat(_given(record), source, reading)
+        rows = _records(parquet, file, wanted)
+        yield from _bounded(
+            (row if isinstance(row, Rejected) else as_chat(_given(row), source, reading) for source, row in rows), file
+        )
 
 
 def format_of(file: InputFile, reading: Reading) -> Iterator[Literal["text", "chat"] | None]:
@@ -131,11 +136,20 @@ def _packed_bytes(group: pq.RowGroupMetaData) -> int:
     return sum(group.column(number).total_compressed_size for number in range(group.num_columns))
 
 
+def _bounded(items: Items, file: InputFile) -> Items:
+    """Items until they are far more than the size of the file lets one expect. Raises :class:`Unreadable` then."""
+    held = 0
+    for item in items:
+        held += item.characters if isinstance(item, Document) else _REJECTED_BYTES
+        if held > max(SMALL_BYTES, MAX_RATIO * file.size_bytes):
+            raise Unreadable("unpacks to too much", f"{file.size_bytes:,} bytes to more than {held:,}")
+        yield item
+
+
 def _records(
     parquet: pq.ParquetFile, file: InputFile, columns: list[str]
 ) -> Iterator[tuple[str, dict[str, Any] | Rejected]]:
     """Every row of the file's part: its source and the values of ``columns``."""
-    held = 0
     for group in _groups(parquet.metadata):
         if file.part and not file.part.begin <= group.begin < file.part.end:
             continue
@@ -143,9 +157,6 @@ def _records(
         try:
             rows = _rows_at_once(parquet.metadata.row_group(group.number), columns, file)
             for batch in parquet.iter_batches(rows, row_groups=[group.number], columns=columns, use_threads=False):
-                held += batch.nbytes + 8 * len(batch)
-                if held > max(SMALL_BYTES, MAX_RATIO * file.size_bytes):
-                    raise Unreadable("unpacks to too much", f"{file.size_bytes:,} bytes to more than {held:,}")
                 for record in _values(batch):
                     source = f"{file.name}:{group.row + done}"
                     done += 1

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from aictl.data.conversations import Unusable, conversation, is_conversation
 from aictl.data.documents import Document, Reading, Rejected
 
-MAX_FIELD_BYTES = 256 * 2**20  # what is longer is no document
+MAX_FIELD_BYTES = 64 * 2**20  # what is longer is no document
 
 Convert = Callable[[Any, str, Reading], Document | Rejected]
 
