@@ -155,6 +155,17 @@ class TestDamage:
         assert items[50].source == "a.parquet:51"
         assert items[50].detail.startswith("rows 51 to 100 are lost: ")
 
+    def test_rows_that_are_promised_and_not_there_are_told(self, read):
+        whole = table({"text": texts(100)}, compression="none", use_dictionary=False)
+        rows = b"\x16\xc8\x01"  # a hundred, as the footer says it of the file, of the row group and of its column
+        footer = whole.rindex(b"text") - 200
+        assert whole.count(rows, footer) >= 2
+        spoiled = whole[:footer] + whole[footer:].replace(rows, b"\x16\xd0\x01")
+        items = read("a.parquet", spoiled)
+        assert len(items) == 101
+        assert items[-1].reason == "damaged"
+        assert items[-1].detail.startswith("rows 101 to 104 are lost: ")
+
     def test_no_spoiled_byte_ends_the_process_or_is_passed_over_in_silence(self, read):
         rows = [{"text": text, "messages": CHAT} for text in texts(60)]
         whole = table(pa.Table.from_pylist(rows), row_group_size=20, compression="zstd")

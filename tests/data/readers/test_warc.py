@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
+import http.server as http_server
 import io
 import random
+import shutil
+import subprocess
+import threading
 import zlib
 
 import brotli
@@ -105,6 +110,52 @@ def test_a_url_is_no_file_name_and_is_shown_on_one_line(read):
     assert len(document.source) < 2100
     (nameless,) = read("c.warc", odd.replace(b"WARC-Target-URI", b"X"))
     assert nameless.source == "c.warc:1"
+
+
+@pytest.mark.integration
+def test_what_wget_keeps_of_a_site(tmp_path, read_path):
+    if not (wget := shutil.which("wget")):
+        pytest.skip("wget is not installed: apt install wget")
+    site = tmp_path / "site"
+    site.mkdir()
+    for number in range(5):
+        link = f'<a href="page{number + 1}.html">next</a>'
+        (site / f"page{number}.html").write_text(f"<!doctype html><h1>Page {number}</h1><p>Größe {number}</p>{link}")
+    (site / "page5.html").write_text('<a href="notes.txt">notes</a><img src="dot.png">')
+    (site / "notes.txt").write_text("plain words")
+    (site / "dot.png").write_bytes(b"\x89PNG\r\n")
+    handler = functools.partial(QuietHandler, directory=site)
+    with http_server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        command = [
+            wget,
+            "-q",
+            "-r",
+            "-p",
+            "-l",
+            "9",
+            "-e",
+            "robots=off",
+            "--no-proxy",
+            f"--warc-file={tmp_path / 'kept'}",
+        ]
+        subprocess.run([*command, "-P", str(tmp_path / "out"), f"{address}/page0.html"], check=False)
+        server.shutdown()
+    items = stripped(read_path(tmp_path / "kept.warc.gz"))
+    assert {item.source for item in items} == {
+        f"kept.warc.gz:{address}/{name}" for name in (*(f"page{number}.html" for number in range(6)), "notes.txt")
+    }
+    assert "Größe 3" in next(item.content for item in items if item.source.endswith("page3.html"))
+
+
+class QuietHandler(http_server.SimpleHTTPRequestHandler):
+    def log_message(self, *arguments):
+        pass
+
+    def guess_type(self, path):
+        kind = super().guess_type(path)
+        return f"{kind}; charset=utf-8" if kind.startswith("text/") else kind
 
 
 class TestEncodings:

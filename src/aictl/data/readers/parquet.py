@@ -161,6 +161,8 @@ def _records(
                     source = f"{file.name}:{group.row + done}"
                     done += 1
                     yield source, record if isinstance(record, dict) else Rejected(source, *record)
+            if done < group.rows:
+                raise ValueError("they are not there")
         except _BROKEN as error:
             source = f"{file.name}:{group.row + done}"
             lost = f"rows {group.row + done:,} to {group.row + group.rows - 1:,} are lost: {_said(error)}"

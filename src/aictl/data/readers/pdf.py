@@ -37,10 +37,15 @@ def read(file: InputFile, reading: Reading) -> Items:
         pages = list(_pages(document))
     finally:
         document.close()
-    texts = [text for page in pages if (text := _DIVIDED.sub("", page.replace("\r\n", "\n")).strip("\n")).strip()]
+    texts = [text for page in pages if (text := _tidied(page)).strip()]
     if not texts:
         raise Unreadable("no text", f"in {len(pages):,} pages; if they are pictures, `ocrmypdf` recognises it")
     yield Document(file.name, "\n\n".join(texts))
+
+
+def _tidied(page: str) -> str:
+    lines = page.replace("\r\n", "\n").replace("\r", "\n")
+    return _DIVIDED.sub("", lines).strip("\n")
 
 
 def _pages(document: pypdfium2.PdfDocument) -> Iterator[str]:

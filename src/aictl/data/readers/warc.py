@@ -199,6 +199,8 @@ class _Again:
 
 def _page(record: _Record) -> Answer | None:
     """What a record holds, or None if that is no text. A response whose answer is broken comes with its reason."""
+    if record.fields.get(b"warc-target-uri", b"").lstrip(b"<").startswith(b"metadata:"):
+        return None  # how wget was called, and what it said
     media_type = record.fields.get(b"content-type", b"").lower()
     if media_type.startswith(b"application/http"):
         try:
