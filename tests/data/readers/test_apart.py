@@ -7,12 +7,12 @@ import signal
 
 import pytest
 
-from aictl.data.documents import Document, InputFile, Reading, Rejected, Unreadable
+from aictl.data.documents import Document, HoldsNoDocuments, InputFile, Reading, Rejected, Unreadable
 from aictl.data.readers import apart
 
 READER = '''
 import os, signal
-from aictl.data.documents import Document, Rejected, Unreadable
+from aictl.data.documents import Document, HoldsNoDocuments, Rejected, Unreadable
 
 def read(file, reading):
     """A document of each line, but what a line orders is done."""
@@ -33,6 +33,8 @@ def read(file, reading):
             os._exit(3)
         elif line == "refuse":
             raise Unreadable("refused", "for a test", number)
+        elif line == "nothing":
+            raise HoldsNoDocuments
         elif line == "fail":
             raise ValueError("a bug")
         elif line == "reject":
@@ -76,6 +78,12 @@ def test_what_was_read_before_a_refusal_stands(read):
     with pytest.raises(Unreadable) as caught:
         next(items)
     assert (caught.value.reason, caught.value.detail, caught.value.line) == ("refused", "for a test", 2)
+    assert len(apart._idle) == 1
+
+
+def test_a_file_that_holds_something_else(read):
+    with pytest.raises(HoldsNoDocuments):
+        list(read("nothing"))
     assert len(apart._idle) == 1
 
 

@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from aictl.data.decode import zstd
-from aictl.data.documents import Document, InputFile, Reading, Rejected, Unreadable
-from aictl.data.readers import reader_for
+from aictl.data.decode import SMALL_WHOLE_BYTES, zstd
+from aictl.data.documents import Document, HoldsNoDocuments, InputFile, Reading, Rejected, Unreadable
+from aictl.data.readers import apart, format_of, reader_for
 
 PROGRAM = """
 import json, resource, sys
@@ -108,6 +108,28 @@ def test_a_packed_file_that_stands_for_gigabytes(tmp_path, measured, suffix, kin
     assert set(counts) <= {"unpacks to too much", "too large", "broken row", "line too long", "broken record"}
     assert counts
     assert most < 300
+
+
+def test_a_large_json_document_is_read_apart_and_says_the_same(write):
+    rows = [{"text": f"{number} " + "words " * 2000} for number in range(6000)]
+    path = write("a.json", json.dumps(rows))
+    file = InputFile("a.json", path, path.stat().st_size)
+    assert file.size_bytes > SMALL_WHOLE_BYTES
+    assert format_of(file, Reading()) == "text"
+    items = list(reader_for(file, "text")(file, Reading()))
+    assert items == [Document(f"a.json:{number}", row["text"]) for number, row in enumerate(rows, 1)]
+    with pytest.raises(HoldsNoDocuments):
+        list(reader_for(file, "chat")(file, Reading()))
+    path.write_text("[]" + " " * SMALL_WHOLE_BYTES)
+    assert format_of(file, Reading()) is None
+
+
+def test_json_of_which_more_is_made_than_the_process_may_take(write):
+    path = write("a.json", b"[" + b"[[]],{}," * 2**22 + b"0]")
+    file = InputFile("a.json", path, path.stat().st_size)
+    few = apart.Bounds(memory_bytes=2**29)
+    with pytest.raises(Unreadable, match="takes too much memory"):
+        list(apart.items("aictl.data.readers.json_records", "read_json_texts", file, Reading(), few))
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Readers in a process of their own, for formats whose libraries a hostile file can kill.
+"""Readers in a process of their own, for formats whose libraries a hostile file can kill, or whose memory it can fill.
 
 PDFium and Arrow are written in C++. Of some spoiled files they end the process that reads, where one of ours would
 raise; a bound on memory ends it too. So that it costs no more than the file, a process apart does the reading
@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from aictl.data.documents import Document, InputFile, Items, Part, Reading, Rejected, Unreadable
+from aictl.data.documents import Document, HoldsNoDocuments, InputFile, Items, Part, Reading, Rejected, Unreadable
 
 
 class Bounds(NamedTuple):
@@ -62,7 +62,7 @@ class Call(NamedTuple):
 
 
 def items(module: str, function: str, file: InputFile, reading: Reading, bounds: Bounds) -> Items:
-    """What this reader yields. Raises :class:`Unreadable` as it does, and where its process dies or takes too long."""
+    """What this reader yields. Raises as it does, and :class:`Unreadable` where its process dies or takes too long."""
     for item in values(Call(module, function, file, reading, bounds)):
         yield Document(*item) if len(item) == 2 else Rejected(*item)
 
@@ -81,7 +81,7 @@ def values(call: Call) -> Iterator[Any]:
                     yield item
             whole = True
             return
-        except Unreadable:
+        except (Unreadable, HoldsNoDocuments):
             whole = True
             raise
         except _Died as died:
@@ -120,7 +120,7 @@ class _Process:
         return self._process.pid
 
     def answers(self, call: Call) -> Iterator[Any]:
-        """Raises :class:`Unreadable`, and :class:`_Died`."""
+        """Raises :class:`Unreadable`, :class:`HoldsNoDocuments`, and :class:`_Died`."""
         requests, answers = self._process.stdin, self._process.stdout
         assert requests and answers
         with suppress(BrokenPipeError):
@@ -131,6 +131,8 @@ class _Process:
             yield from answer["items"]
             if "unreadable" in answer:
                 raise Unreadable(*answer["unreadable"])
+            if "nothing" in answer:
+                raise HoldsNoDocuments
             if answer["last"]:
                 return
         raise _Died(self._process.wait())

@@ -1,7 +1,8 @@
 """The program that :mod:`aictl.data.readers.apart` runs: it reads what may kill it.
 
 From standard input it takes calls until there are no more, and to standard output it writes answers, both as JSON by
-lines: some ``items`` each, ``last`` in the last line of a call, and there ``unreadable`` if the file is.
+lines: some ``items`` each, ``last`` in the last line of a call, and there ``unreadable`` or ``nothing`` if
+the file is unreadable, or holds something else.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 
 import orjson
 
-from aictl.data.documents import Document, Rejected, Unreadable
+from aictl.data.documents import Document, HoldsNoDocuments, Rejected, Unreadable
 from aictl.data.readers.apart import Call
 
 _ITEMS = 64  # in one line
@@ -61,6 +62,8 @@ def _answers(call: Call) -> Iterator[dict[str, Any]]:
                 held, characters = [], 0
     except Unreadable as error:
         yield {"items": held, "last": True, "unreadable": (error.reason, error.detail, error.line)}
+    except HoldsNoDocuments:
+        yield {"items": held, "last": True, "nothing": True}
     except MemoryError:
         yield {"items": held, "last": True, "unreadable": ("takes too much memory", "", None)}
     except Exception as error:  # what a library raises over spoiled bytes is not always what it says that it raises

@@ -37,10 +37,18 @@ def read_json_chats(file: InputFile, reading: Reading) -> Items:
 def format_of(file: InputFile, reading: Reading) -> Literal["text", "chat"] | None:
     """What the first record that can be read is, or None if it is neither or none can be read."""
     try:
-        records = _records(file) if file.suffix == ".json" else _parsed_lines(file)
+        return next(format_of_json(file, reading) if file.suffix == ".json" else _format_of_lines(file, reading), None)
     except Unreadable:
         return None
-    return next((format_of_record(record, reading) for record in records), None)
+
+
+def format_of_json(file: InputFile, reading: Reading) -> Iterator[Literal["text", "chat"] | None]:
+    """The same of one JSON document. Raises :class:`Unreadable`."""
+    yield from (format_of_record(record, reading) for record in _records(file)[:1])
+
+
+def _format_of_lines(file: InputFile, reading: Reading) -> Iterator[Literal["text", "chat"] | None]:
+    return (format_of_record(record, reading) for record in _parsed_lines(file))
 
 
 def _read_json(file: InputFile, reading: Reading, convert: Convert, fits: Callable[[Any], bool]) -> Items:
