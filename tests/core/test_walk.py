@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from aictl.core.walk import regular_files, shown
+from aictl.core.walk import READ_ALREADY, regular_files, shown
 
 
 def names(folder, skipped=None):
@@ -54,6 +54,22 @@ def test_a_folder_outside_is_read_through_a_link(tmp_path):
     skipped = {}
     assert names(tmp_path / "given", skipped) == ["z.txt", "again/a.txt"]
     assert list(skipped) == ["linked/"]
+
+
+def test_links_that_lead_out_are_told_where_nothing_outside_is_wanted(tmp_path):
+    write(tmp_path, "outside/a.txt", "given-not/b.txt", "given/z.txt", "given/deep/y.txt")
+    given = tmp_path / "given"
+    (given / "folder").symlink_to(tmp_path / "outside")
+    (given / "file").symlink_to("../given-not/b.txt")  # a name that begins as the folder's does
+    (given / "root").symlink_to("/")
+    (given / "hop").symlink_to("folder/a.txt")
+    (given / "deep/up").symlink_to("..")
+    (given / "deep/fine").symlink_to("../z.txt")
+    skipped = {}
+    found = [one.relative for one in regular_files(given, skipped.__setitem__, outside=False)]
+    assert found == ["z.txt", "deep/fine", "deep/y.txt"]
+    out = "a link that leads out of the folder"
+    assert skipped == {"folder/": out, "file": out, "root/": out, "hop": out, "deep/up/": READ_ALREADY}
 
 
 def test_broken_links_pipes_and_sockets_are_named_with_their_reason(tmp_path):

@@ -10,6 +10,7 @@ from aictl.core.errors import ExtraMissing
 # those of pyproject.toml; a test holds the two together.
 EXTRAS: dict[str, tuple[str, ...]] = {
     "data": ("numpy", "orjson", "yaml", "re2", "ahocorasick_rs", "chardet", "ftfy", "phonenumbers", "py3langid"),
+    "documents": ("pyarrow", "pypdfium2", "brotli"),
     "ray": ("ray",),
     "label": ("numpy", "polars", "httpx", "tokenizers"),
     "tokenizing": ("tokenizers", "numpy"),

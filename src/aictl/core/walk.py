@@ -2,8 +2,9 @@
 
 Left out is what is no content of the user's: hidden files and folders (and with them .git, .hg and
 .svn), CVS, ``__pycache__`` and ``*.dist-info``, the artifacts of a workspace, and whatever is no
-regular file. Links are followed. A folder is entered once, however many links lead to it, so that a
-loop of links ends. What cannot be read is told and gone past: whoever walks decides what it means.
+regular file. Links are followed, but out of the folder only where whoever walks says so. A folder is
+entered once, however many links lead to it, so that a loop of links ends. What cannot be read is told
+and gone past: whoever walks decides what it means.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 READ_ALREADY = "a link to a folder that was read already"
+LEADS_OUT = "a link that leads out of the folder"
 CANNOT_BE_READ = "cannot be read: "  # and the system's reason
 
 _DERIVED = frozenset({"CVS", "__pycache__"})
@@ -43,14 +45,15 @@ def shown(name: str) -> str:
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace").translate(_MOVING)
 
 
-def regular_files(root: Path, skipped: Callable[[str, str], None]) -> Iterator[Found]:
+def regular_files(root: Path, skipped: Callable[[str, str], None], *, outside: bool = True) -> Iterator[Found]:
     """Every file below ``root``, folder by folder, each in order of name; folders that are reached
     through a link come last.
 
     ``skipped(relative, reason)`` is told what was left out for cause: a broken link, a loop, a
-    socket, a folder that cannot be read (``root`` itself as ``""``). All of it is lost to the reader
-    but a folder that was ``READ_ALREADY``.
+    socket, a folder that cannot be read (``root`` itself as ``""``), and, if what lies ``outside`` is not
+    wanted, a link that leads there. All of it is lost to the reader but a folder that was ``READ_ALREADY``.
     """
+    within = "" if outside else os.path.join(os.path.realpath(root), "")  # noqa: PTH118  (a slash at the end)
     entered: set[tuple[int, int]] = set()
     folders = [("", root)]
     links: list[tuple[str, Path]] = []
@@ -73,7 +76,9 @@ def regular_files(root: Path, skipped: Callable[[str, str], None]) -> Iterator[F
             if _left_out(entry, folder):
                 continue
             kind = kind_of(entry)
-            if kind == "file":
+            if kind in ("file", "folder") and within and entry.is_symlink() and not _lies_in(entry.path, within):
+                skipped(name + "/" if kind == "folder" else name, LEADS_OUT)
+            elif kind == "file":
                 yield Found(name, Path(entry.path))
             elif kind == "folder":
                 (links if entry.is_symlink() else deeper).append((name + "/", Path(entry.path)))
@@ -108,6 +113,11 @@ def unreadable(error: OSError) -> str:
 def is_derived(name: str) -> bool:
     """Whether a file or folder of this name is no content of the user's."""
     return name.startswith(".") or name in _DERIVED or name.endswith(".dist-info")
+
+
+def _lies_in(path: str, folder: str) -> bool:
+    """Whether a link leads to something in ``folder``, or to that itself."""
+    return os.path.join(os.path.realpath(path), "").startswith(folder)  # noqa: PTH118
 
 
 def _left_out(entry: os.DirEntry[str], folder: Path) -> bool:

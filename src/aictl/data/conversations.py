@@ -25,6 +25,8 @@ _ROLES = {
     "model": "assistant",
 }
 _ANSWERS = ("completion", "response", "chosen")
+# Every field of the shapes above, for what is read by columns.
+FIELDS = ("messages", "conversations", "system", "instruction", "input", "output", "prompt", *_ANSWERS)
 
 
 class Unusable(ValueError):

@@ -12,7 +12,7 @@ import io
 import sys
 import zlib
 from collections.abc import Iterator
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from aictl.data.documents import InputFile, Part, Unreadable
 
@@ -29,11 +29,21 @@ SNIFF_BYTES = 8192
 BUFFER_BYTES = 2**18
 ZSTD_WINDOW_LOG = 27  # the largest window that is taken: what `zstd --long` writes, 128 MiB
 MAX_WHOLE_BYTES = 512 * 2**20  # the most that is read at once, for formats that cannot be streamed
+# Text packs 2 to 20 times, a log perhaps 100; a bomb of deflate reaches 1,032, and one of zstandard any number.
+MAX_RATIO = 200
+SMALL_BYTES = 2**30  # up to here a file may unpack to as much as it likes, if it is streamed
+SMALL_WHOLE_BYTES = 64 * 2**20  # and up to here if it is read at once: what is made of its bytes may be ten times them
 
 # What the disk and the unpackers raise; broken() says what it means.
 BROKEN = (OSError, EOFError, zlib.error, zstd.ZstdError)
 
 _CHECK = "`gzip -t` or `zstd -t` checks it; copy or download it again"
+
+# Notations of Python and of names of hosts, which a file may call its encoding: to decode a long text from the first
+# takes time that grows with its square.
+NOTATIONS = frozenset(
+    ("punycode", "idna", "unicode_escape", "raw_unicode_escape", "unicode-escape", "raw-unicode-escape")
+)
 
 # UTF-32 first: its little-endian mark begins with that of UTF-16.
 _MARKS = [
@@ -71,16 +81,62 @@ def looks_like_text(file: InputFile) -> bool | None:
 
 
 def open_bytes(file: InputFile) -> IO[bytes]:
-    """The file's bytes, unpacked if they are packed. Raises :class:`Unreadable` for one that is lost."""
+    """The file's bytes, unpacked if they are packed. Raises :class:`Unreadable` for one that is lost, and when
+    it is read for one that unpacks to more than ``MAX_RATIO`` times its size."""
+    if file.compression:
+        packed = open_packed(file)
+        return bounded(_unpacking(packed, file.compression), packed, file)
+    stream = open_packed(file)
+    return io.BufferedReader(_Part(stream, file.part), BUFFER_BYTES) if file.part else stream
+
+
+def open_packed(file: InputFile) -> IO[bytes]:
+    """The file's bytes as they lie there. Raises :class:`Unreadable` for one that is lost."""
     if file.lost:
         raise Unreadable("cannot be read", file.lost)
-    stream = file.opens() if file.opens else file.path.open("rb", BUFFER_BYTES)
-    if file.compression == "gz":
-        return gzip.open(stream, "rb")  # type: ignore[return-value]
-    if file.compression == "zst":
-        options = {int(zstd.DecompressionParameter.window_log_max): ZSTD_WINDOW_LOG}
-        return zstd.open(stream, options=options)  # type: ignore[return-value]
-    return io.BufferedReader(_Part(stream, file.part), BUFFER_BYTES) if file.part else stream
+    return file.opens() if file.opens else file.path.open("rb", BUFFER_BYTES)
+
+
+def _unpacking(packed: IO[bytes], compression: str) -> Any:
+    if compression == "gz":
+        return gzip.GzipFile(fileobj=packed)
+    return zstd.open(packed, options={int(zstd.DecompressionParameter.window_log_max): ZSTD_WINDOW_LOG})
+
+
+def bounded(unpacking: Any, packed: IO[bytes], file: InputFile) -> IO[bytes]:
+    """What ``unpacking`` gives, as long as it is not far more than the size of the file lets one expect. Closes both
+    streams."""
+    return io.BufferedReader(_Bounded(unpacking, packed, file.size_bytes), BUFFER_BYTES)
+
+
+class _Bounded(io.RawIOBase):
+    def __init__(self, unpacking: Any, packed: IO[bytes], size_bytes: int) -> None:
+        self._stream = unpacking
+        self._packed = packed
+        self._size_bytes = size_bytes
+        self._place = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._place = self._stream.seek(offset, whence)
+        return self._place
+
+    def readinto(self, buffer: Buffer) -> int:
+        count: int = self._stream.readinto1(buffer)  # what there is, so that it is not lost where a file breaks off
+        self._place += count
+        if self._place > max(SMALL_BYTES, MAX_RATIO * self._size_bytes):
+            raise Unreadable("unpacks to too much", f"{self._size_bytes:,} bytes to more than {self._place:,}")
+        return count
+
+    def close(self) -> None:
+        self._stream.close()
+        self._packed.close()
+        super().close()
 
 
 class _Part(io.RawIOBase):
@@ -126,12 +182,17 @@ def broken(error: Exception, line: int | None = None) -> Unreadable:
 
 def whole_bytes(file: InputFile) -> bytes:
     """All bytes of a file. Raises :class:`Unreadable` if there are too many or its gzip is broken."""
+    most = MAX_WHOLE_BYTES
+    if file.compression:
+        most = min(most, max(SMALL_WHOLE_BYTES, MAX_RATIO * file.size_bytes))
     try:
         with open_bytes(file) as stream:
-            data = stream.read(MAX_WHOLE_BYTES + 1)
+            data = stream.read(most + 1)
     except BROKEN as error:
         raise broken(error) from error
-    if len(data) > MAX_WHOLE_BYTES:
+    if len(data) > most < MAX_WHOLE_BYTES:
+        raise Unreadable("unpacks to too much", f"{file.size_bytes:,} bytes to more than {most:,}")
+    if len(data) > most:
         raise Unreadable(
             "too large", f"more than {MAX_WHOLE_BYTES // 2**20} MiB in one piece; JSONL and text are streamed"
         )
@@ -139,12 +200,17 @@ def whole_bytes(file: InputFile) -> bytes:
 
 
 def decoded(data: bytes, encoding: str | None = None) -> str:
-    """Text of some bytes. Raises :class:`Unreadable` with the line of the first bad byte."""
+    """Text of some bytes. Raises :class:`Unreadable` with the line of the first bad byte, and for an encoding that is
+    none of text."""
     encoding = encoding or encoding_of(data)
+    if encoding in NOTATIONS:
+        raise Unreadable("unknown encoding", f"{encoding} is no encoding of files")
     try:
         return data.decode(encoding)
     except UnicodeDecodeError as error:
         raise _bad_encoding(error, data.count(b"\n", 0, error.start) + 1) from None
+    except (LookupError, UnicodeError) as error:
+        raise Unreadable("unknown encoding", str(error)) from None
 
 
 def whole_text(file: InputFile) -> str:

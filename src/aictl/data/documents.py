@@ -18,6 +18,12 @@ class Document:
     source: str
     content: str | list[Message]
 
+    @property
+    def characters(self) -> int:
+        if isinstance(self.content, str):
+            return len(self.content)
+        return sum(len(turn["content"]) for turn in self.content)
+
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
@@ -47,7 +53,8 @@ class Reading(NamedTuple):
 
 
 class Part(NamedTuple):
-    """Bytes ``begin`` to ``end`` of a file of lines, of which the first has the number ``line``."""
+    """Bytes ``begin`` to ``end`` of a file of records, of which the first has the number ``line``. A part of a
+    parquet file is the row groups that begin there, their columns put end to end."""
 
     begin: int
     end: int
@@ -63,7 +70,7 @@ class InputFile:
     """A file to read. ``name`` is its path as citations show it; ``named`` says that the user gave
     the file itself and not a folder around it. ``lost`` is why it cannot be read at all, where that
     is known: it may be a folder, or a pipe that never ends. ``part`` is what is read of it, if not all.
-    ``opens`` opens what does not lie at ``path`` but in a store, say."""
+    ``opens`` opens what does not lie at ``path`` but in a store, or inside an archive."""
 
     name: str
     path: Path
@@ -75,7 +82,9 @@ class InputFile:
 
     @property
     def compression(self) -> str | None:
-        """``gz`` or ``zst`` by the name's end, or None."""
+        """``gz`` or ``zst`` by the name's end, or None. What an archive holds is named by others, and not packed."""
+        if self.opens:
+            return None
         last = self.name[-4:].lower()
         return "gz" if last.endswith(".gz") else "zst" if last == ".zst" else None
 

@@ -122,7 +122,9 @@ class Inputs:
         """The digest that a recorded raw source has today, or None if it is gone."""
         if row.path is None or not os.path.lexists(row.path):
             return None
-        return resolve_source(row.path, hash_file=self._digests, events=silent, set_aside="all").digest
+        outside = "links" not in row.facts
+        now = resolve_source(row.path, hash_file=self._digests, events=silent, set_aside="all", outside=outside)
+        return now.digest
 
     def require_whole(self, rows: Sequence[InputRecord]) -> None:
         """Nothing may be made from damaged inputs; files that were read before are known by their

@@ -113,16 +113,16 @@ def unreadable(write, tmp_path):
     write("a.jsonl", rows(30))
     (tmp_path / "raw/gone.txt").symlink_to(tmp_path / "nowhere")
     (tmp_path / "raw/loop.jsonl").symlink_to(tmp_path / "raw/loop.jsonl")
-    (tmp_path / "raw/broken-disk.txt").symlink_to("/proc/self/mem")  # EIO, also for root
+    (tmp_path / "raw/passwords.txt").symlink_to("/etc/passwd")
     os.mkfifo(tmp_path / "raw/endless.jsonl")
     os.mkfifo(tmp_path / "raw/README")
     os.mkfifo(tmp_path / "raw/video.mp4")  # of a kind that is not read anyway
     return {
         "README": "a pipe",
-        "broken-disk.txt": "Input/output error",
         "endless.jsonl": "a pipe",
         "gone.txt": "a broken link",
         "loop.jsonl": "a loop of links",
+        "passwords.txt": "a link that leads out of the folder",
     }
 
 
@@ -142,6 +142,36 @@ def test_what_cannot_be_read_is_set_aside_like_any_bad_document(unreadable, prep
     with pytest.raises(BadInput, match="cannot be read"):
         prep(max_rejected=1, strict=True)
     assert prep(exclude=list(unreadable), strict=True).metrics["documents"]["rejected"] == 0
+
+
+def test_a_file_of_a_broken_disk_is_set_aside(write, tmp_path, prep):
+    write("a.jsonl", rows(30))
+    (tmp_path / "broken-disk.txt").symlink_to("/proc/self/mem")  # EIO, also for root
+    dataset = prep(tmp_path / "raw", tmp_path / "broken-disk.txt")
+    (rejected,) = map(json.loads, (dataset.folder / "rejected.jsonl").read_text().splitlines())
+    assert rejected == {"source": "broken-disk.txt", "reason": "cannot be read: Input/output error"}
+
+
+def test_links_that_lead_out_of_the_folder_are_not_followed_however_they_get_there(write, tmp_path, prep, everything):
+    write("a.jsonl", rows(30))
+    write("deep/own.txt", "what the folder itself holds, long enough to be kept")
+    secret = tmp_path / "elsewhere"
+    secret.mkdir()
+    (secret / "key.txt").write_text("a secret of the machine that reads, long enough to be kept")
+    raw = tmp_path / "raw"
+    (raw / "up.txt").symlink_to("../elsewhere/key.txt")
+    (raw / "deep/folder").symlink_to(secret)
+    (raw / "hop.txt").symlink_to("deep/folder/key.txt")
+    (raw / "twice").symlink_to("deep/folder")
+    (raw / "parent").symlink_to("..")
+    (raw / "inside.md").symlink_to("deep/own.txt")
+    (tmp_path / "alias").symlink_to(raw)
+    for source in (raw, tmp_path / "alias"):
+        dataset = prep(source, max_rejected=0.2, exact_duplicates="keep")
+        assert not [one for one in everything(dataset) if "secret" in one["text"]]
+        assert {"deep/own.txt", "inside.md"} <= {one["source"] for one in everything(dataset)}
+        rejected = {json.loads(line)["source"] for line in (dataset.folder / "rejected.jsonl").read_text().splitlines()}
+        assert rejected == {"up.txt", "deep/folder/", "hop.txt", "twice/", "parent/"}
 
 
 def test_a_folder_that_may_not_be_read_is_set_aside_as_one(unprivileged):

@@ -8,25 +8,14 @@ import json
 import pydoc_data.topics
 from pathlib import Path
 
+import brotli
 import pytest
 
+from aictl.core import extras
+from aictl.core.errors import ExtraMissing
 from aictl.data import decode
 from aictl.data.documents import Document, HoldsNoDocuments, InputFile, Reading, Rejected, Unreadable
 from aictl.data.readers import format_of, reader_for
-
-
-@pytest.fixture
-def read(write):
-    """``read(name, content, format, **options)`` → what the chosen reader yields."""
-
-    def run(name, content, format="text", **options):
-        path = write(name, content)
-        file = InputFile(name, path, path.stat().st_size)
-        reader = reader_for(file, format)
-        assert reader, f"nobody reads {name} as {format}"
-        return list(reader(file, Reading(**options)))
-
-    return run
 
 
 class TestPlainText:
@@ -312,3 +301,29 @@ class TestChatYaml:
 def test_the_format_is_known_where_it_is_beyond_doubt(write, name, content, wanted):
     path = write(name, content)
     assert format_of(InputFile(name, path, path.stat().st_size), Reading()) == wanted
+
+
+def test_a_missing_extra_is_told_when_the_first_file_that_needs_it_is_met(read, write, prep, monkeypatch):
+    monkeypatch.setitem(extras.EXTRAS, "documents", ("no_such_module",))
+    for number in range(5):
+        write(f"{number}.txt", f"text number {number}, long enough to be kept by all means")
+    assert prep(min_chars=1).metrics["documents"]["out"] == 5
+    for name in ("a.parquet", "a.pdf"):
+        with pytest.raises(ExtraMissing, match="needs the extra 'documents'") as caught:
+            read(name, b"")
+        assert "aictl[documents]" in caught.value.cure
+        with pytest.raises(ExtraMissing):
+            prep(min_chars=1)
+        (write(name, b"")).unlink()
+    packed = brotli.compress(b"<p>words</p>")
+    head = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Encoding: br\r\n\r\n"
+    length = len(head) + len(packed)
+    fields = f"WARC-Type: response\r\nContent-Type: application/http\r\nContent-Length: {length}"
+    with pytest.raises(ExtraMissing):
+        read("a.warc", f"WARC/1.0\r\n{fields}\r\n\r\n{head}".encode() + packed + b"\r\n\r\n")
+
+
+@pytest.mark.parametrize("name", ["zlib", "hex", "undefined", "idna", "punycode", "rot13", "raw_unicode_escape"])
+def test_a_page_that_calls_its_encoding_what_is_none_is_set_aside(read, name):
+    with pytest.raises(Unreadable, match="unknown encoding"):
+        read("a.html", f'<meta charset="{name}"><p>{"xn--abc-9" * 100_000}'.encode())

@@ -130,8 +130,9 @@ def test_what_may_not_be_read_is_bad_input_with_its_place_and_a_cure(unprivilege
 
 
 def test_what_will_be_set_aside_counts_by_its_name_and_reason(notes, tmp_path):
-    def digest(path=notes, set_aside="inside"):
-        return resolve(str(path), cache=tmp_path, hash_file=sha256, events=silent, set_aside=set_aside).digest
+    def digest(path=notes, set_aside="inside", outside=True):
+        options = {"set_aside": set_aside, "outside": outside}
+        return resolve(str(path), cache=tmp_path, hash_file=sha256, events=silent, **options).digest
 
     assert digest() == digest(set_aside="nothing")
     seen = {digest()}
@@ -156,9 +157,25 @@ def test_what_will_be_set_aside_counts_by_its_name_and_reason(notes, tmp_path):
 def test_a_folder_of_which_nothing_can_be_read_names_the_first(tmp_path):
     (tmp_path / "a.txt").symlink_to("/proc/self/mem")
     (tmp_path / "b.txt").symlink_to(tmp_path / "nowhere")
+    options = {"cache": tmp_path, "hash_file": sha256, "events": silent, "set_aside": "inside"}
     with pytest.raises(BadInput, match=r"no file that can be read: .*b\.txt' is a broken link and 1 more") as caught:
-        resolve(str(tmp_path), cache=tmp_path, hash_file=sha256, events=silent, set_aside="inside")
+        resolve(str(tmp_path), outside=True, **options)
     assert "mend the link" in caught.value.cure
+    with pytest.raises(BadInput, match=r"a\.txt' is a link that leads out of the folder and 1 more") as caught:
+        resolve(str(tmp_path), **options)
+    assert "a source of its own" in caught.value.cure
+
+
+def test_the_digest_of_a_folder_that_is_set_aside_from_knows_no_link_that_leads_out(notes, tmp_path):
+    options = {"cache": tmp_path, "hash_file": sha256, "events": silent}
+    (tmp_path / "key.txt").write_text("a secret")
+    (notes / "key.txt").symlink_to(tmp_path / "key.txt")
+    source = resolve(str(notes), set_aside="inside", **options)
+    followed = resolve(str(notes), **options)  # a model, say, of which nothing is set aside
+    (tmp_path / "key.txt").write_text("another")
+    assert resolve(str(notes), set_aside="inside", **options) == source
+    assert resolve(str(notes), **options).digest != followed.digest
+    assert (source.facts, followed.facts) == ({"links": "inside"}, {})
 
 
 @pytest.mark.parametrize("text", ["ftp://example.org/a.txt", "sftp://host/a.txt", "file://host/a.txt"])

@@ -2,10 +2,11 @@
 
 Sources are files and folders, objects in a store (s3://, gs://, az://, hdfs://, webhdfs://) or on the
 web (https://), pkg:NAME==VERSION (the data files of a Python package) and hf:datasets/ORG/NAME, or
-datasets that were prepared before. Text is read from .txt, .md, .rst,
-.html, .jsonl, .json and the docstrings of .py files; conversations from .jsonl and .json
-(messages, ShareGPT, Alpaca, prompt and completion) and the .yml of chatterbot-corpus. All of
-.jsonl.gz, .txt.gz and the like are unpacked.
+datasets that were prepared before. Text is read from .txt, .md, .rst, .html, .jsonl, .json, .csv, .tsv,
+.parquet, .pdf, the pages of .warc archives and the docstrings of .py files; conversations from .jsonl,
+.json, .parquet and .csv (messages, ShareGPT, Alpaca, prompt and completion) and the .yml of
+chatterbot-corpus. All of .jsonl.gz, .warc.gz, .jsonl.zst and the like are unpacked. Links that lead out
+of a folder are not followed.
 """
 
 from aictl.artifacts.dataset import Dataset
@@ -52,5 +53,5 @@ command = Command(
     ],
     makes=(Dataset,),
     extra="data",
-    revision=2,
+    revision=3,
 )

@@ -63,7 +63,9 @@ def _of_source(source: Source) -> Iterable[InputFile]:
         return [_file(source.path.name, source.path, None if kind == "file" else kind, named=True)]
     prefix = source.facts.get("prefix", "")
     lost: dict[str, str] = {}
-    files = [_file(prefix + name, path) for name, path in regular_files(source.path, lost.__setitem__)]
+    # What a hub keeps is links into its own store; no other folder's links are followed out of it.
+    found = regular_files(source.path, lost.__setitem__, outside="repo" in source.facts)
+    files = [_file(prefix + name, path) for name, path in found]
     if "" in lost:
         return [_file(f"{source.path.name}/", source.path, lost[""], named=True)]
     # A folder that was read already is no loss; that it was left out was told when it was resolved.

@@ -14,7 +14,7 @@ from aictl.artifacts.dataset import Dataset, Format
 from aictl.data.decode import BROKEN, SNIFF_BYTES, encoding_of
 from aictl.data.documents import Document, HoldsNoDocuments, InputFile, Items, Part, Reading, Rejected, Unreadable
 from aictl.data.prep.block import FIELDS
-from aictl.data.readers import reader_for
+from aictl.data.readers import parts_of, reader_for
 
 STREAM_BYTES = 64 * 2**20
 MOST_FILES = 4096  # of a stream: opening them takes as long as reading does
@@ -82,9 +82,13 @@ def divide(files: Sequence[tuple[int, InputFile]], format: Format) -> list[Strea
 
 
 def _parts(file: InputFile) -> list[InputFile]:
-    """A file of lines in parts that begin and end with a line; any other as it is, and what lies in a store too,
-    since all of it would have to be fetched to find the lines."""
-    if file.suffix not in _SPLIT_SUFFIXES or file.compression or file.lost or file.opens:
+    """A file of lines in parts that begin and end with a line, one of row groups in parts of whole ones; any other as
+    it is, and lines that lie in a store too, since all of them would have to be fetched to find their ends."""
+    if file.compression or file.lost:
+        return [file]
+    if file.suffix == ".parquet":
+        return [replace(file, part=part) for part in parts_of(file, STREAM_BYTES)] or [file]
+    if file.suffix not in _SPLIT_SUFFIXES or file.opens:
         return [file]
     parts: list[InputFile] = []
     try:

@@ -9,23 +9,62 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from aictl.data.decode import looks_like_text
-from aictl.data.documents import InputFile, Items, Reading
-from aictl.data.readers import chat_yaml, html, json_records, plain_text, python_source
+from aictl.core import extras
+from aictl.data.decode import MAX_RATIO, SMALL_WHOLE_BYTES, looks_like_text
+from aictl.data.documents import InputFile, Items, Part, Reading, Unreadable
+from aictl.data.readers import apart, chat_yaml, html, json_records, plain_text, python_source, tables, warc
 
 Format = Literal["text", "chat"]
 Reader = Callable[[InputFile, Reading], Items]
+_TABLE = apart.Bounds()
+_JSON = apart.Bounds(memory_bytes=6 * 2**30)
+# A thousand ordinary pages take a second and little memory; what takes more than this does harm.
+_PDF = apart.Bounds(memory_bytes=2 * 2**30, cpu_s=120)
+
+
+def _apart(module: str, function: str, bounds: apart.Bounds) -> Reader:
+    """A reader that works in a process of its own. When the first file of its kind is met, it raises
+    :class:`ExtraMissing` without the libraries that it stands on."""
+
+    def read(file: InputFile, reading: Reading) -> Items:
+        extras.require("documents")
+        return apart.items(f"{__name__}.{module}", function, file, reading, bounds)
+
+    return read
+
+
+def _json(function: Callable[[InputFile, Reading], Items]) -> Reader:
+    """A reader of whole JSON documents, which works apart where they are large: what is made of one by spite takes
+    twenty times its bytes."""
+
+    def read(file: InputFile, reading: Reading) -> Items:
+        if _is_large(file):
+            return apart.items(function.__module__, function.__name__, file, reading, _JSON)
+        return function(file, reading)
+
+    return read
+
+
+def _is_large(file: InputFile) -> bool:
+    return file.size_bytes * (MAX_RATIO if file.compression else 1) > SMALL_WHOLE_BYTES
+
 
 _TEXT: dict[str, Reader] = {
     **dict.fromkeys((".txt", ".text", ".md", ".markdown", ".rst"), plain_text.read),
     **dict.fromkeys((".html", ".htm", ".xhtml"), html.read),
     ".py": python_source.read,
-    ".json": json_records.read_json_texts,
+    ".json": _json(json_records.read_json_texts),
     **dict.fromkeys((".jsonl", ".ndjson"), json_records.read_lines_texts),
+    **dict.fromkeys((".csv", ".tsv"), tables.read_texts),
+    ".parquet": _apart("parquet", "read_texts", _TABLE),
+    ".pdf": _apart("pdf", "read", _PDF),
+    **dict.fromkeys((".warc", ".wet"), warc.read),
 }
 _CHAT: dict[str, Reader] = {
-    ".json": json_records.read_json_chats,
+    ".json": _json(json_records.read_json_chats),
     **dict.fromkeys((".jsonl", ".ndjson"), json_records.read_lines_chats),
+    **dict.fromkeys((".csv", ".tsv"), tables.read_chats),
+    ".parquet": _apart("parquet", "read_chats", _TABLE),
     **dict.fromkeys((".yml", ".yaml"), chat_yaml.read),
 }
 SUFFIXES: dict[Format, tuple[str, ...]] = {"text": tuple(_TEXT), "chat": tuple(_CHAT)}
@@ -47,8 +86,49 @@ def reader_for(file: InputFile, format: Format) -> Reader | None:
 def format_of(file: InputFile, reading: Reading) -> Format | None:
     """The format that a file is of without doubt, or None where it has no say: neither its suffix
     nor its first record tells."""
-    if file.suffix in (".json", ".jsonl", ".ndjson"):
-        return json_records.format_of(file, reading)
-    if file.suffix in (".yml", ".yaml"):
-        return "chat" if chat_yaml.is_corpus(file) else None
-    return "text" if file.suffix in _TEXT or (reader_for(file, "text") and looks_like_text(file)) else None
+    if looked := _LOOKS.get(file.suffix):
+        return looked(file, reading)
+    if file.suffix in _TEXT:
+        return "text"
+    return "text" if (reader_for(file, "text") and looks_like_text(file)) else None
+
+
+def _of_json(file: InputFile, reading: Reading) -> Format | None:
+    if _is_large(file):
+        return _looked_apart("json_records", "format_of_json", file, reading, _JSON)
+    return json_records.format_of(file, reading)
+
+
+def _of_columns(file: InputFile, reading: Reading) -> Format | None:
+    extras.require("documents")
+    return _looked_apart("parquet", "format_of", file, reading, _TABLE)
+
+
+def _looked_apart(module: str, function: str, file: InputFile, reading: Reading, bounds: apart.Bounds) -> Format | None:
+    try:
+        found = list(apart.values(apart.Call(f"{__name__}.{module}", function, file, reading, bounds)))
+    except Unreadable:
+        return None
+    return found[0] if found else None
+
+
+def _of_yaml(file: InputFile, reading: Reading) -> Format | None:
+    return "chat" if chat_yaml.is_corpus(file) else None
+
+
+_LOOKS: dict[str, Callable[[InputFile, Reading], Format | None]] = {
+    ".json": _of_json,
+    **dict.fromkeys((".jsonl", ".ndjson"), json_records.format_of),
+    **dict.fromkeys((".csv", ".tsv"), tables.format_of),
+    ".parquet": _of_columns,
+    **dict.fromkeys((".yml", ".yaml"), _of_yaml),
+}
+
+
+def parts_of(file: InputFile, part_bytes: int) -> list[Part]:
+    """The parts of some ``part_bytes`` in which a parquet file can be read, or none if it cannot be read at all."""
+    extras.require("documents")
+    try:
+        return [Part(*part) for part in apart.values(apart.Call(f"{__name__}.parquet", "parts", file, part_bytes))]
+    except Unreadable:
+        return []

@@ -8,69 +8,50 @@ from typing import IO, Any, Literal
 
 import orjson
 
-from aictl.data.conversations import Unusable, conversation, is_conversation
+from aictl.data.conversations import is_conversation
 from aictl.data.decode import BROKEN, SNIFF_BYTES, broken, decoded, encoding_of, open_bytes, whole_text
-from aictl.data.documents import Document, HoldsNoDocuments, InputFile, Items, Reading, Rejected, Unreadable
+from aictl.data.documents import HoldsNoDocuments, InputFile, Items, Reading, Rejected, Unreadable
+from aictl.data.readers.records import Convert, as_chat, as_text, format_of_record, is_text
 
-MAX_LINE_BYTES = 256 * 2**20
+MAX_LINE_BYTES = 64 * 2**20  # what is longer is no document, and what is made of it may be twenty times it
+_DRAIN_BYTES = 2**20
 _LISTS = ("data", "documents", "rows", "examples", "conversations", "train")  # where one object wraps the records
-
-_Convert = Callable[[Any, str, Reading], Document | Rejected]
 
 
 def read_lines_texts(file: InputFile, reading: Reading) -> Items:
-    return _read_lines(file, reading, _text)
+    return _read_lines(file, reading, as_text)
 
 
 def read_lines_chats(file: InputFile, reading: Reading) -> Items:
-    return _read_lines(file, reading, _chat)
+    return _read_lines(file, reading, as_chat)
 
 
 def read_json_texts(file: InputFile, reading: Reading) -> Items:
-    return _read_json(file, reading, _text, lambda record: _is_text(record, reading))
+    return _read_json(file, reading, as_text, lambda record: is_text(record, reading))
 
 
 def read_json_chats(file: InputFile, reading: Reading) -> Items:
-    return _read_json(file, reading, _chat, is_conversation)
+    return _read_json(file, reading, as_chat, is_conversation)
 
 
 def format_of(file: InputFile, reading: Reading) -> Literal["text", "chat"] | None:
     """What the first record that can be read is, or None if it is neither or none can be read."""
     try:
-        records = _records(file) if file.suffix == ".json" else _parsed_lines(file)
+        return next(format_of_json(file, reading) if file.suffix == ".json" else _format_of_lines(file, reading), None)
     except Unreadable:
         return None
-    for record in records:
-        if is_conversation(record):
-            return "chat"
-        return "text" if _is_text(record, reading) else None
-    return None
 
 
-def _text(record: Any, source: str, reading: Reading) -> Document | Rejected:
-    value = record.get(reading.text_field) if isinstance(record, dict) else record
-    if isinstance(value, str):
-        return Document(source, value)
-    if not isinstance(record, dict):
-        return Rejected(source, "not a JSON object", f"it is of type {type(record).__name__}")
-    if reading.text_field in record:
-        return Rejected(source, "not a string", f"'{reading.text_field}' is of type {type(value).__name__}")
-    fields = ", ".join(sorted(record)[:8]) or "no fields"
-    return Rejected(source, f"no field '{reading.text_field}'", f"found {fields}; --text-field names another")
+def format_of_json(file: InputFile, reading: Reading) -> Iterator[Literal["text", "chat"] | None]:
+    """The same of one JSON document. Raises :class:`Unreadable`."""
+    yield from (format_of_record(record, reading) for record in _records(file)[:1])
 
 
-def _chat(record: Any, source: str, reading: Reading) -> Document | Rejected:
-    try:
-        return Document(source, conversation(record))
-    except Unusable as error:
-        return Rejected(source, error.reason, error.detail)
+def _format_of_lines(file: InputFile, reading: Reading) -> Iterator[Literal["text", "chat"] | None]:
+    return (format_of_record(record, reading) for record in _parsed_lines(file))
 
 
-def _is_text(record: Any, reading: Reading) -> bool:
-    return isinstance(record, str) or (isinstance(record, dict) and isinstance(record.get(reading.text_field), str))
-
-
-def _read_json(file: InputFile, reading: Reading, convert: _Convert, fits: Callable[[Any], bool]) -> Items:
+def _read_json(file: InputFile, reading: Reading, convert: Convert, fits: Callable[[Any], bool]) -> Items:
     records = _records(file)
     if not any(fits(record) for record in records):
         raise HoldsNoDocuments
@@ -96,7 +77,7 @@ def _records(file: InputFile) -> list[Any]:
     return [value]
 
 
-def _read_lines(file: InputFile, reading: Reading, convert: _Convert) -> Items:
+def _read_lines(file: InputFile, reading: Reading, convert: Convert) -> Items:
     number = 0
     try:
         for number, line in _lines(file):
@@ -159,7 +140,7 @@ def _byte_lines(stream: IO[bytes], first: int) -> Iterator[tuple[int, bytes]]:
     while line := stream.readline(MAX_LINE_BYTES):
         number += 1
         rest = line
-        while len(rest) == MAX_LINE_BYTES and not rest.endswith(b"\n"):
-            rest = stream.readline(MAX_LINE_BYTES)
+        while len(rest) in (MAX_LINE_BYTES, _DRAIN_BYTES) and not rest.endswith(b"\n"):
+            rest = stream.readline(_DRAIN_BYTES)
         if not line.isspace():
             yield number, line

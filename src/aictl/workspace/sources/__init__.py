@@ -45,13 +45,15 @@ def resolve(
     cache: Path | None = None,
     set_aside: SetAside = "nothing",
     streams: bool = False,
+    outside: bool | None = None,
     before_fetch: Callable[[], None] = may_fetch,
 ) -> Source:
     """Resolve what a user typed.
 
     ``hash_file`` gives the sha256 of a file's bytes; ``cache`` is the folder that keeps what was
-    fetched, by default the user's; ``set_aside`` says what of a path may be unreadable, as in
-    :func:`aictl.workspace.sources.path.resolve`; ``streams`` that objects of a store need not be copied;
+    fetched, by default the user's; ``set_aside`` says what of a path may be unreadable, and
+    ``outside`` which links are followed, as in :func:`aictl.workspace.sources.path.resolve`;
+    ``streams`` says that objects of a store need not be copied;
     ``before_fetch`` is called before anything is
     downloaded, and what it raises prevents that. Raises :class:`BadRequest` for a scheme that is not
     taken, and what the scheme's room says.
@@ -69,10 +71,12 @@ def resolve(
     from aictl.workspace.sources import path
 
     if "://" not in text:
-        return path.resolve(text, Path(text), hash_file=hash_file, events=events, set_aside=set_aside)
+        return path.resolve(text, Path(text), hash_file=hash_file, events=events, set_aside=set_aside, outside=outside)
     scheme, rest = urlsplit(text).scheme.lower(), urlsplit(text)
     if scheme == "file" and rest.netloc in ("", "localhost"):
-        return path.resolve(text, Path(unquote(rest.path)), hash_file=hash_file, events=events, set_aside=set_aside)
+        return path.resolve(
+            text, Path(unquote(rest.path)), hash_file=hash_file, events=events, set_aside=set_aside, outside=outside
+        )
     from aictl.stores.address import is_url
     from aictl.workspace.sources import package, store
 

@@ -38,6 +38,10 @@ MODEL_FILES = [
 DATASET_FILES = [
     "*.jsonl",
     "*.jsonl.gz",
+    "*.jsonl.zst",
+    "*.parquet",
+    "*.csv",
+    "*.tsv",
     "*.json",
     "*.txt",
     "*.txt.gz",

@@ -11,7 +11,7 @@ from typing import Literal
 from aictl.core.artifact import Source
 from aictl.core.errors import AictlError, BadInput
 from aictl.core.events import Events
-from aictl.core.walk import CANNOT_BE_READ, READ_ALREADY, Found, kind_of, regular_files, shown, unreadable
+from aictl.core.walk import CANNOT_BE_READ, LEADS_OUT, READ_ALREADY, Found, kind_of, regular_files, shown, unreadable
 
 SHOWN = 3  # how many of the things left out are named on the screen; the journal has them all
 
@@ -25,12 +25,17 @@ def resolve(
     hash_file: Callable[[Path], str],
     events: Events,
     set_aside: SetAside = "nothing",
+    outside: bool | None = None,
 ) -> Source:
     """The file or folder at ``path``, made absolute, with the digest of its bytes.
 
     What cannot be read is an error, unless whoever reads the source will set it aside: what lies
     ``inside`` of a folder, or the source itself too (``all``). It then counts into the digest by
     its name and the reason.
+
+    Links that lead out of a folder are followed where nothing is set aside, and set aside otherwise,
+    unless ``outside`` says which: a folder of data may be a stranger's, and its links are not to bring
+    in what lies elsewhere on this machine.
 
     Raises :class:`NotFound` if there is nothing and :class:`BadInput` if it is neither a file nor a
     folder, holds no file, or cannot be read.
@@ -40,7 +45,8 @@ def resolve(
         raise _refused(uri, path, "")
     kind = kind_of(path)
     if kind == "folder":
-        return _folder(uri, path, hash_file, events, set_aside)
+        outside = set_aside == "nothing" if outside is None else outside
+        return _folder(uri, path, hash_file, events, set_aside, outside=outside)
     if kind == "file":
         lines, lost = _hashed([Found(path.name, path)], hash_file)
         if not lost:
@@ -51,9 +57,11 @@ def resolve(
     return Source(uri, path, _total([_lost_line(path.name, kind)]))
 
 
-def _folder(uri: str, path: Path, hash_file: Callable[[Path], str], events: Events, set_aside: SetAside) -> Source:
+def _folder(
+    uri: str, path: Path, hash_file: Callable[[Path], str], events: Events, set_aside: SetAside, *, outside: bool
+) -> Source:
     lost: dict[str, str] = {}
-    files = list(regular_files(path, lost.__setitem__))
+    files = list(regular_files(path, lost.__setitem__, outside=outside))
     if set_aside != "all" and "" in lost:
         raise _refused(uri, path, lost[""])
     again = {name: lost.pop(name) for name, reason in list(lost.items()) if reason == READ_ALREADY}
@@ -76,7 +84,10 @@ def _folder(uri: str, path: Path, hash_file: Callable[[Path], str], events: Even
             f"'{shown(uri)}' holds no files", cure="hidden files are not taken; give the folder that holds the data"
         )
     lines += [_lost_line(prefix + name, reason) for name, reason in lost.items()]
-    return Source(uri, path, _total(lines), {"prefix": prefix} if prefix else {})
+    facts = {"prefix": prefix} if prefix else {}
+    if LEADS_OUT in lost.values():
+        facts["links"] = "inside"  # those that were followed: whoever takes the digest again has to know
+    return Source(uri, path, _total(lines), facts)
 
 
 def _refused(uri: str, path: Path, reason: str) -> AictlError:

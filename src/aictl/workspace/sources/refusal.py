@@ -8,7 +8,7 @@ import shlex
 from pathlib import Path
 
 from aictl.core.errors import BadInput, NotFound
-from aictl.core.walk import CANNOT_BE_READ, shown, unreadable
+from aictl.core.walk import CANNOT_BE_READ, LEADS_OUT, shown, unreadable
 
 
 def refused(uri: str, path: Path, reason: str) -> BadInput | NotFound:
@@ -38,6 +38,8 @@ def _cure(path: Path, reason: str) -> str:
     place = shown(shlex.quote(str(path)))
     if reason in ("a broken link", "a loop of links"):
         return f"`ls -l {place}` shows where it points; mend the link, or remove it"
+    if reason == LEADS_OUT:
+        return "give what it leads to as a source of its own, or copy it here"
     if reason in ("a pipe", "a socket", "a device"):
         return "write what it gives to a file, and give that"
     if os.strerror(errno.EACCES) in reason:
