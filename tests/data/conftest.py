@@ -28,10 +28,13 @@ def write(tmp_path):
 
 @pytest.fixture
 def prep(tmp_path):
-    """``prep(**options)`` prepares the folder ``raw``, or ``prep(path, ..., **options)`` what is given."""
+    """``prep(**options)`` prepares the folder ``raw``, or ``prep(path, ..., **options)`` what is given. Block lists
+    are given as paths."""
     runs = iter(range(100))
 
-    def run(*inputs, events=silent, against=(), evaluation=(), **options):
+    def run(
+        *inputs, events=silent, against=(), evaluation=(), block_words=(), block_urls=(), tokenizer=None, **options
+    ):
         folder = tmp_path / f"out{next(runs)}"
         folder.mkdir()
         given = [Source(str(one), one, "") if isinstance(one, Path) else one for one in inputs]
@@ -39,7 +42,9 @@ def prep(tmp_path):
         scratch.mkdir()
         spec = settle("data.prep", PrepSpec, options, environment={}).spec
         sources = given or [Source("raw", tmp_path / "raw", "")]
-        dataset = prepare(Inputs(sources, against, evaluation), spec, folder, scratch=scratch, events=events)
+        words, urls = ([Source(str(one), one, "") for one in lists] for lists in (block_words, block_urls))
+        taken = Inputs(sources, against, evaluation, words, urls, tokenizer)
+        dataset = prepare(taken, spec, folder, scratch=scratch, events=events)
         dataset.check()
         return dataset
 

@@ -15,6 +15,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from aictl.artifacts.safetensors import parameter_count
 from aictl.core.errors import BadInput, BadRequest, Interrupted, WorkFailed, WrongKind
 from aictl.core.events import Advanced, Events, silent
+from aictl.tokenizing.encoder import Encoder
+from aictl.tokenizing.folder import TokenizerFolder
+from aictl.tokenizing.packing import pack
 from aictl.train import pretrain
 from aictl.train.presets import PRESETS
 from aictl.train.pretrain import train
@@ -209,3 +212,22 @@ def test_the_command_resumes_after_kill_9(dataset, tmp_path, places):
     assert int(steps.split()[0]) >= 3
     for name in ("model.safetensors", "metrics.jsonl", "tokenizer.json"):
         assert (tmp_path / "cut/made" / name).read_bytes() == (tmp_path / "whole/made" / name).read_bytes()
+
+
+def test_tokens_that_the_dataset_holds_are_taken(dataset, places, tmp_path):
+    folder, scratch = places("tokenizer")
+    first = train(dataset, SPEC, folder, scratch=scratch, events=silent)
+    packed = TokenizerFolder(first.folder)
+    texts = {split: lambda split=split: (one["text"] for one in dataset.documents(split)) for split in dataset.splits}
+    pack(texts, Encoder(packed, silent), dataset.folder / "tokens", events=silent, shard_tokens=500)
+    losses = []
+    spec = SPEC.model_copy(update={"vocab_size": None})
+    for name, hidden in (("there", False), ("away", True)):
+        if hidden:
+            (dataset.folder / "tokens").rename(tmp_path / "hidden")
+        told = []
+        folder, scratch = places(name)
+        made = train(dataset, spec, folder, tokenizer=first, scratch=scratch, events=Events(told.append))
+        losses.append(made.metrics["held_out"]["loss_after"])
+        assert any("encode" in repr(event) for event in told) == hidden
+    assert losses[0] == losses[1]

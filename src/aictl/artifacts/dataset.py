@@ -5,7 +5,8 @@ Files: ``dataset.json`` (format and counts), ``SPLIT-NNNNN.jsonl`` (one document
 ``{"text": ..., "source": ...}``, a conversation
 ``{"messages": [{"role": ..., "content": ...}], "source": ...}``; ``source`` says where in the raw
 input it came from. A labelled dataset has ``label`` and ``confidence`` in every document (null where
-nothing is known) and ``labels.json``, which says of the labels and of what gave them.
+nothing is known) and ``labels.json``, which says of the labels and of what gave them. Where a document was
+found on the web is its ``url``. ``tokens/`` holds the documents as token ids, if they were packed.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from aictl.core.errors import Damaged, WrongKind
 Format = Literal["text", "chat"]
 SHARD_BYTES = 64 * 2**20  # a shard is closed once it has grown past this
 LABELS = "labels.json"
+TOKENS = "tokens"
 _BLOCK_BYTES = 2**20
 _REJECTED = "rejected.jsonl"
 

@@ -1,6 +1,6 @@
 """Bytes to text: UTF-8, or UTF-16 and UTF-32 where a byte order mark says so, packed by gzip or zstandard or not.
 
-Nothing is guessed. A file that is none of these is set aside: text in the wrong encoding teaches a
+Nothing is guessed unasked. A file that is none of these is set aside: text in the wrong encoding teaches a
 model wrong letters without anybody noticing.
 """
 
@@ -199,10 +199,21 @@ def whole_bytes(file: InputFile) -> bytes:
     return data
 
 
-def decoded(data: bytes, encoding: str | None = None) -> str:
-    """Text of some bytes. Raises :class:`Unreadable` with the line of the first bad byte, and for an encoding that is
-    none of text."""
-    encoding = encoding or encoding_of(data)
+def decoded(data: bytes, encoding: str | None = None, *, detect: bool = False) -> str:
+    """Text of some bytes; with ``detect`` in whatever encoding they are found to be. Raises :class:`Unreadable` with
+    the line of the first bad byte, and for an encoding that is none of text."""
+    try:
+        return _decoded(data, encoding or encoding_of(data))
+    except Unreadable:
+        if detect:
+            from aictl.data.steps import charset
+
+            if found := charset.decode(data):
+                return found.text
+        raise
+
+
+def _decoded(data: bytes, encoding: str) -> str:
     if encoding in NOTATIONS:
         raise Unreadable("unknown encoding", f"{encoding} is no encoding of files")
     try:
@@ -218,12 +229,23 @@ def whole_text(file: InputFile) -> str:
     return decoded(whole_bytes(file))
 
 
-def text_blocks(file: InputFile) -> Iterator[str]:
-    """The text of a file in blocks of a few million characters, cut anywhere.
+def text_blocks(file: InputFile, *, detect: bool = False) -> Iterator[str]:
+    """The text of a file in blocks of a few million characters, cut anywhere. With ``detect``, what is not UTF-8 is
+    one block, in whatever encoding it is found to be.
 
     A file of more than one block is decoded once beforehand, so that a bad byte at its end sets
     aside all of it and not only the rest. Raises :class:`Unreadable` before the first block.
     """
+    if not detect:
+        yield from _text_blocks(file)
+        return
+    try:
+        yield from _text_blocks(file)
+    except Unreadable:
+        yield decoded(whole_bytes(file), detect=True)
+
+
+def _text_blocks(file: InputFile) -> Iterator[str]:
     try:
         if not file.compression and file.size_bytes < BLOCK_BYTES and not file.lost:
             with open_bytes(file) as stream:

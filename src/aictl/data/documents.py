@@ -13,10 +13,12 @@ Message = dict[str, str]  # {"role": "system" | "user" | "assistant", "content":
 @dataclass(frozen=True, slots=True)
 class Document:
     """One text, or one conversation, and where it came from: ``guide.md``, ``guide.md:120``,
-    ``chats.jsonl:17``, ``json/decoder.py:JSONDecoder.decode``."""
+    ``chats.jsonl:17``, ``json/decoder.py:JSONDecoder.decode``. ``url`` is where it was found on the web, if that
+    is known."""
 
     source: str
     content: str | list[Message]
+    url: str = ""
 
     @property
     def characters(self) -> int:
@@ -45,11 +47,14 @@ Items = Iterator[Document | Rejected]
 
 
 class Reading(NamedTuple):
-    """What readers are told: the field of records that holds the text, and the most characters of a document (0
-    for as many as there are)."""
+    """What readers are told: the field of records that holds the text, the most characters of a document (0
+    for as many as there are), the field that holds its URL, and whether to find out the encoding of what is not
+    UTF-8."""
 
     text_field: str = "text"
     max_chars: int = 0
+    url_field: str = "url"
+    finds_encodings: bool = False
 
 
 class Part(NamedTuple):
@@ -70,7 +75,8 @@ class InputFile:
     """A file to read. ``name`` is its path as citations show it; ``named`` says that the user gave
     the file itself and not a folder around it. ``lost`` is why it cannot be read at all, where that
     is known: it may be a folder, or a pipe that never ends. ``part`` is what is read of it, if not all.
-    ``opens`` opens what does not lie at ``path`` but in a store, or inside an archive."""
+    ``opens`` opens what does not lie at ``path`` but in a store, or inside an archive; what an archive holds is
+    ``unpacked`` already, whatever others named it."""
 
     name: str
     path: Path
@@ -79,11 +85,12 @@ class InputFile:
     lost: str | None = None
     part: Part | None = None
     opens: Callable[[], IO[bytes]] | None = None
+    unpacked: bool = False
 
     @property
     def compression(self) -> str | None:
-        """``gz`` or ``zst`` by the name's end, or None. What an archive holds is named by others, and not packed."""
-        if self.opens:
+        """``gz`` or ``zst`` by the name's end, or None."""
+        if self.unpacked:
             return None
         last = self.name[-4:].lower()
         return "gz" if last.endswith(".gz") else "zst" if last == ".zst" else None

@@ -21,6 +21,7 @@ from aictl.artifacts.tokenizer import read_json
 from aictl.core.errors import Damaged
 from aictl.core.events import Events
 from aictl.tokenizing.encoder import SURE_WAY, Differs, Encoder, batches
+from aictl.tokenizing.folder import TokenizerFolder
 from aictl.tokenizing.shards import FACTS, SHARD_TOKENS, ShardWriter, open_shard, read, token_type
 
 Texts = Callable[[], Iterable[str]]
@@ -61,6 +62,8 @@ def pack(
 
     Raises :class:`BadInput` for a tokenizer without an end token, or a text that is none.
     """
+    folder.mkdir(exist_ok=True)
+    folder.mkdir(exist_ok=True)
     facts = _facts(encoder, shard_tokens)
     if (done := _finished(folder, facts, list(splits))) is not None:
         return done
@@ -77,15 +80,27 @@ def pack(
     return Packed(counts, encoder.vocabulary, token_type(encoder.vocabulary).itemsize)
 
 
+def is_packed(folder: Path, tokenizer: TokenizerFolder) -> bool:
+    """Whether a folder holds documents that were packed by this tokenizer, in shards of whatever size. Raises
+    :class:`Damaged` for one that cannot be read."""
+    if not (folder / FACTS).is_file():
+        return False
+    found = read_json(folder / FACTS)
+    return all(found.get(name) == value for name, value in _of_tokenizer(tokenizer).items())
+
+
+def _of_tokenizer(tokenizer: TokenizerFolder) -> dict[str, Any]:
+    return {
+        "tokenizer": tokenizer.digest,
+        "vocabulary": tokenizer.vocabulary,
+        "begin_ids": tokenizer.begin_ids,
+        "end_id": tokenizer.end_id,
+    }
+
+
 def _facts(encoder: Encoder, shard_tokens: int) -> dict[str, Any]:
     """What the bytes depend on, but for the documents."""
-    return {
-        "tokenizer": encoder.tokenizer.digest,
-        "vocabulary": encoder.vocabulary,
-        "begin_ids": encoder.tokenizer.begin_ids,
-        "end_id": encoder.tokenizer.end_id,
-        "shard_tokens": shard_tokens,
-    }
+    return _of_tokenizer(encoder.tokenizer) | {"shard_tokens": shard_tokens}
 
 
 def _finished(folder: Path, facts: dict[str, Any], names: list[str]) -> Packed | None:

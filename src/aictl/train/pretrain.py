@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from aictl.artifacts.checkpoint import Checkpoint
-from aictl.artifacts.dataset import Dataset
+from aictl.artifacts.dataset import TOKENS, Dataset
 from aictl.artifacts.tokenizer import FILE, Tokenizer
 from aictl.core.errors import BadInput, BadRequest, WorkFailed
 from aictl.core.events import Events
@@ -17,7 +17,7 @@ from aictl.tokenizing.byte_bpe import ROLES
 from aictl.tokenizing.encoder import Encoder
 from aictl.tokenizing.folder import TokenizerFolder, write, write_config
 from aictl.tokenizing.learning import learn_from
-from aictl.tokenizing.packing import pack
+from aictl.tokenizing.packing import is_packed, pack
 from aictl.tokenizing.shards import Tokens, read
 from aictl.train import model as models
 from aictl.train.presets import PRESETS, Preset
@@ -124,11 +124,12 @@ def _tokenizer(
 
 
 def _encode(dataset: Dataset, tokenizer: TokenizerFolder, scratch: Path, events: Events) -> tuple[Tokens, Tokens]:
-    """The tokens of the train and the validation split."""
-    folder = scratch / "tokens"
-    folder.mkdir(exist_ok=True)
-    texts = {"train": lambda: _texts(dataset, "train"), "validation": lambda: _texts(dataset, "validation")}
-    pack(texts, Encoder(tokenizer, events), folder, events=events, documents=dataset.splits)
+    """The tokens of the train and the validation split, as the dataset has them if the same tokenizer packed it."""
+    folder = dataset.folder / TOKENS
+    if not is_packed(folder, tokenizer):
+        folder = scratch / TOKENS
+        texts = {"train": lambda: _texts(dataset, "train"), "validation": lambda: _texts(dataset, "validation")}
+        pack(texts, Encoder(tokenizer, events), folder, events=events, documents=dataset.splits)
     return read(folder, "train"), read(folder, "validation")
 
 

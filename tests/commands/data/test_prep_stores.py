@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from tests.stores.web_server import site  # noqa: F401
 
@@ -97,3 +99,16 @@ def test_a_command_that_wants_files_gets_them(aictl, project, bucket, chat_model
     added = made(aictl("model", "add", bucket.url("models/tiny"), "--name", "tiny", "--json", cwd=project.root))
     assert added["kind"] == "checkpoint"
     assert made(aictl("model", "add", bucket.url("models/tiny"), "--json", cwd=project.root))["up_to_date"]
+
+
+def test_what_is_read_by_a_process_apart_is_fetched_for_it(aictl, project, bucket, tmp_path):
+    rows = [f"{LONG}{number}" for number in range(30)]
+    path = project.root / "rows" / "a.parquet"
+    path.parent.mkdir()
+    pq.write_table(pa.table({"text": rows}), path)
+    bucket.put("rows/a.parquet", path.read_bytes())
+    ids = [
+        made(aictl("data", "prep", source, "--name", "rows", "--json", cwd=project.root))["id"]
+        for source in (bucket.url("rows"), "rows")
+    ]
+    assert ids[0] == ids[1]

@@ -9,7 +9,9 @@ chatterbot-corpus. All of .jsonl.gz, .warc.gz, .jsonl.zst and the like are unpac
 of a folder are not followed.
 """
 
+from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.dataset import Dataset
+from aictl.artifacts.tokenizer import Tokenizer
 from aictl.core.artifact import Source
 from aictl.core.command import Command, Takes, Work
 from aictl.data.prep.spec import PrepSpec
@@ -18,7 +20,8 @@ from aictl.data.prep.spec import PrepSpec
 def run(work: Work[PrepSpec]) -> Dataset:
     from aictl.data.prep.prep import Inputs, prepare
 
-    inputs = Inputs(*(work.inputs[role] for role in ("sources", "against", "decontaminate")))
+    roles = ("sources", "against", "decontaminate", "block_words", "block_urls", "tokenizer")
+    inputs = Inputs(*(work.inputs[role] for role in roles))
     return prepare(inputs, work.spec, work.folder, scratch=work.scratch, events=work.events)
 
 
@@ -50,8 +53,31 @@ command = Command(
             option=True,
             required=False,
         ),
+        Takes(
+            "block_words",
+            (Source,),
+            help="drop documents with words or phrases of this list, one a line",
+            many=True,
+            option=True,
+            required=False,
+        ),
+        Takes(
+            "block_urls",
+            (Source,),
+            help="drop documents from, or with links to, domains or URL patterns (with / or *) of this list",
+            many=True,
+            option=True,
+            required=False,
+        ),
+        Takes(
+            "tokenizer",
+            (Tokenizer, Checkpoint),
+            help="pack the documents as token ids too, by this tokenizer or that of this checkpoint",
+            option=True,
+            required=False,
+        ),
     ],
     makes=(Dataset,),
     extra="data",
-    revision=3,
+    revision=4,
 )

@@ -99,7 +99,8 @@ class Account:
             },
             "rejected": dict(sorted(self.reasons.items())),
             "cleaned": {
-                name: clean.changed[name] for name in ("newlines", "control_characters", "normalized", "trimmed")
+                name: clean.changed[name]
+                for name in ("mojibake", "newlines", "control_characters", "normalized", "trimmed")
             },
             "steps": [
                 {
@@ -108,6 +109,7 @@ class Account:
                     "characters": step.characters_out,
                     "dropped": dict(sorted(step.dropped.items())),
                     "changed": dict(sorted(step.changed.items())),
+                    "found": dict(sorted(step.found.items())),
                 }
                 for name, step in steps.items()
             ],

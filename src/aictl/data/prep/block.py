@@ -48,7 +48,7 @@ class Block:
         for place, one in enumerate(documents):
             content = _rewritten(one.content, rewrite)
             if content != one.content:
-                documents[place] = Document(one.source, content)
+                documents[place] = Document(one.source, content, one.url)
                 changed.append(place)
         return (Block(documents) if changed else self), changed
 

@@ -15,9 +15,10 @@ from ray.exceptions import RayError, RayTaskError, WorkerCrashedError
 
 import aictl
 from aictl.core.errors import AictlError, MachineLacks, TryLater, WorkFailed
-from aictl.data.prep.route import Job, process
+from aictl.data.prep.route import process
 from aictl.data.prep.running import Progress
 from aictl.data.prep.shelf import Begun, Filled, Shelf
+from aictl.data.prep.steps import Job
 from aictl.data.prep.streams import Stream
 
 MOST_DEATHS = 3  # of one stream's workers, after which something is wrong with it

@@ -11,9 +11,10 @@ from multiprocessing.sharedctypes import Synchronized
 from typing import Any
 
 from aictl.core.errors import WorkFailed
-from aictl.data.prep.route import Job, process
+from aictl.data.prep.route import process
 from aictl.data.prep.running import TELL_EVERY_S, Progress
 from aictl.data.prep.shelf import Shelf
+from aictl.data.prep.steps import Job
 from aictl.data.prep.streams import Stream
 
 MOST_DEATHS = 3  # of processes, in a row, after which something is wrong with the work

@@ -1,7 +1,7 @@
 """Raw files to a dataset.
 
     sources ─ intake ▶ files ─ divide ▶ streams ─ route, many at once ▶ chunks on the shelf
-       ─ sift, over all of them ▶ which stay, on which side ─ write ▶ dataset
+       ─ sift, over all of them ▶ which stay, on which side ─ write ▶ dataset (─ pack ▶ its tokens)
 
 A stream is read, cleaned and filtered by one worker; what can only be said once everything has been seen
 comes after. What is on the shelf outlives a kill.
@@ -10,11 +10,15 @@ comes after. What is on the shelf outlives a kill.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import groupby, islice
 from pathlib import Path
 from typing import NamedTuple
 
-from aictl.artifacts.dataset import Dataset, Format
+from aictl.artifacts.checkpoint import Checkpoint
+from aictl.artifacts.dataset import TOKENS, Dataset, Format
+from aictl.artifacts.tokenizer import Tokenizer
+from aictl.core import extras
 from aictl.core.artifact import Source
 from aictl.core.errors import BadRequest
 from aictl.core.events import Events
@@ -22,11 +26,11 @@ from aictl.data.documents import InputFile
 from aictl.data.prep.account import Account
 from aictl.data.prep.block import FIELDS, text_of
 from aictl.data.prep.intake import decide_format, list_files
-from aictl.data.prep.route import Job
 from aictl.data.prep.running import run
 from aictl.data.prep.shelf import Shelf
 from aictl.data.prep.sift import sift
 from aictl.data.prep.spec import PrepSpec
+from aictl.data.prep.steps import Job, steps_of
 from aictl.data.prep.streams import Stream, divide
 from aictl.data.prep.write import write
 from aictl.data.steps.contamination import Evaluation
@@ -34,11 +38,15 @@ from aictl.data.steps.contamination import Evaluation
 
 class Inputs(NamedTuple):
     """What a dataset is made of: ``sources`` in order, the datasets ``against`` which duplicates are sought too,
-    and ``evaluation`` sets of which nothing may be in it."""
+    ``evaluation`` sets of which nothing may be in it, lists of ``blocked_words`` and ``blocked_urls``, which no
+    document may hold, and the ``tokenizer`` by which it is packed, if it is."""
 
     sources: Sequence[Source | Dataset]
     against: Sequence[Dataset] = ()
     evaluation: Sequence[Dataset] = ()
+    blocked_words: Sequence[Source] = ()
+    blocked_urls: Sequence[Source] = ()
+    tokenizer: Tokenizer | Checkpoint | None = None
 
 
 def prepare(inputs: Inputs, spec: PrepSpec, folder: Path, *, scratch: Path, events: Events) -> Dataset:
@@ -56,9 +64,21 @@ def prepare(inputs: Inputs, spec: PrepSpec, folder: Path, *, scratch: Path, even
     sources = [(number, one) for number, one in enumerate(inputs.sources) if isinstance(one, Source)]
     files = list_files(sources, spec.files)
     format = _format([file for _, file in files], inputs, spec)
+    if inputs.tokenizer and format != "text":
+        raise BadRequest(
+            "conversations are not packed: how they are rendered is for the model to say", cure="leave out --tokenizer"
+        )
     streams = _streams(inputs, files, format)
     shelf = Shelf(scratch / "chunks")
-    run(streams, Job(format, spec, _evaluation(inputs.evaluation, spec)), shelf, events)
+    job = Job(
+        format,
+        spec,
+        evaluation=_evaluation(inputs.evaluation, spec),
+        blocked_words=_entries(inputs.blocked_words),
+        blocked_urls=_entries(inputs.blocked_urls),
+    )
+    steps_of(job)  # which says what is wrong with the job before anything is read
+    run(streams, job, shelf, events)
     others = sum(stream.reference for stream in streams)
     references = list(shelf.all(range(others)))
     chunks = list(shelf.all(range(others, len(streams))))
@@ -79,6 +99,8 @@ def prepare(inputs: Inputs, spec: PrepSpec, folder: Path, *, scratch: Path, even
         )
     characters = next(reversed(account.tally.steps.values())).characters_out
     metrics = {**account.metrics(), "characters": characters, "splits": counts, "split_similarity": sifted.apart}
+    if inputs.tokenizer:
+        metrics["tokens"] = _packed(Dataset(folder), inputs.tokenizer, scratch, events)
     splits = ", ".join(f"{count:,} {name}" for name, count in metrics["splits"].items())
     what = "conversations" if format == "chat" else "documents"
     return Dataset(folder, metrics=metrics, summary=f"{splits} {what}, {metrics['characters']:,} characters")
@@ -112,6 +134,33 @@ def _streams(inputs: Inputs, files: Sequence[tuple[int, InputFile]], format: For
 def _evaluation(datasets: Sequence[Dataset], spec: PrepSpec) -> Evaluation | None:
     sets = [(one.label, _blocks(one)) for one in datasets]
     return Evaluation.of(sets, spec.duplicates.contamination_words) if sets else None
+
+
+def _packed(dataset: Dataset, tokenizer: Tokenizer | Checkpoint, scratch: Path, events: Events) -> dict[str, int]:
+    """Pack the documents of all splits into the dataset; returns the tokens of each."""
+    extras.require("tokenizing")
+    from aictl.tokenizing.encoder import Encoder
+    from aictl.tokenizing.folder import TokenizerFolder
+    from aictl.tokenizing.packing import pack
+
+    texts = {split: partial(_texts, dataset, split) for split in dataset.splits}
+    encoder = Encoder(TokenizerFolder(tokenizer.folder), events)
+    packed = pack(texts, encoder, scratch / TOKENS, events=events, documents=dataset.splits)
+    (scratch / TOKENS).rename(dataset.folder / TOKENS)
+    return {split: counts.tokens for split, counts in packed.splits.items()}
+
+
+def _texts(dataset: Dataset, split: str) -> Iterator[str]:
+    return (document["text"] for document in dataset.documents(split))
+
+
+def _entries(lists: Sequence[Source]) -> tuple[str, ...]:
+    """The entries of block lists."""
+    if not lists:
+        return ()
+    from aictl.data.steps.blocklist import read_list
+
+    return tuple(entry for one in lists for entry in read_list(one.path))
 
 
 def _blocks(dataset: Dataset) -> Iterator[list[str]]:

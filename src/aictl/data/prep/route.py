@@ -1,6 +1,6 @@
 """The way of documents through the steps: read, cleaned, sifted, kept.
 
-Steps work on a block at a time and know nothing of each other; which there are, and in which order, the spec says.
+Which steps there are, and in which order, says :mod:`.steps`.
 """
 
 from __future__ import annotations
@@ -8,12 +8,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count, islice
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import orjson
 
-from aictl.artifacts.dataset import Format
 from aictl.core.errors import BadInput
 from aictl.data.cleaning import BadUnicode, clean
 from aictl.data.cutting import pieces
@@ -21,22 +20,13 @@ from aictl.data.documents import Document, Message, Rejected
 from aictl.data.duplicates.signatures import band_keys, bands_for, signatures
 from aictl.data.prep.block import CHARACTERS, FIELDS, Block, text_of
 from aictl.data.prep.shelf import Begun, Facts, Filled
-from aictl.data.prep.spec import PrepSpec
+from aictl.data.prep.steps import Job, Step, shown_of, steps_of
 from aictl.data.prep.streams import Began, Found, LeftOut, Stream, read
 from aictl.data.prep.tally import Tally
-from aictl.data.steps import c4, fineweb, gopher, gopher_repetition
-from aictl.data.steps.contamination import Evaluation
+from aictl.data.steps.repair import is_suspicious, repair
 
 CHUNK_CHARACTERS = 1 << 25
-Step = Callable[[Block, Tally], Block]
-
-
-class Job(NamedTuple):
-    """What is done with every stream. ``evaluation`` is what no document may hold, if there is such."""
-
-    format: Format
-    spec: PrepSpec
-    evaluation: Evaluation | None = None
+MOST_REJECTED = 100_000  # in a chunk
 
 
 def process(stream: Stream, job: Job, begun: Begun, advanced: Callable[[int], None]) -> Iterator[Filled]:
@@ -59,7 +49,7 @@ class _Chunk:
     def __init__(self, stream: Stream, number: int, job: Job, steps: Sequence[Step]) -> None:
         self.stream, self.number, self.steps = stream, number, steps
         self.format, self.spec = job.format, job.spec
-        self.tally = Tally()
+        self.tally = Tally(shown_of(job.spec))
         self._cleaning = self.tally.of("clean")
         self.items = self.files = 0
         self.left_out: list[tuple[str, str, int, bool]] = []
@@ -84,6 +74,9 @@ class _Chunk:
                     return False
             elif isinstance(item, Rejected):
                 self.reject(item)
+                if len(self.rejected) >= MOST_REJECTED:
+                    self._through()
+                    return False
             elif isinstance(item, Began):
                 self.files += item.file.part is None or item.file.part.begin == 0
                 if item.source != self._source:
@@ -103,24 +96,25 @@ class _Chunk:
     def _take(self, document: Document) -> int:
         """Cut a document and clean what it is cut into; the block goes on when it is full."""
         content, longest = document.content, self.spec.filters.max_chars
-        if not isinstance(content, str):
-            self._wait(document.source, content)
-            return sum(len(turn["content"]) for turn in content)
-        if not longest or len(content) <= longest:
-            self._wait(document.source, content)
+        if not isinstance(content, str) or not longest or len(content) <= longest:
+            self._wait(document)
         else:
             for number, (_, piece) in enumerate(pieces(content, longest), 1):
-                self._wait(document.source if number == 1 else f"{document.source}#{number}", piece)
-        return len(content)
+                source = document.source if number == 1 else f"{document.source}#{number}"
+                self._wait(Document(source, piece, document.url))
+        return document.characters
 
-    def _wait(self, source: str, content: str | list[Message]) -> None:
-        tally = self._cleaning
+    def _wait(self, document: Document) -> None:
+        source, content, tally = document.source, document.content, self._cleaning
         try:
             if isinstance(content, str):
-                cleaned: str | list[Message] = clean(content, tally.changed)
+                cleaned: str | list[Message] = clean(self._repaired(source, content), tally.changed)
                 before, after = len(content), len(cleaned)
             else:
-                cleaned = [{**turn, "content": clean(turn["content"], tally.changed)} for turn in content]
+                cleaned = [
+                    {**turn, "content": clean(self._repaired(source, turn["content"]), tally.changed)}
+                    for turn in content
+                ]
                 before, after = len(text_of(content)), len(text_of(cleaned))
         except BadUnicode as error:
             self.reject(Rejected(source, "bad Unicode", str(error)))
@@ -132,10 +126,21 @@ class _Chunk:
         tally.documents_out += 1
         tally.characters_in += before
         tally.characters_out += after
-        self._waiting.append(Document(source, cleaned))
+        self._waiting.append(Document(source, cleaned, document.url))
         self._characters += after
         if self._characters >= CHARACTERS:
             self._through()
+
+    def _repaired(self, source: str, text: str) -> str:
+        """The text as it was meant, where it was read in another encoding than it was written in."""
+        if self.spec.filters.mojibake == "keep" or not is_suspicious(text):
+            return text
+        meant, mended = repair(text)
+        if mended:
+            self._cleaning.changed["mojibake"] += 1
+            self._cleaning.found.update(mended)
+            self.tally.changed("clean", source, "mojibake", text, meant)
+        return meant
 
     def _through(self) -> None:
         """Send what waits through the steps, and keep what comes out."""
@@ -158,8 +163,11 @@ class _Chunk:
             columns["keys"] = band_keys(smallest, counts, bands_for(similarity))
         for name, column in columns.items():
             self.columns.setdefault(name, []).append(column)
-        field = FIELDS[self.format]
-        self.lines += [orjson.dumps({field: one.content, "source": one.source}) + b"\n" for one in block.documents]
+        self.lines += [orjson.dumps(self._row(one)) + b"\n" for one in block.documents]
+
+    def _row(self, document: Document) -> dict[str, Any]:
+        row = {FIELDS[self.format]: document.content, "source": document.source}
+        return row | {"url": document.url} if document.url else row
 
     def filled(self, *, last: bool) -> Filled:
         facts = Facts(
@@ -179,67 +187,3 @@ class _Chunk:
 def content_bytes(content: str | list[Message]) -> bytes:
     """What two documents have in common that are the same."""
     return content.encode() if isinstance(content, str) else orjson.dumps(content)
-
-
-# The steps
-
-
-def steps_of(job: Job) -> list[Step]:
-    """Every step that the spec asks for, in order."""
-    steps: list[Step] = []
-    filters = job.spec.filters
-    if job.format == "text":
-        steps.append(_length(filters.min_chars))
-        steps += [_rules(name) for name in filters.quality]
-    if job.evaluation:
-        steps.append(_contamination(job.evaluation))
-    return steps
-
-
-def _length(min_chars: int) -> Step:
-    def step(block: Block, tally: Tally) -> Block:
-        reasons = [None if len(text) >= max(1, min_chars) else "too short" if text else "empty" for text in block.texts]
-        return _dropped("length", block, reasons, tally)
-
-    return step
-
-
-_RULE_BOOKS: dict[str, Any] = {"gopher": gopher, "gopher-repetition": gopher_repetition, "fineweb": fineweb}
-
-
-def _rules(name: str) -> Step:
-    if name == "c4":
-        return _c4
-
-    def step(block: Block, tally: Tally) -> Block:
-        return _dropped(name, block, _RULE_BOOKS[name].judge(block.view).names(), tally)
-
-    return step
-
-
-def _c4(block: Block, tally: Tally) -> Block:
-    """Drops lines too, so that what is left is another text."""
-    found = [c4.clean(text) for text in block.texts]
-    reasons = [reason for _, reason, _ in found]
-    documents = [Document(one.source, text) for one, (text, _, _) in zip(block.documents, found, strict=True)]
-    after = Block(documents).without(reasons)
-    step = tally.through("c4", block, after)
-    tally.dropped("c4", block.documents, reasons)
-    for _, _, lines in found:
-        step.changed.update(lines)
-    return after
-
-
-def _contamination(evaluation: Evaluation) -> Step:
-    def step(block: Block, tally: Tally) -> Block:
-        reasons = [name and f"in {name}" for name in evaluation.judge(block.view)]
-        return _dropped("contamination", block, reasons, tally)
-
-    return step
-
-
-def _dropped(name: str, block: Block, reasons: Sequence[str | None], tally: Tally) -> Block:
-    after = block.without(reasons)
-    tally.through(name, block, after)
-    tally.dropped(name, block.documents, reasons)
-    return after

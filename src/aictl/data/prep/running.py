@@ -12,8 +12,9 @@ from collections.abc import Callable, Sequence
 
 from aictl.core import extras
 from aictl.core.events import Events
-from aictl.data.prep.route import Job, process
+from aictl.data.prep.route import process
 from aictl.data.prep.shelf import Shelf
+from aictl.data.prep.steps import Job
 from aictl.data.prep.streams import Stream
 
 ALONE_BYTES = 16 * 2**20  # below this, starting a process takes longer than the work

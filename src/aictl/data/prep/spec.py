@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import PositiveFloat, field_validator
 
@@ -10,6 +10,8 @@ from aictl.core.spec import Spec, comma_separated, option
 from aictl.data.documents import Reading
 
 RuleBook = Literal["gopher", "gopher-repetition", "c4", "fineweb"]
+PiiKind = Literal["key", "email", "iban", "card", "national_id", "ip", "phone"]
+PII_KINDS: tuple[PiiKind, ...] = get_args(PiiKind)
 
 
 class FilesSpec(Spec):
@@ -20,6 +22,11 @@ class FilesSpec(Spec):
     )
     exclude: list[str] = option([], help="leave out files that match; stronger than --include")
     text_field: str = option("text", min_length=1, help="the field of records that holds the document")
+    url_field: str = option("url", min_length=1, help="the field of records that holds where it was found on the web")
+    unknown_encoding: Literal["reject", "detect"] = option(
+        "reject",
+        help="text or HTML that is not UTF-8 and does not say what it is: set it aside, or find it out",
+    )
     max_rejected: float = option(0.1, ge=0, le=1, help="share of unreadable documents above which nothing is made")
     strict: bool = option(False, help="make nothing if a single document is unreadable")
 
@@ -37,7 +44,31 @@ class FilterSpec(Spec):
         "commas",
     )
 
-    _words = field_validator("quality", mode="before")(comma_separated)
+    mojibake: Literal["repair", "keep"] = option(
+        "repair", help="UTF-8 that was once read as another encoding: mend it where the text proves it, or leave it"
+    )
+    languages: list[str] = option(
+        [], help="keep documents in these languages only, by ISO 639 codes such as en,de; any keeps all and counts them"
+    )
+    language_confidence: float = option(
+        0.2, ge=0, le=1, help="with --languages: below it a document counts as und, undetermined"
+    )
+    profanity: Literal["keep", "drop"] = option("keep", help="drop documents with words of the English list in here")
+    blocked_per_thousand: float = option(
+        0, ge=0, le=1000, help="hits of block lists that a document may have in a thousand words"
+    )
+    pii: list[PiiKind | Literal["all"]] = option(
+        [],
+        help="put placeholders for personal data: key, email, iban, card, national_id, ip, phone, or all; several, or "
+        "one list with commas",
+    )
+    pii_regions: list[str] = option(
+        [],
+        help="countries whose telephone numbers are known without a country code (default: US GB DE FR IT ES NL PL BR "
+        "IN CN JP AU)",
+    )
+
+    _words = field_validator("quality", "languages", "pii", "pii_regions", mode="before")(comma_separated)
 
 
 class DuplicatesSpec(Spec):
@@ -106,7 +137,8 @@ class PrepSpec(Spec):
 
     @property
     def reading(self) -> Reading:
-        return Reading(self.files.text_field, self.filters.max_chars)
+        detect = self.files.unknown_encoding == "detect"
+        return Reading(self.files.text_field, self.filters.max_chars, self.files.url_field, detect)
 
     @property
     def split_at(self) -> float | None:

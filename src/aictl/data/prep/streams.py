@@ -83,12 +83,12 @@ def divide(files: Sequence[tuple[int, InputFile]], format: Format) -> list[Strea
 
 def _parts(file: InputFile) -> list[InputFile]:
     """A file of lines in parts that begin and end with a line, one of row groups in parts of whole ones; any other as
-    it is, and lines that lie in a store too, since all of them would have to be fetched to find their ends."""
-    if file.compression or file.lost:
+    it is, and so is what lies in a store: all of it would have to be fetched to find where its parts end."""
+    if file.compression or file.lost or file.opens:
         return [file]
     if file.suffix == ".parquet":
         return [replace(file, part=part) for part in parts_of(file, STREAM_BYTES)] or [file]
-    if file.suffix not in _SPLIT_SUFFIXES or file.opens:
+    if file.suffix not in _SPLIT_SUFFIXES:
         return [file]
     parts: list[InputFile] = []
     try:
@@ -152,4 +152,4 @@ def _documents(dataset: Dataset) -> Items:
     field = FIELDS[dataset.format]
     for split in dataset.splits:
         for document in dataset.documents(split):
-            yield Document(document["source"], document[field])
+            yield Document(document["source"], document[field], document.get("url", ""))

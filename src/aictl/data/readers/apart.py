@@ -11,17 +11,22 @@ from __future__ import annotations
 
 import atexit
 import json
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any, NamedTuple
 
 import orjson
 
 from aictl.data.documents import Document, HoldsNoDocuments, InputFile, Items, Part, Reading, Rejected, Unreadable
+
+_COPY_BYTES = 8 * 2**20
 
 
 class Bounds(NamedTuple):
@@ -61,14 +66,33 @@ class Call(NamedTuple):
         return cls(module, function, file, how if isinstance(how, int) else Reading(*how), Bounds(*bounds))
 
 
+@contextmanager
+def _at_hand(file: InputFile) -> Iterator[InputFile]:
+    """The file as one that lies on a disk: what is in a store is copied for as long as it is read."""
+    if file.opens is None:
+        yield file
+        return
+    with NamedTemporaryFile(prefix="aictl-") as copy:
+        with file.opens() as stream:
+            shutil.copyfileobj(stream, copy, _COPY_BYTES)
+        copy.flush()
+        yield replace(file, path=Path(copy.name), opens=None)
+
+
 def items(module: str, function: str, file: InputFile, reading: Reading, bounds: Bounds) -> Items:
     """What this reader yields. Raises as it does, and :class:`Unreadable` where its process dies or takes too long."""
     for item in values(Call(module, function, file, reading, bounds)):
-        yield Document(*item) if len(item) == 2 else Rejected(*item)
+        what, *fields = item
+        yield Document(*fields) if what == "document" else Rejected(*fields)
 
 
 def values(call: Call) -> Iterator[Any]:
     """What the call yields, as JSON knows it. Raises :class:`Unreadable` like :func:`items`."""
+    with _at_hand(call.file) as file:
+        yield from _values(call._replace(file=file))
+
+
+def _values(call: Call) -> Iterator[Any]:
     taken = 0
     while True:
         fresh = not _idle

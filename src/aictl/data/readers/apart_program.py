@@ -75,9 +75,9 @@ def _answers(call: Call) -> Iterator[dict[str, Any]]:
 
 def _plain(item: Any) -> Any:
     if isinstance(item, Document):
-        return item.source, item.content
+        return "document", item.source, item.content, item.url
     if isinstance(item, Rejected):
-        return item.source, item.reason, item.detail
+        return "rejected", item.source, item.reason, item.detail
     return tuple(item) if isinstance(item, tuple) else item
 
 

@@ -29,7 +29,7 @@ def read(file: InputFile, reading: Reading) -> Items:
         raise Unreadable("too large", f"an HTML page of {len(data) / 1e6:.0f} MB")
     page = _Page()
     try:
-        page.feed(decoded(data, _encoding(data)))
+        page.feed(decoded(data, _encoding(data), detect=reading.finds_encodings))
         page.close()
     except AssertionError as error:  # how html.parser says that it lost its way
         raise Unreadable("not HTML", str(error)) from error

@@ -61,7 +61,7 @@ def read_texts(file: InputFile, reading: Reading) -> Items:
             raise Unreadable(*no_field(names, reading))
         if names.count(reading.text_field) > 1:
             raise Unreadable("broken Parquet", f"there are several columns '{reading.text_field}'")
-        rows = _records(parquet, file, [reading.text_field])
+        rows = _records(parquet, file, [reading.text_field, *({reading.url_field} & set(names))])
         yield from _bounded(
             (row if isinstance(row, Rejected) else as_text(row, source, reading) for source, row in rows), file
         )

@@ -10,10 +10,10 @@ from aictl.data.documents import Document, InputFile, Items, Reading
 def read(file: InputFile, reading: Reading) -> Items:
     """Yield the file's text in pieces of at most ``max_chars``, holding little more than one block."""
     if not reading.max_chars:
-        yield Document(file.name, "".join(text_blocks(file)))
+        yield Document(file.name, "".join(text_blocks(file, detect=reading.finds_encodings)))
         return
     held, line = "", 1
-    for block in text_blocks(file):
+    for block in text_blocks(file, detect=reading.finds_encodings):
         held, start = held + block, 0
         while len(held) - start > reading.max_chars:
             end = cut_point(held, start, reading.max_chars)

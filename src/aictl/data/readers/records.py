@@ -18,7 +18,7 @@ def as_text(record: Any, source: str, reading: Reading) -> Document | Rejected:
     """The text of a record's field, or of a record that is a string itself."""
     value = record.get(reading.text_field) if isinstance(record, dict) else record
     if isinstance(value, str):
-        return Document(source, value)
+        return Document(source, value, url_of(record, reading))
     if not isinstance(record, dict):
         return Rejected(source, "not a JSON object", f"it is of type {type(record).__name__}")
     if reading.text_field in record:
@@ -29,9 +29,15 @@ def as_text(record: Any, source: str, reading: Reading) -> Document | Rejected:
 def as_chat(record: Any, source: str, reading: Reading) -> Document | Rejected:
     """The conversation that a record holds."""
     try:
-        return Document(source, conversation(record))
+        return Document(source, conversation(record), url_of(record, reading))
     except Unusable as error:
         return Rejected(source, error.reason, error.detail)
+
+
+def url_of(record: Any, reading: Reading) -> str:
+    """The URL that a record holds, or nothing."""
+    url = record.get(reading.url_field) if isinstance(record, dict) else None
+    return url if isinstance(url, str) else ""
 
 
 def no_field(fields: list[str], reading: Reading) -> tuple[str, str]:

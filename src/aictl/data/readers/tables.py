@@ -31,8 +31,12 @@ def read_texts(file: InputFile, reading: Reading) -> Items:
             if reading.text_field not in table.header:
                 raise Unreadable(*no_field(table.header, reading))
             place = table.header.index(reading.text_field)
+            url = table.header.index(reading.url_field) if reading.url_field in table.header else None
             for source, row in table.rows():
-                yield row if isinstance(row, Rejected) else Document(source, row[place])
+                if isinstance(row, Rejected):
+                    yield row
+                else:
+                    yield Document(source, row[place], "" if url is None else row[url])
     except BROKEN as error:  # what was read before it stands
         yield broken(error).rejected(file)
 

@@ -18,7 +18,7 @@ from typing import IO, NamedTuple
 
 from aictl.core.walk import shown
 from aictl.data.decode import BROKEN, bounded, broken, open_bytes, open_packed
-from aictl.data.documents import HoldsNoDocuments, InputFile, Items, Reading, Rejected, Unreadable
+from aictl.data.documents import Document, HoldsNoDocuments, InputFile, Items, Reading, Rejected, Unreadable
 from aictl.data.readers import html, plain_text
 from aictl.data.readers.gzip_members import Members
 from aictl.data.readers.http import MAX_PAGE_BYTES, Answer, NotAnAnswer, answer, of_type
@@ -214,8 +214,10 @@ def _documents(file: InputFile, record: _Record, page: Answer, reading: Reading)
     source = _name(file, record.fields, record.number)
     try:
         data = page.text()
-        inner = InputFile(source, file.path, len(data), opens=lambda: io.BytesIO(data))
-        yield from _READERS[page.kind](inner, reading)
+        inner = InputFile(source, file.path, len(data), opens=lambda: io.BytesIO(data), unpacked=True)
+        url = record.fields.get(b"warc-target-uri", b"").decode("utf-8", "replace").strip("<>")
+        for item in _READERS[page.kind](inner, reading):
+            yield Document(item.source, item.content, url) if isinstance(item, Document) else item
     except Unreadable as error:
         yield error.rejected(InputFile(source, file.path, 0))
     except HoldsNoDocuments:

@@ -53,6 +53,11 @@ def identify(texts: Sequence[str], min_confidence: float = MIN_CONFIDENCE) -> li
     return found
 
 
+def codes() -> frozenset[str]:
+    """Every code that :func:`identify` may give."""
+    return frozenset(_model().codes)
+
+
 def _sample(text: str) -> str:
     if len(text) <= PIECES * PIECE_CHARS:
         return text
@@ -77,7 +82,7 @@ class _Model:
         self._feature: Array = np.asarray(model.tk_output, dtype=np.int32)  # what a state counts, or -1
         self._weights = np.ascontiguousarray(model.nb_ptc, dtype=np.float32)
         self._prior = np.asarray(model.nb_pc, dtype=np.float32)
-        self._codes = [_MACROLANGUAGE.get(code, code) for code in model.nb_classes]
+        self.codes = [_MACROLANGUAGE.get(code, code) for code in model.nb_classes]
         first = [model.nb_classes.index(code) for code in model.nb_classes]
         self._again = [(to, column) for column, to in enumerate(first) if to != column]  # a language's second script
 
@@ -94,14 +99,14 @@ class _Model:
         found = []
         for best, row in zip(odds.argmax(axis=1).tolist(), odds, strict=True):
             confidence = float(row[best])
-            found.append(Language(self._codes[best] if confidence >= min_confidence else UNDETERMINED, confidence))
+            found.append(Language(self.codes[best] if confidence >= min_confidence else UNDETERMINED, confidence))
         return found
 
     def _scores(self, data: Sequence[bytes]) -> Array:
         """The model's score of each text (rows) in each of its languages (columns)."""
         order = sorted(range(len(data)), key=lambda number: -len(data[number]))
         counted = self._walk([data[number] for number in order])
-        scores: Array = np.zeros((len(data), len(self._codes)), dtype=np.float32)
+        scores: Array = np.zeros((len(data), len(self.codes)), dtype=np.float32)
         for number, row in zip(order, counted, strict=True):
             features = np.sort(row[row >= 0])
             if features.size:

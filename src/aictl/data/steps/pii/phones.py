@@ -46,6 +46,11 @@ _NAMED = re.compile(r"[^\d\n+(]{0,20}?(?<!#)(\+?\(?\d(?:[ ()./\u2010-\u2013\xa0-
 _LOCAL = re.compile(r"[2-9]\d\d[ .-]\d{4}", re.ASCII)  # as people of one North American area write it
 
 
+def known_regions() -> frozenset[str]:
+    """The countries whose numbers are known."""
+    return frozenset(phonenumbers.SUPPORTED_REGIONS)
+
+
 def phones(text: str, image: bytes, regions: Sequence[str]) -> Iterator[Place]:
     """Numbers that their form tells: behind a +, with an area in brackets, or behind a 0."""
     if "+" in text:
