@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import IO, Any, Literal
@@ -131,15 +132,30 @@ class DatasetWriter:
     def add_line(self, split: str, line: bytes) -> None:
         """Append one document as it stands in a shard: JSON without spaces or escapes that need not be, and a
         line break."""
+        self.add_lines(split, line, [len(line)])
+
+    def add_lines(self, split: str, lines: bytes | memoryview, ends: Sequence[int]) -> None:
+        """Append documents that stand one after the other in ``lines``; each ends there where ``ends`` says."""
+        begin = first = 0
+        while first < len(ends):
+            file = self._shard(split)
+            # As many as there is room for, the one that closes the shard included.
+            last = min(bisect_left(ends, begin + SHARD_BYTES - self._sizes[split]) + 1, len(ends))
+            end = int(ends[last - 1])
+            file.write(lines[begin:end])
+            self._sizes[split] += end - begin
+            begin, first = end, last
+        self.counts[split] = self.counts.get(split, 0) + len(ends)
+
+    def _shard(self, split: str) -> IO[bytes]:
+        """The shard of a split that has room."""
         if self._sizes.get(split, SHARD_BYTES) >= SHARD_BYTES:
             if split in self._files:
                 self._files[split].close()
             number = self._shards[split] = self._shards.get(split, -1) + 1
             self._files[split] = (self.folder / f"{split}-{number:05d}.jsonl").open("wb", _BLOCK_BYTES)
             self._sizes[split] = 0
-        self._files[split].write(line)
-        self._sizes[split] += len(line)
-        self.counts[split] = self.counts.get(split, 0) + 1
+        return self._files[split]
 
     def reject(self, source: str, reason: str) -> None:
         """Set one piece of input aside with its reason."""

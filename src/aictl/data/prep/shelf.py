@@ -15,6 +15,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import orjson
+
+_BUFFER_BYTES = 2**20
 
 
 class Facts(NamedTuple):
@@ -82,8 +85,14 @@ class Chunk:
         begin = int(self._ends[place - 1]) if place else 0
         return self._lines[begin : int(self._ends[place])].tobytes()
 
+    def lines(self, first: int, last: int) -> tuple[memoryview, list[int]]:
+        """Neighbouring documents as lines, and where each ends in these."""
+        begin = int(self._ends[first - 1]) if first else 0
+        ends = self._ends[first:last]
+        return self._lines[begin : int(ends[-1])].data, (ends - begin).tolist()
+
     def document(self, place: int) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.line(place))
+        found: dict[str, Any] = orjson.loads(self.line(place))
         return found
 
 
@@ -112,12 +121,12 @@ class Shelf:
         facts, lines, columns = chunk
         path = self._path(facts.stream, facts.number)
         ends = np.cumsum(np.fromiter(map(len, lines), np.int64, len(lines)))
-        _write(path.with_suffix(".lines"), b"".join(lines))
+        _write(path.with_suffix(".lines"), lines)
         partial = path.with_suffix(f".{os.getpid()}")
         with partial.open("wb") as file:
             np.savez(file, ends=ends, **columns)  # type: ignore[arg-type]
         partial.replace(path.with_suffix(".npz"))
-        _write(path, json.dumps(facts._asdict(), ensure_ascii=False).encode("utf-8", "surrogatepass"))
+        _write(path, [json.dumps(facts._asdict(), ensure_ascii=False).encode("utf-8", "surrogatepass")])
 
     def begun(self, stream: int) -> Begun:
         """How far a stream has come."""
@@ -140,7 +149,8 @@ class Shelf:
         return self.folder / f"{stream:07d}-{number:05d}.json"
 
 
-def _write(path: Path, data: bytes) -> None:
+def _write(path: Path, pieces: Iterable[bytes]) -> None:
     partial = path.with_name(f"{path.name}.{os.getpid()}")
-    partial.write_bytes(data)
+    with partial.open("wb", _BUFFER_BYTES) as file:
+        file.writelines(pieces)
     partial.replace(path)

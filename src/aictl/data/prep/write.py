@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -32,9 +33,9 @@ def write(
     with DatasetWriter(folder, format) as writer:
         base = others
         for chunk in own:
-            kept = sifted.fates[base : base + len(chunk)] == KEPT
-            for place in np.flatnonzero(kept).tolist():
-                writer.add_line(SPLITS[sifted.splits[base + place]], chunk.line(place))
+            fates, sides = (every_one[base : base + len(chunk)] for every_one in (sifted.fates, sifted.splits))
+            for first, last in _stretches(np.where(fates == KEPT, sides, -1)):
+                writer.add_lines(SPLITS[sides[first]], *chunk.lines(first, last))
             for row in chunk.facts.rejected:
                 item = Rejected(*row)
                 writer.reject(item.source, item.why)
@@ -43,6 +44,14 @@ def write(
     steps = {name: step.examples for name, step in tally.steps.items() if step.examples}
     (folder / "examples.json").write_text(json.dumps(steps, ensure_ascii=False, indent=1) + "\n", "utf-8")
     return dict(sorted(writer.counts.items()))
+
+
+def _stretches(sides: np.ndarray) -> Iterator[tuple[int, int]]:
+    """From where to before where neighbours go to the same side, without those that go to none (-1)."""
+    edges = np.flatnonzero(np.diff(sides)) + 1
+    for first, last in pairwise([0, *edges.tolist(), len(sides)]):
+        if last > first and sides[first] >= 0:
+            yield first, last
 
 
 def _count(chunks: Sequence[Chunk], sifted: Sifted, tally: Tally, others: int) -> None:
