@@ -12,11 +12,12 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import orjson
 
+T = TypeVar("T")
 _BUFFER_BYTES = 2**20
 
 
@@ -85,11 +86,19 @@ class Chunk:
         begin = int(self._ends[place - 1]) if place else 0
         return self._lines[begin : int(self._ends[place])].tobytes()
 
-    def lines(self, first: int, last: int) -> tuple[memoryview, list[int]]:
-        """Neighbouring documents as lines, and where each ends in these."""
-        begin = int(self._ends[first - 1]) if first else 0
-        ends = self._ends[first:last]
-        return self._lines[begin : int(ends[-1])].data, (ends - begin).tolist()
+    def lines(self, stretches: Iterable[tuple[int, int, T]]) -> Iterator[tuple[bytes, list[int], T]]:
+        """The documents of some stretches, from a first one to before a last, as lines; where each ends in these; and
+        what came with the stretch. Read in pieces, since a page that is mapped costs more than one that is copied."""
+        with self.path.with_suffix(".lines").open("rb", buffering=0) as file:
+            for first, last, mark in stretches:
+                place = first
+                while place < last:
+                    begin = int(self._ends[place - 1]) if place else 0
+                    until = max(place + 1, int(np.searchsorted(self._ends, begin + _BUFFER_BYTES, side="right")))
+                    ends = self._ends[place : min(until, last)] - begin
+                    file.seek(begin)
+                    yield file.read(int(ends[-1])), ends.tolist(), mark
+                    place += len(ends)
 
     def document(self, place: int) -> dict[str, Any]:
         found: dict[str, Any] = orjson.loads(self.line(place))

@@ -34,8 +34,8 @@ def write(
         base = others
         for chunk in own:
             fates, sides = (every_one[base : base + len(chunk)] for every_one in (sifted.fates, sifted.splits))
-            for first, last in _stretches(np.where(fates == KEPT, sides, -1)):
-                writer.add_lines(SPLITS[sides[first]], *chunk.lines(first, last))
+            for lines, ends, split in chunk.lines(_stretches(np.where(fates == KEPT, sides, -1))):
+                writer.add_lines(split, lines, ends)
             for row in chunk.facts.rejected:
                 item = Rejected(*row)
                 writer.reject(item.source, item.why)
@@ -46,12 +46,12 @@ def write(
     return dict(sorted(writer.counts.items()))
 
 
-def _stretches(sides: np.ndarray) -> Iterator[tuple[int, int]]:
-    """From where to before where neighbours go to the same side, without those that go to none (-1)."""
+def _stretches(sides: np.ndarray) -> Iterator[tuple[int, int, str]]:
+    """From where to before where neighbours go to the same split, and to which; without those that go to none (-1)."""
     edges = np.flatnonzero(np.diff(sides)) + 1
     for first, last in pairwise([0, *edges.tolist(), len(sides)]):
         if last > first and sides[first] >= 0:
-            yield first, last
+            yield first, last, SPLITS[sides[first]]
 
 
 def _count(chunks: Sequence[Chunk], sifted: Sifted, tally: Tally, others: int) -> None:
