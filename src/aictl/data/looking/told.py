@@ -10,13 +10,15 @@ from aictl.artifacts.dataset import Dataset
 
 
 class Step(NamedTuple):
-    """What a step left, and how many documents it dropped and changed by the reason."""
+    """What a step left, how many documents it dropped and changed by the reason, and what it came upon in those that
+    stay: how many are in each language, or how much personal data of each kind there was."""
 
     name: str
     documents: int
     characters: int
     dropped: Mapping[str, int]
     changed: Mapping[str, int]
+    found: Mapping[str, int]
 
 
 def steps_of(dataset: Dataset) -> list[Step]:
@@ -25,7 +27,7 @@ def steps_of(dataset: Dataset) -> list[Step]:
     found = []
     for row in rows if isinstance(rows, list | tuple) else ():
         if isinstance(row, Mapping) and _is_count(row.get("documents")) and _is_count(row.get("characters")):
-            counts = (counts_of(row, "dropped"), counts_of(row, "changed"))
+            counts = (counts_of(row, "dropped"), counts_of(row, "changed"), counts_of(row, "found"))
             found.append(Step(str(row.get("step")), row["documents"], row["characters"], *counts))
     return found
 
