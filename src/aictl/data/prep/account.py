@@ -52,7 +52,9 @@ class Account:
             )
         named = next((file for file in self.left_out if file.named), None)
         if named or not good:
-            raise nothing_to_read([named] if named else self.left_out or self.files, self.spec)
+            if named:
+                raise nothing_to_read([named], self.spec, self.format)
+            raise nothing_to_read(self.left_out or self.files, self.spec)
         if not self._remaining(good):
             length = self._step("length")
             short, empty = length.dropped["too short"], length.dropped["empty"]

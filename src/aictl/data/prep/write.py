@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -34,7 +35,9 @@ def write(
         for chunk in own:
             kept = sifted.fates[base : base + len(chunk)] == KEPT
             for place in np.flatnonzero(kept).tolist():
-                writer.add_line(SPLITS[sifted.splits[base + place]], chunk.line(place))
+                line = chunk.line(place)
+                image = (json.loads(line)["image"], chunk.image(place)) if format == "image" else None
+                writer.add_line(SPLITS[sifted.splits[base + place]], line, image)
             for row in chunk.facts.rejected:
                 item = Rejected(*row)
                 writer.reject(item.source, item.why)
@@ -78,12 +81,14 @@ def _write_duplicates(folder: Path, chunks: Sequence[Chunk], sifted: Sifted, tal
             match = similar.get(number) if first == number else None
             of, similarity = (match.of, match.similarity) if match else (first, 1.0)
             own, other, kept = documents(number), documents(of), documents(int(sifted.clusters[number]))
-            row = {
+            row: dict[str, Any] = {
                 "source": own["source"],
                 "of": other["source"],
                 "kept": kept["source"],
                 "similarity": round(similarity, 4),
             }
+            if "label" in own:
+                row |= {"label": own["label"], "kept_label": kept["label"]}
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
             if match and shown < SHOWN_PAIRS:
                 shown += 1
