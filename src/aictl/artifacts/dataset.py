@@ -84,10 +84,11 @@ class Dataset(Artifact):
         self.require_format("image", cure="make one with `aictl data prep FOLDER --format image`")
         return (pair for path in self.shards(split) for pair in image_shards.pictures(path, read_shard(path)))
 
-    def require_format(self, wanted: Format, cure: str) -> None:
-        """Raise :class:`WrongKind` unless the dataset is of the wanted format."""
-        if self.format != wanted:
-            raise WrongKind(f"dataset '{self.label}' is of format {self.format}, and {wanted} is needed", cure=cure)
+    def require_format(self, *wanted: Format, cure: str) -> None:
+        """Raise :class:`WrongKind` unless the dataset is of a wanted format."""
+        if self.format not in wanted:
+            needed = " or ".join(wanted)
+            raise WrongKind(f"dataset '{self.label}' is of format {self.format}, and {needed} is needed", cure=cure)
 
     def check(self) -> None:
         for split, count in self.splits.items():
@@ -143,13 +144,15 @@ class DatasetWriter:
     def __enter__(self) -> DatasetWriter:
         return self
 
-    def add(self, split: str, document: Mapping[str, Any]) -> None:
-        """Append one document to a split."""
-        self.add_line(split, _line(document))
+    def add(self, split: str, document: Mapping[str, Any], image: bytes | None = None) -> None:
+        """Append one document to a split, and of a picture its file."""
+        self.add_line(split, _line(document), image)
 
-    def add_line(self, split: str, line: bytes, image: tuple[str, bytes] | None = None) -> None:
+    def add_line(self, split: str, line: bytes, image: bytes | None = None) -> None:
         """Append one document as it stands in a shard: JSON without spaces or escapes that need not be, and a
-        line break. ``image`` is what the file of its picture is called, and its bytes."""
+        line break. ``image`` is the file of its picture. Raises ``ValueError`` for a picture without one."""
+        if (self.format == "image") != (image is not None):
+            raise ValueError("a picture is added with its file, and nothing else has one")
         if self._sizes.get(split, SHARD_BYTES) >= SHARD_BYTES:
             self._close(split)
             number = self._shards[split] = self._shards.get(split, -1) + 1
@@ -160,8 +163,9 @@ class DatasetWriter:
             self._sizes[split] = 0
         self._files[split].write(line)
         self._sizes[split] += len(line)
-        if image:
-            self._sizes[split] += self._archives[split].write(image_shards.member(*image))
+        if image is not None:
+            name = json.loads(line)["image"]
+            self._sizes[split] += self._archives[split].write(image_shards.member(name, image))
         self.counts[split] = self.counts.get(split, 0) + 1
 
     def reject(self, source: str, reason: str) -> None:

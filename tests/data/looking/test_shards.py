@@ -86,7 +86,7 @@ def test_what_is_asked_wrongly(text_dataset):
 
 
 def test_pictures_are_looked_at_by_some(write_dataset):
-    dataset = write_dataset("pictures", "image", {"train": [{"source": "a.png"}]})
+    dataset = write_dataset("pictures", "image", {})
     require_looked_at(dataset, "data head", pictures=True)
     with pytest.raises(WrongKind, match="is of format image, and `aictl data find` looks at text and chat"):
         require_looked_at(Dataset(dataset.folder), "data find")

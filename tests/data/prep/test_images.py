@@ -178,7 +178,7 @@ def test_one_picture_under_two_labels_is_told(zoo, write, prep):
     heard = []
     dataset = prep(events=listening(heard))
     assert dataset.metrics["contradictions"] == 1
-    assert any("1 pictures were dropped for one that has another label" in one for one in heard)
+    assert any("1 pictures were dropped for one with the same pixels and another label" in one for one in heard)
 
 
 def listening(heard):
@@ -286,6 +286,12 @@ def test_options_about_text_are_refused_by_name(zoo, prep, options, named):
     zoo(cats=5)
     with pytest.raises(BadRequest, match=f"{named} about text"):
         prep(**options)
+
+
+def test_options_about_pictures_are_refused_with_text(write, prep):
+    write("a.txt", "a text that is long enough to be kept by the default minimum of characters")
+    with pytest.raises(BadRequest, match="--label-field, --max-pixels are about pictures, and .* of text"):
+        prep(label_field="a", max_pixels=5)
 
 
 def test_inputs_about_text_are_refused_by_name(zoo, write, prep, tmp_path):

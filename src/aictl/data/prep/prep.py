@@ -69,6 +69,8 @@ def prepare(inputs: Inputs, spec: PrepSpec, folder: Path, *, scratch: Path, even
         about_text = ("decontaminate", "block_words", "block_urls", "tokenizer")
         spec = pictures.spec_for(spec, dict(zip(about_text, inputs[2:], strict=True)))
         files = pictures.without_labels_files(files)
+    else:
+        pictures.require_none(spec, format)
     if inputs.tokenizer and format != "text":
         raise BadRequest(
             "conversations are not packed: how they are rendered is for the model to say", cure="leave out --tokenizer"
@@ -96,7 +98,7 @@ def prepare(inputs: Inputs, spec: PrepSpec, folder: Path, *, scratch: Path, even
     labels = None
     if format == "image":
         datasets = [one.classes for one in inputs.sources if isinstance(one, Dataset)]
-        labels = pictures.Labels(sifted, pictures.declared([file for _, file in files], datasets, spec))
+        labels = pictures.Labels(sifted, pictures.declared(files, datasets, spec))
         labels.write(folder)
         for note in labels.notes():
             events.noted(note, "warning")

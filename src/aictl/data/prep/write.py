@@ -35,9 +35,8 @@ def write(
         for chunk in own:
             kept = sifted.fates[base : base + len(chunk)] == KEPT
             for place in np.flatnonzero(kept).tolist():
-                line = chunk.line(place)
-                image = (json.loads(line)["image"], chunk.image(place)) if format == "image" else None
-                writer.add_line(SPLITS[sifted.splits[base + place]], line, image)
+                image = chunk.image(place) if format == "image" else None
+                writer.add_line(SPLITS[sifted.splits[base + place]], chunk.line(place), image)
             for row in chunk.facts.rejected:
                 item = Rejected(*row)
                 writer.reject(item.source, item.why)

@@ -21,7 +21,8 @@ _TABLE = apart.Bounds()
 _JSON = apart.Bounds(memory_bytes=6 * 2**30)
 # A thousand ordinary pages take a second and little memory; what takes more than this does harm.
 _PDF = apart.Bounds(memory_bytes=2 * 2**30, cpu_s=120)
-_PICTURE = apart.Bounds()
+_PICTURE = apart.Bounds(cpu_s=120)  # what the bound on pixels lets through takes a few seconds
+_PICTURES = apart.Bounds()
 
 
 def _apart(module: str, function: str, bounds: apart.Bounds) -> Reader:
@@ -35,12 +36,12 @@ def _apart(module: str, function: str, bounds: apart.Bounds) -> Reader:
     return read
 
 
-def _pictures(module: str) -> Reader:
-    """A reader of pictures, which works apart too; one without a label gets the name of its folder."""
+def _pictures(module: str, bounds: apart.Bounds) -> Reader:
+    """A reader of pictures, which works apart too. What is a file of its own has the name of its folder as label."""
 
     def read(file: InputFile, reading: Reading) -> Items:
         extras.require("images")
-        for item in apart.items(f"{__name__}.{module}", "read", file, reading, _PICTURE):
+        for item in apart.items(f"{__name__}.{module}", "read", file, reading, bounds):
             if isinstance(item, Document) and isinstance(item.content, Image) and module == "pictures":
                 yield replace(item, content=replace(item.content, label=file.folder or None))
             else:
@@ -51,7 +52,7 @@ def _pictures(module: str) -> Reader:
 
 def _parquet_pictures(file: InputFile, reading: Reading) -> Items:
     extras.require("documents")
-    return _pictures("parquet_images")(file, reading)
+    return _pictures("parquet_images", _PICTURES)(file, reading)
 
 
 def _json(function: Callable[[InputFile, Reading], Items]) -> Reader:
@@ -88,12 +89,12 @@ _CHAT: dict[str, Reader] = {
     ".parquet": _apart("parquet", "read_chats", _TABLE),
     **dict.fromkeys((".yml", ".yaml"), chat_yaml.read),
 }
-_PICTURES = (".png", ".jpg", ".jpeg", ".jfif", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".pgm", ".ppm")
+_PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".pgm", ".ppm")
 _IMAGE: dict[str, Reader] = {
-    **dict.fromkeys(_PICTURES, _pictures("pictures")),
+    **dict.fromkeys(_PICTURE_SUFFIXES, _pictures("pictures", _PICTURE)),
     ".parquet": _parquet_pictures,
 }
-_idx = _pictures("idx")
+_idx = _pictures("idx", _PICTURES)
 _READERS: dict[Format, dict[str, Reader]] = {"text": _TEXT, "chat": _CHAT, "image": _IMAGE}
 SUFFIXES: dict[Format, tuple[str, ...]] = {format: tuple(table) for format, table in _READERS.items()}
 
@@ -166,9 +167,7 @@ def parts_of(file: InputFile, part_bytes: int) -> list[Part]:
 
 
 def classes_of(file: InputFile, reading: Reading) -> list[str]:
-    """The names of all labels that pictures of a file may have, in their order, if it says them."""
-    if file.suffix != ".parquet":
-        return []
+    """The names of all labels that pictures of a parquet file may have, in their order, if it says them."""
     extras.require("documents")
     try:
         return list(apart.values(apart.Call(f"{__name__}.parquet_images", "classes", file, reading)))

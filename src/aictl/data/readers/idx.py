@@ -59,7 +59,7 @@ def _header(stream: IO[bytes], magic: int, dimensions: int) -> tuple[int, ...]:
 
 def _labels(file: InputFile, count: int) -> bytes:
     """One byte for each of ``count`` pictures."""
-    name = labels_name(file.path.name)
+    name = labels_name(file.name.rpartition("/")[2])
     plain = re.sub(r"\.gz$", "", name)
     there = [path for one in (name, plain, f"{plain}.gz") if (path := file.path.with_name(one)).is_file()]
     if not there:

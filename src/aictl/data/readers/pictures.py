@@ -28,6 +28,7 @@ SUFFIX_OF = {
 }
 _OPENED = [name for name in SUFFIX_OF if name != "MPO"]  # which is a JPEG that holds several
 _LOOKS_SIDE = 9  # pixels: 8 differences of neighbours in each direction
+_OTHERS = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N", "LAB")  # modes that say more than a colour of 8 bits a channel
 _ORIENTATION = 0x0112  # of EXIF 2.32
 _MAGIC = {b"<svg": "SVG", b"<?xml": "XML", b"%!PS": "PostScript", b"8BPS": "PSD", b"%PDF": "PDF"}
 
@@ -74,7 +75,7 @@ def facts(image: Pillow.Image, data: bytes, suffix: str, *, moves: bool = False)
 def _digest(image: Pillow.Image, orientation: object) -> bytes:
     """The same for the same pixels, however they are stored: a grey picture is one of colours that are equal."""
     mode = image.mode
-    if mode not in ("I", "F") and not mode.startswith("I;"):
+    if mode not in _OTHERS:
         mode = "RGBA" if image.has_transparency_data else "RGB"
         image = image if image.mode == mode else image.convert(mode)
     digest = hashlib.sha256(f"{mode} {image.width} {image.height} {orientation}".encode())
@@ -89,11 +90,20 @@ def _looks(image: Pillow.Image) -> bytes:
     if image.has_transparency_data:  # what is seen through is as good as white
         image = image.convert("RGBA")
         image = Pillow.alpha_composite(Pillow.new("RGBA", image.size, "white"), image)
-    small = image.convert("L").resize((_LOOKS_SIDE, _LOOKS_SIDE), Pillow.Resampling.BOX)
+    small = _grey(image).resize((_LOOKS_SIDE, _LOOKS_SIDE), Pillow.Resampling.BOX)
     grey: Any = np.asarray(small, np.int16)
     across = grey[:-1, 1:] > grey[:-1, :-1]
     down = grey[1:, :-1] > grey[:-1, :-1]
     return np.packbits(np.concatenate([across.ravel(), down.ravel()])).tobytes()
+
+
+def _grey(image: Pillow.Image) -> Pillow.Image:
+    """Of pixels that are measured, as in medicine or of heights, the least are black and the most white."""
+    if image.mode not in _OTHERS:
+        return image.convert("L")
+    values: Any = np.nan_to_num(np.asarray(image.getchannel(0) if image.mode == "LAB" else image, np.float64))
+    low, high = values.min(), values.max()
+    return Pillow.fromarray(((values - low) * (255 / max(high - low, 1e-300))).astype(np.uint8))
 
 
 def _begins(data: bytes) -> str:
