@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import re
+from base64 import b64decode
+
+import numpy as np
 import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from aictl.artifacts.dataset import Dataset, DatasetWriter
 from aictl.core.errors import Damaged, WrongKind
@@ -71,6 +78,43 @@ def test_diff_tells_what_came_and_went(pictures):
     assert value["samples"]["added"][0]["source"] == "train/owls/1.png"
 
 
+def test_a_page_shows_small_copies_and_no_byte_of_a_file(write, prep, tmp_path):
+    image = Image.fromarray(np.random.default_rng(1).integers(0, 256, (400, 200, 3), np.uint8))
+    for number in range(8):
+        image.putpixel((0, 0), (number, 0, 0))
+        file = io.BytesIO()
+        image.save(file, "PNG", pnginfo=hostile(), icc_profile=b"<script>alert(2)</script>")
+        write(f"{('cats', '<b>dogs')[number % 2]}/{number}.png", file.getvalue())
+    write("cats/broken.png", "no picture")
+    dataset = prep(max_rejected=0.5)
+    page = report(dataset, ReportSpec(documents=3), tmp_path, silent)
+    text = page.page_path.read_text("utf-8")
+    copies = [b64decode(one) for one in re.findall(r'href="data:image/png;base64,([^"]*)"', text)]
+    assert [Image.open(io.BytesIO(one)).size for one in copies] == [(80, 160)] * 3
+    assert {kind for one in copies for kind in re.findall(rb"IHDR|IDAT|IEND|tEXt|iCCP", one)} == {
+        b"IHDR",
+        b"IDAT",
+        b"IEND",
+    }
+    for wanted in ("Labels", "How large a picture is", "no picture", "&lt;b&gt;dogs"):
+        assert wanted in text
+    assert "<b>dogs" not in text
+    assert "img-src data:" in text
+
+
+def test_a_page_of_pictures_that_cannot_be_decoded(pictures, tmp_path):
+    page = report(pictures({"train": ["cats"]}), ReportSpec(), tmp_path, silent)
+    assert "It cannot be decoded: damaged." in page.page_path.read_text("utf-8")
+    empty = report(pictures({}), ReportSpec(), tmp_path, silent)
+    assert "no pictures" in empty.page_path.read_text("utf-8")
+
+
+def hostile():
+    said = PngInfo()
+    said.add_text("Comment", "<script>alert(1)</script>")
+    return said
+
+
 def test_a_line_that_is_no_picture_is_damage(pictures):
     dataset = pictures({"train": ["cats"]})
     dataset.shards("train")[0].write_text('{"text": "a", "source": "b"}\n')
@@ -82,7 +126,5 @@ def test_what_is_about_texts_says_so(pictures, tmp_path):
     dataset = pictures({"train": ["cats"]})
     with pytest.raises(WrongKind, match="`aictl data find` looks at text and chat"):
         find(dataset, FindSpec(text="a"), silent)
-    with pytest.raises(WrongKind, match="`aictl data report` looks at text and chat"):
-        report(dataset, ReportSpec(), tmp_path, silent)
     with pytest.raises(ValueError, match="added with its file"), DatasetWriter(tmp_path, "image") as writer:
         writer.add("train", {"image": "a.png", "size_bytes": 1})

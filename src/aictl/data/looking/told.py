@@ -10,7 +10,8 @@ from aictl.artifacts.dataset import Dataset
 
 
 class Step(NamedTuple):
-    """What a step left, and how many documents it dropped and changed by the reason."""
+    """What a step left, and how many documents it dropped and changed by the reason. Of pictures there are bytes and no
+    characters."""
 
     name: str
     documents: int
@@ -24,9 +25,10 @@ def steps_of(dataset: Dataset) -> list[Step]:
     rows = dataset.metrics.get("steps")
     found = []
     for row in rows if isinstance(rows, list | tuple) else ():
-        if isinstance(row, Mapping) and _is_count(row.get("documents")) and _is_count(row.get("characters")):
+        size = row.get("characters", row.get("bytes")) if isinstance(row, Mapping) else None
+        if isinstance(row, Mapping) and isinstance(size, int) and _is_count(size) and _is_count(row.get("documents")):
             counts = (counts_of(row, "dropped"), counts_of(row, "changed"))
-            found.append(Step(str(row.get("step")), row["documents"], row["characters"], *counts))
+            found.append(Step(str(row.get("step")), row["documents"], size, *counts))
     return found
 
 

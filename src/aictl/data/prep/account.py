@@ -90,6 +90,7 @@ class Account:
     def metrics(self) -> dict[str, Any]:
         """The counts of the run, for the record; ``steps`` is the way from all documents to those that are kept."""
         clean, length, steps = self._step("clean"), self._step("length"), self.tally.steps
+        size = "bytes" if self.format == "image" else "characters"
         return {
             "documents": {
                 "in": clean.documents_in + self.rejected,
@@ -108,7 +109,7 @@ class Account:
                 {
                     "step": name,
                     "documents": step.documents_out,
-                    "characters": step.characters_out,
+                    size: step.characters_out,
                     "dropped": dict(sorted(step.dropped.items())),
                     "changed": dict(sorted(step.changed.items())),
                     "found": dict(sorted(step.found.items())),

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import io
+from base64 import b64encode
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -38,6 +40,23 @@ Pillow.MAX_IMAGE_PIXELS = None  # its own bound warns first and raises at twice 
 def read(file: InputFile, reading: Reading) -> Items:
     """Yield the picture that a file is. Raises :class:`Unreadable` for one that cannot be decoded."""
     yield Document(file.name, decoded(whole_bytes(file), reading.max_pixels))
+
+
+def small(file: InputFile, side: int) -> Iterator[tuple[str, int, int]]:
+    """A copy of a picture that fits into a square of ``side`` pixels: a PNG as base64, its width and its height. Raises
+    :class:`Unreadable`."""
+    try:
+        with Pillow.open(io.BytesIO(whole_bytes(file)), formats=_OPENED) as image:
+            if image.width * image.height > Reading().max_pixels:
+                raise Unreadable("too many pixels")
+            copy = _grey(image) if image.mode in _OTHERS else image.convert("RGBA")
+        copy.thumbnail((side, side))
+        png = io.BytesIO()
+        # from its pixels alone: a profile of colours would be copied from the file as it stands there
+        Pillow.frombytes(copy.mode, copy.size, copy.tobytes()).save(png, "PNG")
+    except Exception as error:
+        raise error if isinstance(error, Unreadable) else Unreadable("damaged") from None
+    yield b64encode(png.getvalue()).decode(), copy.width, copy.height
 
 
 def decoded(data: bytes, max_pixels: int) -> Image:
