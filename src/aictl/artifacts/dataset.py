@@ -6,9 +6,10 @@ Files: ``dataset.json`` (format and counts), ``SPLIT-NNNNN.jsonl`` (one document
 ``{"messages": [{"role": ..., "content": ...}], "source": ...}``; ``source`` says where in the raw
 input it came from. A picture is ``{"image": "SHA256.png", "size_bytes": ..., "label": ..., "width": ..., "height": ...,
 "mode": ..., "pixels": ..., "looks": ..., "source": ...}``, and its file lies in ``SPLIT-NNNNN.tar``, which has one for
-every line of the shard beside it. A labelled dataset has ``label`` and ``confidence`` in every document (null where
-nothing is known) and ``labels.json``, which says of the labels and of what gave them. Where a document was
-found on the web is its ``url``. ``tokens/`` holds the documents as token ids, if they were packed.
+every line of the shard beside it; ``labels.json`` names the labels in order. A labelled dataset of texts has
+``label`` and ``confidence`` in every document (null where nothing is known) and ``labels.json``, which says of
+the labels and of what gave them. Where a document was found on the web is its ``url``. ``tokens/`` holds the
+documents as token ids, if they were packed.
 """
 
 from __future__ import annotations
