@@ -181,7 +181,7 @@ class _Chunk:
             "sources": np.full(len(block), self._source, np.int32),
         }
         if images:
-            columns |= looks.columns(images, self.spec.compared_at)
+            columns |= looks.columns(images)
             self.images += [one.data for one in images]
         elif similarity := self.spec.compared_at:
             smallest, counts = signatures(block.view.words, len(block))

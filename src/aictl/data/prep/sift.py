@@ -18,7 +18,7 @@ from aictl.data.arrays.hashing import mixed
 from aictl.data.arrays.view import View
 from aictl.data.duplicates.clusters import Match, cluster
 from aictl.data.duplicates.signatures import shingle_sets
-from aictl.data.prep import looks
+from aictl.data.prep import alike, looks
 from aictl.data.prep.block import FIELDS, text_of
 from aictl.data.prep.shelf import Chunk, Documents
 from aictl.data.prep.spec import PrepSpec, SplitSpec
@@ -65,12 +65,10 @@ def sift(references: Sequence[Chunk], own: Sequence[Chunk], spec: PrepSpec, fiel
     clusters, matches = first, list[Match]()
     if near := spec.duplicates.near_duplicates:
         if pictures:
-            members, least = looks.Members(chunks), looks.jaccard_of(near)
-            found, pairs = cluster(lambda: _keys(chunks, first), count, members, least)
-            matches = [one._replace(similarity=looks.share_of(one.similarity)) for one in pairs]
+            clusters, matches = alike.clusters(looks.looks_of(chunks), near)
         else:
             found, matches = cluster(lambda: _keys(chunks, first), count, shingles, near)
-        clusters = found.firsts()[first]
+            clusters = found.firsts()[first]
         fates[(fates == KEPT) & (clusters != np.arange(count))] = NEAR
     together = clusters
     if spec.split_at is not None and spec.split_at != near:
