@@ -29,6 +29,7 @@ OPTIONAL = (
     "pyarrow",
     "pypdfium2",
     "brotli",
+    "PIL",
     "onnx",
     "onnx_ir",
     "onnxscript",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -127,3 +128,4 @@ PROGRAMS = {
 
 if __name__ == "__main__":
     PROGRAMS[sys.argv[1]]()
+    os._exit(0)  # Daft's threads sometimes crash the process while it ends

@@ -11,6 +11,7 @@ from aictl.core.errors import ExtraMissing
 EXTRAS: dict[str, tuple[str, ...]] = {
     "data": ("numpy", "orjson", "yaml", "re2", "ahocorasick_rs", "chardet", "ftfy", "phonenumbers", "py3langid"),
     "documents": ("pyarrow", "pypdfium2", "brotli"),
+    "images": ("PIL",),
     "ray": ("ray",),
     "label": ("numpy", "polars", "httpx", "tokenizers"),
     "tokenizing": ("tokenizers", "numpy"),

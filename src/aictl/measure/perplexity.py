@@ -42,8 +42,9 @@ def heldout(
 ) -> list[Window]:
     """The first windows of a split that together predict at least ``tokens`` tokens, or all.
 
-    Raises :class:`BadInput` if the split has nothing to predict.
+    Raises :class:`BadInput` if the split has nothing to predict, and :class:`WrongKind` for a dataset of pictures.
     """
+    dataset.require_format("text", "chat", cure="name one of texts or of conversations")
     size = min(window, generator.context_length)
     windows: list[Window] = []
     total = 0

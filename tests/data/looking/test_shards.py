@@ -85,7 +85,11 @@ def test_what_is_asked_wrongly(text_dataset):
         require_count(dataset, "train", 3)
 
 
-def test_images_are_for_others(write_dataset):
-    dataset = write_dataset("pictures", "image", {"train": [{"source": "a.png"}]})
+def test_pictures_are_looked_at_by_some(write_dataset):
+    dataset = write_dataset("pictures", "image", {})
+    require_looked_at(dataset, "data head", pictures=True)
     with pytest.raises(WrongKind, match="is of format image, and `aictl data find` looks at text and chat"):
         require_looked_at(Dataset(dataset.folder), "data find")
+    sounds = write_dataset("sounds", "sound", {"train": [{"source": "a.wav"}]})
+    with pytest.raises(WrongKind, match="is of format sound, and `aictl data head` looks at text, chat and image"):
+        require_looked_at(sounds, "data head", pictures=True)

@@ -213,16 +213,16 @@ def test_nothing_undecided_hides_what_is_wrong(write, prep):
 
 
 def test_files_of_no_use_are_counted_by_kind_and_the_cure_names_what_is_read(write, prep, tmp_path):
-    for name in ("a.png", "b.png", "c.css"):
+    for name in ("a.mp3", "b.mp3", "c.css"):
         write(name, b"\x89PNG\0")
     with pytest.raises(
-        BadInput, match=r"none of these 3 files holds text or conversations .*: \.png 2, \.css 1"
+        BadInput, match=r"none of these 3 files holds text, conversations or pictures .*: \.mp3 2, \.css 1"
     ) as caught:
         prep()
     assert caught.value.cure.startswith("text is read from .txt .text .md")
     assert "; conversations are read from .json .jsonl" in caught.value.cure
-    with pytest.raises(BadInput, match=r"a\.png is of no kind that is read") as caught:
-        prep(tmp_path / "raw/a.png", format="chat")
+    with pytest.raises(BadInput, match=r"a\.mp3 is of no kind that is read") as caught:
+        prep(tmp_path / "raw/a.mp3", format="chat")
     assert "text" not in caught.value.cure
 
 
@@ -240,7 +240,8 @@ def test_too_many_bad_documents_are_an_error_that_names_the_first(write, prep):
         ("a.txt", b"", "nothing is left of 1 documents.* 1 are empty"),
         ("a.txt", b"short", "1 are shorter than 32 characters"),
         ("a.txt", b"\xff\xfe\xfa", "1 of 1 documents cannot be used: a.txt"),
-        ("a.png", b"\x89PNG\0", r"a\.png is of no kind that is read"),
+        ("a.mp3", b"\x89PNG\0", r"a\.mp3 is of no kind that is read"),
+        ("a.png", b"\x89PNG\0", r"1 of 1 documents cannot be used: a\.png: no picture"),
         ("a.jsonl", b"", r"a\.jsonl is empty"),
         ("a.jsonl", b"{broken", "a.jsonl"),
     ],

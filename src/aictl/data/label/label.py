@@ -36,9 +36,11 @@ def label(work: Work[LabelSpec]) -> Dataset:
     """Make the labelled dataset.
 
     Raises :class:`BadInput` for a labels.toml, a reviewed file or code that is wrong, :class:`TryLater`
-    where an endpoint is down, with what was kept, and :class:`WorkFailed` if no document gets a label.
+    where an endpoint is down, with what was kept, :class:`WorkFailed` if no document gets a label, and
+    :class:`WrongKind` for a dataset of pictures.
     """
     spec, dataset, events = work.spec, work.inputs["dataset"], work.events
+    dataset.require_format("text", "chat", cure="functions vote on what is said; pictures come with their labels")
     if spec.review_out is not None:
         review.check_target(spec.review_out)
     declaration = read(work.inputs["functions"].path)

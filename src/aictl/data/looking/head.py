@@ -17,7 +17,7 @@ READ_BYTES = 2**16  # of a shard at once: a few documents stand at its very begi
 def head(dataset: Dataset, spec: HeadSpec) -> Records:
     """The first documents as they stand. Raises :class:`BadRequest` for a split that is not there, and
     :class:`Damaged`, while they are read, at a line that is no document."""
-    require_looked_at(dataset, "data head")
+    require_looked_at(dataset, "data head", pictures=True)
     require_split(dataset, spec.split)
     return Records(_items(dataset, spec), whole=spec.full)
 

@@ -45,7 +45,7 @@ def sample(dataset: Dataset, spec: SampleSpec) -> Records:
     Raises :class:`BadRequest` for a split that is not there, and :class:`Damaged`, while they are read, at a line
     that is no document.
     """
-    require_looked_at(dataset, "data sample")
+    require_looked_at(dataset, "data sample", pictures=True)
     require_split(dataset, spec.split)
     return Records(_items(dataset, spec), whole=spec.full)
 

@@ -13,8 +13,6 @@ from aictl.core.errors import AictlError, BadInput, BadRequest, Damaged, WrongKi
 from aictl.data.looking.opened import Lines
 
 BLOCK_BYTES = 2**20  # large enough for a call to cost nothing, small enough to stay in a processor's cache
-FIELD = {"text": "text", "chat": "messages"}  # what holds the content of a document, by the dataset's format
-
 Record = dict[str, Any]
 
 
@@ -26,11 +24,13 @@ class Block(NamedTuple):
     data: bytes
 
 
-def require_looked_at(dataset: Dataset, command: str) -> None:
-    """Raise :class:`WrongKind` for a dataset of another format than text and chat."""
-    if dataset.format not in FIELD:
+def require_looked_at(dataset: Dataset, command: str, *, pictures: bool = False) -> None:
+    """Raise :class:`WrongKind` for a dataset of another format than text and chat, or image if it is of ``pictures``
+    too."""
+    if dataset.format not in _IS_GOOD or (dataset.format == "image" and not pictures):
+        known = "text, chat and image" if pictures else "text and chat"
         raise WrongKind(
-            f"dataset '{dataset.label}' is of format {dataset.format}, and `aictl {command}` looks at text and chat",
+            f"dataset '{dataset.label}' is of format {dataset.format}, and `aictl {command}` looks at {known}",
             cure=f"`aictl artifact show {dataset.label}` says what is known of it",
         )
 
@@ -172,4 +172,13 @@ def _is_chat(value: Any) -> bool:
     )
 
 
-_IS_GOOD = {"text": _is_text, "chat": _is_chat}
+def _is_picture(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and isinstance(value.get("source"), str)
+        and isinstance(value.get("image"), str)
+        and isinstance(value.get("size_bytes"), int)
+    )
+
+
+_IS_GOOD = {"text": _is_text, "chat": _is_chat, "image": _is_picture}

@@ -20,7 +20,9 @@ def item(document: Record, marks: Sequence[Marks] = ()) -> Item:
 
 
 def texts_of(document: Record) -> list[str]:
-    """The text of a document, or what is said in each turn of a conversation."""
+    """The text of a document, what is said in each turn of a conversation, or what the file of a picture is called."""
+    if "image" in document:
+        return [document["image"]]
     return [turn["content"] for turn in document["messages"]] if "messages" in document else [document["text"]]
 
 
@@ -30,7 +32,10 @@ def labels_of(document: Record) -> list[str]:
 
 
 def about(document: Record) -> str:
-    """What there is to say of a document in a few words: its length, and whatever fields it has beside its text."""
+    """What there is to say of a document in a few words: its length, and whatever fields it has beside its text; of a
+    picture its label and its size."""
+    if "image" in document:
+        return _about_picture(document)
     texts = texts_of(document)
     said = [f"{len(texts)} turns"] if "messages" in document else []
     said.append(f"{sum(map(len, texts)):,} characters")
@@ -40,6 +45,14 @@ def about(document: Record) -> str:
         if name not in ("text", "messages", "source") and value is not None
     ]
     return " · ".join(said)
+
+
+def _about_picture(document: Record) -> str:
+    said = [f"label: {shown(document['label'])}"] if document.get("label") is not None else []
+    if "width" in document:
+        said.append(f"{document['width']:,} x {document.get('height'):,} pixels")
+    said += [str(document[name]) for name in ("mode",) if name in document]
+    return " · ".join([*said, f"{document['size_bytes']:,} bytes"])
 
 
 def shown(value: Any, most: int = 40) -> str:

@@ -11,7 +11,8 @@ from aictl.artifacts.dataset import Dataset
 
 class Step(NamedTuple):
     """What a step left, how many documents it dropped and changed by the reason, and what it came upon in those that
-    stay: how many are in each language, or how much personal data of each kind there was."""
+    stay: how many are in each language, or how much personal data of each kind there was. Of pictures there are bytes
+    and no characters."""
 
     name: str
     documents: int
@@ -26,9 +27,10 @@ def steps_of(dataset: Dataset) -> list[Step]:
     rows = dataset.metrics.get("steps")
     found = []
     for row in rows if isinstance(rows, list | tuple) else ():
-        if isinstance(row, Mapping) and _is_count(row.get("documents")) and _is_count(row.get("characters")):
+        size = row.get("characters", row.get("bytes")) if isinstance(row, Mapping) else None
+        if isinstance(row, Mapping) and isinstance(size, int) and _is_count(size) and _is_count(row.get("documents")):
             counts = (counts_of(row, "dropped"), counts_of(row, "changed"), counts_of(row, "found"))
-            found.append(Step(str(row.get("step")), row["documents"], row["characters"], *counts))
+            found.append(Step(str(row.get("step")), row["documents"], size, *counts))
     return found
 
 

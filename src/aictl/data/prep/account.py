@@ -52,7 +52,9 @@ class Account:
             )
         named = next((file for file in self.left_out if file.named), None)
         if named or not good:
-            raise nothing_to_read([named] if named else self.left_out or self.files, self.spec)
+            if named:
+                raise nothing_to_read([named], self.spec, self.format)
+            raise nothing_to_read(self.left_out or self.files, self.spec)
         if not self._remaining(good):
             length = self._step("length")
             short, empty = length.dropped["too short"], length.dropped["empty"]
@@ -90,6 +92,7 @@ class Account:
     def metrics(self) -> dict[str, Any]:
         """The counts of the run, for the record; ``steps`` is the way from all documents to those that are kept."""
         clean, length, steps = self._step("clean"), self._step("length"), self.tally.steps
+        size = "bytes" if self.format == "image" else "characters"
         return {
             "documents": {
                 "in": clean.documents_in + self.rejected,
@@ -108,7 +111,7 @@ class Account:
                 {
                     "step": name,
                     "documents": step.documents_out,
-                    "characters": step.characters_out,
+                    size: step.characters_out,
                     "dropped": dict(sorted(step.dropped.items())),
                     "changed": dict(sorted(step.changed.items())),
                     "found": dict(sorted(step.found.items())),

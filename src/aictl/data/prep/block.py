@@ -6,9 +6,13 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 
 from aictl.data.arrays.view import View
-from aictl.data.documents import Document, Message
+from aictl.data.documents import Document, Image, Message
 
-FIELDS = {"text": "text", "chat": "messages"}  # of a document as it stands in a dataset, by its format
+FIELDS = {
+    "text": "text",
+    "chat": "messages",
+    "image": "image",
+}  # of a document in a dataset, by its format
 CHARACTERS = 1 << 18  # of a block, or one longer document: its arrays then stay in a processor's cache
 
 
@@ -23,7 +27,8 @@ class Block:
 
     @cached_property
     def texts(self) -> list[str]:
-        """What stands in each document: of a conversation all that is said, a blank line between."""
+        """What stands in each document: of a conversation all that is said, a blank line between, of a picture
+        nothing."""
         return [text_of(one.content) for one in self.documents]
 
     @cached_property
@@ -32,8 +37,16 @@ class Block:
         return View(self.texts)
 
     @cached_property
+    def sizes(self) -> list[int]:
+        """Characters of each document, and of a picture bytes."""
+        return [
+            len(one.content.data) if isinstance(one.content, Image) else len(text)
+            for one, text in zip(self.documents, self.texts, strict=True)
+        ]
+
+    @cached_property
     def characters(self) -> int:
-        return sum(map(len, self.texts))
+        return sum(self.sizes)
 
     def without(self, dropped: Sequence[object]) -> Block:
         """The documents for which ``dropped`` has nothing."""
@@ -53,11 +66,15 @@ class Block:
         return (Block(documents) if changed else self), changed
 
 
-def text_of(content: str | list[Message]) -> str:
+def text_of(content: str | list[Message] | Image) -> str:
+    if isinstance(content, Image):
+        return ""
     return content if isinstance(content, str) else "\n\n".join(turn["content"] for turn in content)
 
 
-def _rewritten(content: str | list[Message], rewrite: Callable[[str], str]) -> str | list[Message]:
+def _rewritten(content: str | list[Message] | Image, rewrite: Callable[[str], str]) -> str | list[Message] | Image:
+    if isinstance(content, Image):
+        return content
     if isinstance(content, str):
         return rewrite(content)
     return [{**turn, "content": rewrite(turn["content"])} for turn in content]

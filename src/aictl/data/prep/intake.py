@@ -16,6 +16,8 @@ from aictl.data.documents import InputFile
 from aictl.data.prep.spec import FilesSpec, PrepSpec
 from aictl.data.readers import SUFFIXES, Format, format_of, reader_for
 
+CALLED: dict[Format, str] = {"text": "text", "chat": "conversations", "image": "pictures"}
+
 
 def list_files(sources: Sequence[tuple[int, Source]], spec: FilesSpec) -> list[tuple[int, InputFile]]:
     """The files of all numbered sources in order, those that ``include`` and ``exclude`` leave, each with the
@@ -43,10 +45,11 @@ def list_files(sources: Sequence[tuple[int, Source]], spec: FilesSpec) -> list[t
     for number, file in kept:
         places.setdefault(file.name, set()).add(number)
     place = {number: count for count, (number, _) in enumerate(sources, 1)}
-    return [
-        (number, replace(file, name=f"{place[number]}:{file.name}") if len(places[file.name]) > 1 else file)
-        for number, file in kept
-    ]
+    return [(number, _numbered(file, place[number]) if len(places[file.name]) > 1 else file) for number, file in kept]
+
+
+def _numbered(file: InputFile, number: int) -> InputFile:
+    return replace(file, name=f"{number}:{file.name}", number=number)
 
 
 def _of_source(source: Source) -> Iterable[InputFile]:
@@ -99,10 +102,11 @@ def _matcher(globs: Sequence[str]) -> Callable[[str], bool]:
 
 
 def decide_format(files: Sequence[InputFile], spec: PrepSpec) -> Format:
-    """The one format that the files are of.
+    """The one format that the files are of: pictures if there is nothing else, since they may be there for the text
+    beside them.
 
     Raises :class:`BadRequest` if some are of the one and some of the other, and :class:`BadInput`
-    if none is of either.
+    if none is of any.
     """
     if spec.format != "auto":
         return spec.format
@@ -112,25 +116,29 @@ def decide_format(files: Sequence[InputFile], spec: PrepSpec) -> Format:
         if format and format not in examples:
             examples[format] = file.name
             if len(examples) == 2:
+                (one, name), (other, another) = sorted(examples.items(), reverse=True)
                 raise BadRequest(
-                    f"{examples['text']} holds text and {examples['chat']} conversations, and a dataset is one of them",
-                    cure="say --format text or --format chat, or leave files out with --exclude",
+                    f"{name} holds {CALLED[one]} and {another} {CALLED[other]}, and a dataset is one of them",
+                    cure=f"say --format {one} or --format {other}, or leave files out with --exclude",
                 )
     if examples:
         return next(iter(examples))
-    # None is of either without doubt, so a reader says of each what is wrong with it.
-    formats: tuple[Format, ...] = ("text", "chat")
+    # None is of any without doubt, so a reader says of each what is wrong with it.
+    formats: tuple[Format, ...] = ("text", "chat", "image")
     possible = [format for format in formats if any(reader_for(file, format) for file in files)]
     if not possible:
         raise nothing_to_read(files, spec)
     return possible[0]
 
 
-def nothing_to_read(files: Sequence[InputFile], spec: PrepSpec) -> BadInput:
-    """The error for files of which none holds what is looked for."""
-    formats: tuple[Format, ...] = ("text", "chat") if spec.format == "auto" else (spec.format,)
+def nothing_to_read(files: Sequence[InputFile], spec: PrepSpec, format: Format | None = None) -> BadInput:
+    """The error for files of which none holds what is looked for: documents of ``format`` if that has been decided."""
+    if format is None and spec.format != "auto":
+        format = spec.format
+    formats: tuple[Format, ...] = (format,) if format else tuple(CALLED)
     known = {suffix for one in formats for suffix in SUFFIXES[one]}
-    wanted = " or ".join({"text": "text", "chat": "conversations"}[one] for one in formats)
+    words = [CALLED[one] for one in formats]
+    wanted = " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
     if len(files) > 1:
         said = f"none of these {len(files)} files holds {wanted} in a form that is read: {suffix_counts(files)}"
     elif not files[0].size_bytes:
@@ -139,7 +147,7 @@ def nothing_to_read(files: Sequence[InputFile], spec: PrepSpec) -> BadInput:
         said = f"{files[0].name} holds no {wanted} in a form that is read"
     else:
         said = f"{files[0].name} is of no kind that is read"
-    read = {"text": "text is read from", "chat": "conversations are read from"}
+    read = {"text": "text is read from", "chat": "conversations are read from", "image": "pictures are read from"}
     return BadInput(said, cure="; ".join(f"{read[one]} {' '.join(SUFFIXES[one])}" for one in formats))
 
 

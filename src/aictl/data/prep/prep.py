@@ -23,6 +23,7 @@ from aictl.core.artifact import Source
 from aictl.core.errors import BadRequest
 from aictl.core.events import Events
 from aictl.data.documents import InputFile
+from aictl.data.prep import pictures
 from aictl.data.prep.account import Account
 from aictl.data.prep.block import FIELDS, text_of
 from aictl.data.prep.intake import decide_format, list_files
@@ -64,6 +65,12 @@ def prepare(inputs: Inputs, spec: PrepSpec, folder: Path, *, scratch: Path, even
     sources = [(number, one) for number, one in enumerate(inputs.sources) if isinstance(one, Source)]
     files = list_files(sources, spec.files)
     format = _format([file for _, file in files], inputs, spec)
+    if format == "image":
+        about_text = ("decontaminate", "block_words", "block_urls", "tokenizer")
+        spec = pictures.spec_for(spec, dict(zip(about_text, inputs[2:], strict=True)))
+        files = pictures.without_labels_files(files)
+    else:
+        pictures.require_none(spec, format)
     if inputs.tokenizer and format != "text":
         raise BadRequest(
             "conversations are not packed: how they are rendered is for the model to say", cure="leave out --tokenizer"
@@ -88,6 +95,13 @@ def prepare(inputs: Inputs, spec: PrepSpec, folder: Path, *, scratch: Path, even
     events.started(task)
     sifted = sift(references, chunks, spec, FIELDS[format])
     events.finished(task)
+    labels = None
+    if format == "image":
+        datasets = [one.classes for one in inputs.sources if isinstance(one, Dataset)]
+        labels = pictures.Labels(sifted, pictures.declared(files, datasets, spec))
+        labels.write(folder)
+        for note in labels.notes():
+            events.noted(note, "warning")
     counts = write(folder, format, (references, chunks), sifted, account.tally)
     for note in account.notes():
         events.noted(note, "warning" if account.rejected else "info")
@@ -97,8 +111,13 @@ def prepare(inputs: Inputs, spec: PrepSpec, folder: Path, *, scratch: Path, even
             "out says little of other texts",
             "warning",
         )
-    characters = next(reversed(account.tally.steps.values())).characters_out
-    metrics = {**account.metrics(), "characters": characters, "splits": counts, "split_similarity": sifted.apart}
+    size = next(reversed(account.tally.steps.values())).characters_out
+    if labels:
+        metrics = {**account.metrics(), **labels.metrics(), "image_bytes": size, "splits": counts}
+        splits = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+        summary = f"{splits} pictures, {len(labels.names):,} labels, {size / 1e6:,.1f} MB"
+        return Dataset(folder, metrics=metrics, summary=summary)
+    metrics = {**account.metrics(), "characters": size, "splits": counts, "split_similarity": sifted.apart}
     if inputs.tokenizer:
         metrics["tokens"] = _packed(Dataset(folder), inputs.tokenizer, scratch, events)
     splits = ", ".join(f"{count:,} {name}" for name, count in metrics["splits"].items())

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import count, islice
 from typing import Any
 
@@ -16,8 +17,9 @@ import orjson
 from aictl.core.errors import BadInput
 from aictl.data.cleaning import BadUnicode, clean
 from aictl.data.cutting import pieces
-from aictl.data.documents import Document, Message, Rejected
+from aictl.data.documents import Document, Image, Message, Rejected
 from aictl.data.duplicates.signatures import band_keys, bands_for, signatures
+from aictl.data.prep import looks
 from aictl.data.prep.block import CHARACTERS, FIELDS, Block, text_of
 from aictl.data.prep.shelf import Begun, Facts, Filled
 from aictl.data.prep.steps import Job, Step, shown_of, steps_of
@@ -26,6 +28,7 @@ from aictl.data.prep.tally import Tally
 
 CHUNK_CHARACTERS = 1 << 25
 MOST_REJECTED = 100_000  # in a chunk
+MOST_LABEL_CHARACTERS = 255  # as many as a folder's name may have
 
 
 def process(stream: Stream, job: Job, begun: Begun, advanced: Callable[[int], None]) -> Iterator[Filled]:
@@ -54,6 +57,7 @@ class _Chunk:
         self.left_out: list[tuple[str, str, int, bool]] = []
         self.rejected: list[tuple[str, str, str]] = []
         self.lines: list[bytes] = []
+        self.images: list[bytes] = []
         self.columns: dict[str, list[np.ndarray]] = {}
         self._waiting: list[Document] = []
         self._characters = 0
@@ -105,6 +109,9 @@ class _Chunk:
 
     def _wait(self, document: Document) -> None:
         source, content, tally = document.source, document.content, self._cleaning
+        if isinstance(content, Image):
+            self._wait_picture(document, content)
+            return
         try:
             if isinstance(content, str):
                 cleaned: str | list[Message] = clean(self._repaired(source, content), tally.changed)
@@ -121,11 +128,25 @@ class _Chunk:
         if not isinstance(cleaned, str) and not all(turn["content"] for turn in cleaned):
             self.reject(Rejected(source, "empty message"))
             return
+        self._wait_for_others(Document(source, cleaned, document.url), before, after)
+
+    def _wait_picture(self, document: Document, image: Image) -> None:
+        label = (image.label or "").strip()
+        if len(label) > MOST_LABEL_CHARACTERS or not all(one.isprintable() for one in label):
+            detail = f"{len(label):,} characters" if len(label) > MOST_LABEL_CHARACTERS else "with control characters"
+            self.reject(Rejected(document.source, "no label", f"one of {detail}"))
+            return
+        size = len(image.data)
+        self._wait_for_others(replace(document, content=replace(image, label=label or None)), size, size)
+
+    def _wait_for_others(self, document: Document, before: int, after: int) -> None:
+        """``before`` and ``after`` are what it was when it was read, and what it is, in characters or bytes."""
+        tally = self._cleaning
         tally.documents_in += 1
         tally.documents_out += 1
         tally.characters_in += before
         tally.characters_out += after
-        self._waiting.append(Document(source, cleaned, document.url))
+        self._waiting.append(document)
         self._characters += after
         if self._characters >= CHARACTERS:
             self._through()
@@ -153,13 +174,17 @@ class _Chunk:
             block = step(block, self.tally)
         if not len(block):
             return
-        digests = [hashlib.sha256(content_bytes(one.content)).digest()[:16] for one in block.documents]
+        digests = [digest_of(one.content) for one in block.documents]
+        images = [one.content for one in block.documents if isinstance(one.content, Image)]
         columns = {
             "digests": np.frombuffer(b"".join(digests), "<u8").reshape(-1, 2),
-            "characters": np.fromiter(map(len, block.texts), np.int64, len(block)),
+            "characters": np.array(block.sizes, np.int64),
             "sources": np.full(len(block), self._source, np.int32),
         }
-        if similarity := self.spec.compared_at:
+        if images:
+            columns |= looks.columns(images)
+            self.images += [one.data for one in images]
+        elif similarity := self.spec.compared_at:
             smallest, counts = signatures(block.view.words, len(block))
             columns["keys"] = band_keys(smallest, counts, bands_for(similarity))
         for name, column in columns.items():
@@ -167,7 +192,9 @@ class _Chunk:
         self.lines += [orjson.dumps(self._row(one)) + b"\n" for one in block.documents]
 
     def _row(self, document: Document) -> dict[str, Any]:
-        row = {FIELDS[self.format]: document.content, "source": document.source}
+        row: dict[str, Any] = {FIELDS[self.format]: document.content, "source": document.source}
+        if isinstance(document.content, Image):
+            row = looks.row(document.content) | {"source": document.source}
         return row | {"url": document.url} if document.url else row
 
     def filled(self, *, last: bool) -> Filled:
@@ -182,9 +209,12 @@ class _Chunk:
             files=self.files,
             left_out=self.left_out,
         )
-        return Filled(facts, self.lines, {name: np.concatenate(parts) for name, parts in self.columns.items()})
+        columns = {name: np.concatenate(parts) for name, parts in self.columns.items()}
+        return Filled(facts, self.lines, columns, self.images)
 
 
-def content_bytes(content: str | list[Message]) -> bytes:
-    """What two documents have in common that are the same."""
-    return content.encode() if isinstance(content, str) else orjson.dumps(content)
+def digest_of(content: str | list[Message] | Image) -> bytes:
+    """16 bytes that two documents have in common that are the same."""
+    if isinstance(content, Image):
+        return content.pixels
+    return hashlib.sha256(content.encode() if isinstance(content, str) else orjson.dumps(content)).digest()[:16]

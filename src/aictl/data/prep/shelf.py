@@ -46,11 +46,13 @@ class Begun(NamedTuple):
 
 
 class Filled(NamedTuple):
-    """A chunk that is to be kept: about it, the lines of its documents, and their columns."""
+    """A chunk that is to be kept: about it, the lines of its documents, their columns, and the files of its pictures,
+    if it is of such."""
 
     facts: Facts
     lines: Sequence[bytes]
     columns: Mapping[str, np.ndarray]
+    images: Sequence[bytes] = ()
 
 
 class Chunk:
@@ -100,6 +102,17 @@ class Chunk:
                     yield file.read(int(ends[-1])), ends.tolist(), mark
                     place += len(ends)
 
+    def image(self, place: int) -> bytes:
+        """The file of one picture."""
+        begin = int(self._image_ends[place - 1]) if place else 0
+        size = int(self._image_ends[place]) - begin
+        with self.path.with_suffix(".images").open("rb") as file:
+            return os.pread(file.fileno(), size, begin)
+
+    @cached_property
+    def _image_ends(self) -> np.ndarray:
+        return self.column("image_ends")
+
     def document(self, place: int) -> dict[str, Any]:
         found: dict[str, Any] = orjson.loads(self.line(place))
         return found
@@ -126,11 +139,14 @@ class Shelf:
         folder.mkdir(exist_ok=True)
 
     def put(self, chunk: Filled) -> None:
-        """Keep a chunk; ``ends``, where each line ends, is added to its columns."""
-        facts, lines, columns = chunk
+        """Keep a chunk; ``ends``, where each line ends, is added to its columns, and so is ``image_ends``."""
+        facts, lines, columns, images = chunk
         path = self._path(facts.stream, facts.number)
         ends = np.cumsum(np.fromiter(map(len, lines), np.int64, len(lines)))
         _write(path.with_suffix(".lines"), lines)
+        if images:
+            columns = {**columns, "image_ends": np.cumsum(np.fromiter(map(len, images), np.int64, len(images)))}
+            _write(path.with_suffix(".images"), images)
         partial = path.with_suffix(f".{os.getpid()}")
         with partial.open("wb") as file:
             np.savez(file, ends=ends, **columns)  # type: ignore[arg-type]

@@ -18,7 +18,8 @@ from aictl.data.arrays.hashing import mixed
 from aictl.data.arrays.view import View
 from aictl.data.duplicates.clusters import Match, cluster
 from aictl.data.duplicates.signatures import shingle_sets
-from aictl.data.prep.block import text_of
+from aictl.data.prep import alike, looks
+from aictl.data.prep.block import FIELDS, text_of
 from aictl.data.prep.shelf import Chunk, Documents
 from aictl.data.prep.spec import PrepSpec, SplitSpec
 
@@ -31,7 +32,8 @@ SHINGLES_KEPT = 1 << 25  # hashes of documents that are being compared: 256 MB
 class Sifted(NamedTuple):
     """For every document, in order: why it does not stay (``KEPT`` if it does), the number of its split, the
     number of the document that stays in its stead, and the number of the first that is the same; the pairs by
-    which near-duplicates were found; and the similarity from which documents stand on one side."""
+    which near-duplicates were found; and the similarity from which documents stand on one side. Of pictures, the number
+    of each one's label among ``label_names``, of which the empty one is none."""
 
     fates: np.ndarray
     splits: np.ndarray
@@ -39,6 +41,8 @@ class Sifted(NamedTuple):
     of: np.ndarray
     matches: Sequence[Match]
     apart: float
+    labels: np.ndarray = np.empty(0, int)
+    label_names: Sequence[str] = ()
 
 
 def sift(references: Sequence[Chunk], own: Sequence[Chunk], spec: PrepSpec, field: str) -> Sifted:
@@ -55,11 +59,16 @@ def sift(references: Sequence[Chunk], own: Sequence[Chunk], spec: PrepSpec, fiel
         fates[first != np.arange(count)] = EXACT
         if spec.duplicates.exact_duplicates == "keep":
             fates[first >= others] = KEPT
+    pictures = field == FIELDS["image"]
+    names, labels = looks.labels_of(chunks) if pictures else ([], None)
     shingles = _Shingles(chunks, field)
     clusters, matches = first, list[Match]()
     if near := spec.duplicates.near_duplicates:
-        found, matches = cluster(lambda: _keys(chunks, first), count, shingles, near)
-        clusters = found.firsts()[first]
+        if pictures:
+            clusters, matches = alike.clusters(looks.looks_of(chunks), near)
+        else:
+            found, matches = cluster(lambda: _keys(chunks, first), count, shingles, near)
+            clusters = found.firsts()[first]
         fates[(fates == KEPT) & (clusters != np.arange(count))] = NEAR
     together = clusters
     if spec.split_at is not None and spec.split_at != near:
@@ -67,14 +76,15 @@ def sift(references: Sequence[Chunk], own: Sequence[Chunk], spec: PrepSpec, fiel
         together = found.firsts()[clusters]
     fates[:others] = OTHERS
     ranks = _ranks(chunks, spec.split.seed)
-    _draw(fates, ranks, chunks, spec.split)
-    sides, apart = _sides(fates, ranks, together, spec.split), spec.split_at
+    _draw(fates, ranks, chunks, spec.split, by_number=pictures)
+    sides, apart = _sides(fates, ranks, together, spec.split, labels), spec.split_at
     if sides is None and apart is not None:
         # Nothing but variations of a few texts: better a split that says what it is than none.
-        sides, apart = _sides(fates, ranks, clusters, spec.split), None
+        sides, apart = _sides(fates, ranks, clusters, spec.split, labels), None
     if sides is None:
         raise _too_few(own, fates, field, spec.split)
-    return Sifted(fates, sides, clusters, first, matches, apart if apart is not None else 1.0)
+    sifted = Sifted(fates, sides, clusters, first, matches, apart if apart is not None else 1.0)
+    return sifted if labels is None else sifted._replace(labels=labels, label_names=names)
 
 
 def _first_of_equals(chunks: Sequence[Chunk], count: int) -> np.ndarray:
@@ -140,8 +150,9 @@ def _ranks(chunks: Sequence[Chunk], seed: int) -> np.ndarray:
     return mixed(np.concatenate(digests) ^ mixed(np.array([seed + 1], np.uint64))) / 2.0**64
 
 
-def _draw(fates: np.ndarray, ranks: np.ndarray, chunks: Sequence[Chunk], spec: SplitSpec) -> None:
-    """Leave out what is not drawn, in place: a share of all, and of each source what its weight does not allow."""
+def _draw(fates: np.ndarray, ranks: np.ndarray, chunks: Sequence[Chunk], spec: SplitSpec, *, by_number: bool) -> None:
+    """Leave out what is not drawn, in place: a share of all, and of each source what its weight does not allow, which
+    is of characters or by the number of documents."""
     if spec.sample == 1 and not spec.weights:
         return
     shares = np.full(len(fates), spec.sample)
@@ -149,19 +160,25 @@ def _draw(fates: np.ndarray, ranks: np.ndarray, chunks: Sequence[Chunk], spec: S
         some = [chunk for chunk in chunks if len(chunk)]
         sources = np.concatenate([chunk.column("sources") for chunk in some])
         characters = np.concatenate([chunk.column("characters") for chunk in some])
-        there = np.bincount(sources, characters * (fates == KEPT), minlength=len(spec.weights))
+        sizes = np.ones(len(sources)) if by_number else characters
+        there = np.bincount(sources, sizes * (fates == KEPT), minlength=len(spec.weights))
         takes = np.divide(spec.weights, there, out=np.zeros(len(there)), where=there > 0)
         shares *= (takes / max(takes.max(), 1e-300))[sources]
     drawn = (ranks * 4093) % 1  # other digits than those by which sides are chosen
     fates[(fates == KEPT) & (drawn >= shares)] = DRAWN
 
 
-def _sides(fates: np.ndarray, ranks: np.ndarray, clusters: np.ndarray, spec: SplitSpec) -> np.ndarray | None:
+def _sides(
+    fates: np.ndarray, ranks: np.ndarray, clusters: np.ndarray, spec: SplitSpec, labels: np.ndarray | None
+) -> np.ndarray | None:
     """The split of each document: that of the first document of its cluster. None if there are too few clusters."""
-    own = ranks[clusters]
-    sides = np.zeros(len(fates), np.int8)
-    sides[own < spec.validation_fraction + spec.test_fraction] = 2
-    sides[own < spec.validation_fraction] = 1
+    if labels is None:
+        own = ranks[clusters]
+        sides = np.zeros(len(fates), np.int8)
+        sides[own < spec.validation_fraction + spec.test_fraction] = 2
+        sides[own < spec.validation_fraction] = 1
+    else:
+        sides = _sides_by_label(np.unique(clusters[fates == KEPT]), ranks, labels, spec)[clusters]
     wanted = _wanted(spec)
     kept = np.flatnonzero(fates == KEPT)
     groups = np.unique(clusters[kept])
@@ -172,6 +189,20 @@ def _sides(fates: np.ndarray, ranks: np.ndarray, clusters: np.ndarray, spec: Spl
         if not (sides[kept] == side).any():
             moved = order[-1] if side == 0 else next(one for one in order if _spare(sides, one, kept, clusters))
             sides[clusters == moved] = side
+    return sides
+
+
+def _sides_by_label(groups: np.ndarray, ranks: np.ndarray, labels: np.ndarray, spec: SplitSpec) -> np.ndarray:
+    """The split of the first documents of clusters, such that each label has its share on every side: of those with it
+    the ones with the least ranks are held out, one at least if there are enough."""
+    sides = np.zeros(len(ranks), np.int8)
+    order = groups[np.lexsort((ranks[groups], labels[groups]))]
+    for own in np.split(order, np.flatnonzero(np.diff(labels[order])) + 1):
+        left, begin = len(own) - 1, 0
+        for side, share in ((1, spec.validation_fraction), (2, spec.test_fraction)):
+            count = min(left, max(1, round(len(own) * share))) if share else 0
+            sides[own[begin : begin + count]] = side
+            begin, left = begin + count, left - count
     return sides
 
 
@@ -191,5 +222,6 @@ def _too_few(chunks: Sequence[Chunk], fates: np.ndarray, field: str, spec: Split
     names = " and ".join([", ".join(SPLITS[side] for side in _wanted(spec)[:-1]), SPLITS[_wanted(spec)[-1]]])
     characters = sum(int(chunk.column("characters").sum()) for chunk in chunks if len(chunk))
     cut = f", --max-chars {characters // 4 or 1}" if field == "text" else ""
-    said = "one document is" if documents == 1 else f"{documents} documents are"
+    what = "picture" if field == FIELDS["image"] else "document"
+    said = f"one {what} is" if documents == 1 else f"{documents} {what}s are"
     return BadInput(f"{said} too few to split into {names}", cure=f"give more{cut}, or --validation-fraction 0")

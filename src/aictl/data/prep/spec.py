@@ -23,6 +23,9 @@ class FilesSpec(Spec):
     exclude: list[str] = option([], help="leave out files that match; stronger than --include")
     text_field: str = option("text", min_length=1, help="the field of records that holds the document")
     url_field: str = option("url", min_length=1, help="the field of records that holds where it was found on the web")
+    image_field: str = option("image", min_length=1, help="the column of tables that holds pictures")
+    label_field: str = option("label", min_length=1, help="the column of tables that holds their labels")
+    max_pixels: int = option(2**26, ge=1, help="pictures of more pixels are set aside, and none of them is decoded")
     unknown_encoding: Literal["reject", "detect"] = option(
         "reject",
         help="text or HTML that is not UTF-8 and does not say what it is: set it aside, or find it out",
@@ -81,8 +84,8 @@ class DuplicatesSpec(Spec):
         None,
         ge=0.5,
         le=1,
-        help="drop documents whose 5-word sequences have this Jaccard similarity with those of an earlier one; "
-        "0.8 is usual",
+        help="drop documents whose 5-word sequences have this Jaccard similarity with those of an earlier one (0.8 is "
+        "usual), and pictures that look like an earlier one in this share of 128 places (0.95)",
     )
     contamination_words: int = option(
         13, ge=5, le=100, help="with --decontaminate: drop documents that share so many words in a row with one there"
@@ -126,8 +129,10 @@ class WorkSpec(Spec):
 class PrepSpec(Spec):
     """How raw files become documents."""
 
-    format: Literal["auto", "text", "chat"] = option(
-        "auto", help="documents to read, or conversations to learn from; auto decides where the files leave no doubt"
+    format: Literal["auto", "text", "chat", "image"] = option(
+        "auto",
+        help="documents to read, conversations to learn from, or pictures with labels; auto decides where the files "
+        "leave no doubt",
     )
     files: FilesSpec = FilesSpec()
     filters: FilterSpec = FilterSpec()
@@ -138,7 +143,9 @@ class PrepSpec(Spec):
     @property
     def reading(self) -> Reading:
         detect = self.files.unknown_encoding == "detect"
-        return Reading(self.files.text_field, self.filters.max_chars, self.files.url_field, detect)
+        files = self.files
+        fields = (files.image_field, files.label_field, files.max_pixels)
+        return Reading(files.text_field, self.filters.max_chars, files.url_field, detect, *fields)
 
     @property
     def split_at(self) -> float | None:

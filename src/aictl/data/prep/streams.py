@@ -11,8 +11,19 @@ from dataclasses import replace
 from typing import IO, NamedTuple
 
 from aictl.artifacts.dataset import Dataset, Format
+from aictl.core.errors import Damaged
 from aictl.data.decode import BROKEN, SNIFF_BYTES, encoding_of
-from aictl.data.documents import Document, HoldsNoDocuments, InputFile, Items, Part, Reading, Rejected, Unreadable
+from aictl.data.documents import (
+    Document,
+    HoldsNoDocuments,
+    Image,
+    InputFile,
+    Items,
+    Part,
+    Reading,
+    Rejected,
+    Unreadable,
+)
 from aictl.data.prep.block import FIELDS
 from aictl.data.readers import parts_of, reader_for
 
@@ -35,7 +46,7 @@ class Stream(NamedTuple):
     @property
     def size_bytes(self) -> int:
         if self.dataset:
-            return sum(path.stat().st_size for split in self.dataset.splits for path in self.dataset.shards(split))
+            return sum(path.stat().st_size for split in self.dataset.splits for path in self.dataset.files(split))
         return sum(file.part.size_bytes if file.part else file.size_bytes for file in self.files)
 
 
@@ -151,5 +162,19 @@ def _read(file: InputFile, source: int, format: Format, reading: Reading) -> Ite
 def _documents(dataset: Dataset) -> Items:
     field = FIELDS[dataset.format]
     for split in dataset.splits:
+        if dataset.format == "image":
+            yield from _pictures(dataset, split)
+            continue
         for document in dataset.documents(split):
             yield Document(document["source"], document[field], document.get("url", ""))
+
+
+def _pictures(dataset: Dataset, split: str) -> Items:
+    for one, data in dataset.pictures(split):
+        try:
+            pixels, looks = bytes.fromhex(one["pixels"]), bytes.fromhex(one["looks"])
+            suffix = one["image"].rpartition(".")[2]
+            image = Image(data, suffix, one["width"], one["height"], one["mode"], pixels, looks, one["label"])
+        except (KeyError, ValueError, TypeError) as error:
+            raise Damaged(f"{dataset.folder}: a line of '{split}' says too little of its picture: {error}") from error
+        yield Document(one["source"], image, one.get("url", ""))

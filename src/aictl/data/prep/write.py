@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -34,8 +35,13 @@ def write(
         base = others
         for chunk in own:
             fates, sides = (every_one[base : base + len(chunk)] for every_one in (sifted.fates, sifted.splits))
-            for lines, ends, split in chunk.lines(_stretches(np.where(fates == KEPT, sides, -1))):
-                writer.add_lines(split, lines, ends)
+            goes_to = np.where(fates == KEPT, sides, -1)
+            if format == "image":
+                for place in np.flatnonzero(goes_to >= 0).tolist():
+                    writer.add_picture(SPLITS[sides[place]], chunk.line(place), chunk.image(place))
+            else:
+                for lines, ends, split in chunk.lines(_stretches(goes_to)):
+                    writer.add_lines(split, lines, ends)
             for row in chunk.facts.rejected:
                 item = Rejected(*row)
                 writer.reject(item.source, item.why)
@@ -87,12 +93,14 @@ def _write_duplicates(folder: Path, chunks: Sequence[Chunk], sifted: Sifted, tal
             match = similar.get(number) if first == number else None
             of, similarity = (match.of, match.similarity) if match else (first, 1.0)
             own, other, kept = documents(number), documents(of), documents(int(sifted.clusters[number]))
-            row = {
+            row: dict[str, Any] = {
                 "source": own["source"],
                 "of": other["source"],
                 "kept": kept["source"],
                 "similarity": round(similarity, 4),
             }
+            if "label" in own:
+                row |= {"label": own["label"], "kept_label": kept["label"]}
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
             if match and shown < SHOWN_PAIRS:
                 shown += 1

@@ -7,19 +7,22 @@ A reader takes an ``InputFile`` and the ``Reading`` and yields documents and rej
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Literal
 
 from aictl.core import extras
 from aictl.data.decode import MAX_RATIO, SMALL_WHOLE_BYTES, looks_like_text
-from aictl.data.documents import InputFile, Items, Part, Reading, Unreadable
-from aictl.data.readers import apart, chat_yaml, html, json_records, plain_text, python_source, tables, warc
+from aictl.data.documents import Document, Image, InputFile, Items, Part, Reading, Unreadable
+from aictl.data.readers import apart, chat_yaml, html, idx_names, json_records, plain_text, python_source, tables, warc
 
-Format = Literal["text", "chat"]
+Format = Literal["text", "chat", "image"]
 Reader = Callable[[InputFile, Reading], Items]
 _TABLE = apart.Bounds()
 _JSON = apart.Bounds(memory_bytes=6 * 2**30)
 # A thousand ordinary pages take a second and little memory; what takes more than this does harm.
 _PDF = apart.Bounds(memory_bytes=2 * 2**30, cpu_s=120)
+_PICTURE = apart.Bounds(cpu_s=120)  # what the bound on pixels lets through takes a few seconds
+_PICTURES = apart.Bounds()
 
 
 def _apart(module: str, function: str, bounds: apart.Bounds) -> Reader:
@@ -31,6 +34,25 @@ def _apart(module: str, function: str, bounds: apart.Bounds) -> Reader:
         return apart.items(f"{__name__}.{module}", function, file, reading, bounds)
 
     return read
+
+
+def _pictures(module: str, bounds: apart.Bounds) -> Reader:
+    """A reader of pictures, which works apart too. What is a file of its own has the name of its folder as label."""
+
+    def read(file: InputFile, reading: Reading) -> Items:
+        extras.require("images")
+        for item in apart.items(f"{__name__}.{module}", "read", file, reading, bounds):
+            if isinstance(item, Document) and isinstance(item.content, Image) and module == "pictures":
+                yield replace(item, content=replace(item.content, label=file.folder or None))
+            else:
+                yield item
+
+    return read
+
+
+def _parquet_pictures(file: InputFile, reading: Reading) -> Items:
+    extras.require("documents")
+    return _pictures("parquet_images", _PICTURES)(file, reading)
 
 
 def _json(function: Callable[[InputFile, Reading], Items]) -> Reader:
@@ -67,7 +89,14 @@ _CHAT: dict[str, Reader] = {
     ".parquet": _apart("parquet", "read_chats", _TABLE),
     **dict.fromkeys((".yml", ".yaml"), chat_yaml.read),
 }
-SUFFIXES: dict[Format, tuple[str, ...]] = {"text": tuple(_TEXT), "chat": tuple(_CHAT)}
+_PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".pgm", ".ppm")
+_IMAGE: dict[str, Reader] = {
+    **dict.fromkeys(_PICTURE_SUFFIXES, _pictures("pictures", _PICTURE)),
+    ".parquet": _parquet_pictures,
+}
+_idx = _pictures("idx", _PICTURES)
+_READERS: dict[Format, dict[str, Reader]] = {"text": _TEXT, "chat": _CHAT, "image": _IMAGE}
+SUFFIXES: dict[Format, tuple[str, ...]] = {format: tuple(table) for format, table in _READERS.items()}
 
 
 def reader_for(file: InputFile, format: Format) -> Reader | None:
@@ -76,16 +105,19 @@ def reader_for(file: InputFile, format: Format) -> Reader | None:
     A file without a suffix (README, copyright) is text if it begins like text, and so is one that
     the user named, whatever its suffix. What cannot be opened might have been: its reader says why.
     """
-    table = _CHAT if format == "chat" else _TEXT
-    known = table.get(file.suffix)
-    if known or format == "chat" or file.suffix in _CHAT:
+    if format == "image" and idx_names.is_images(file.name):
+        return _idx
+    known = _READERS[format].get(file.suffix)
+    if known or format != "text" or file.suffix in _CHAT:
         return known
     return plain_text.read if (not file.suffix or file.named) and looks_like_text(file) is not False else None
 
 
 def format_of(file: InputFile, reading: Reading) -> Format | None:
     """The format that a file is of without doubt, or None where it has no say: neither its suffix
-    nor its first record tells."""
+    nor its first record tells. A picture has none: it may be there for the text beside it."""
+    if idx_names.is_images(file.name):
+        return "image"
     if looked := _LOOKS.get(file.suffix):
         return looked(file, reading)
     if file.suffix in _TEXT:
@@ -130,5 +162,14 @@ def parts_of(file: InputFile, part_bytes: int) -> list[Part]:
     extras.require("documents")
     try:
         return [Part(*part) for part in apart.values(apart.Call(f"{__name__}.parquet", "parts", file, part_bytes))]
+    except Unreadable:
+        return []
+
+
+def classes_of(file: InputFile, reading: Reading) -> list[str]:
+    """The names of all labels that pictures of a parquet file may have, in their order, if it says them."""
+    extras.require("documents")
+    try:
+        return list(apart.values(apart.Call(f"{__name__}.parquet_images", "classes", file, reading)))
     except Unreadable:
         return []

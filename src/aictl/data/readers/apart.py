@@ -15,6 +15,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -24,9 +25,20 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from aictl.data.documents import Document, HoldsNoDocuments, InputFile, Items, Part, Reading, Rejected, Unreadable
+from aictl.data.documents import (
+    Document,
+    HoldsNoDocuments,
+    Image,
+    InputFile,
+    Items,
+    Part,
+    Reading,
+    Rejected,
+    Unreadable,
+)
 
 _COPY_BYTES = 8 * 2**20
+BYTES_OF_IMAGES = ("data", "pixels", "looks")  # fields that go as base64
 
 
 class Bounds(NamedTuple):
@@ -83,7 +95,13 @@ def items(module: str, function: str, file: InputFile, reading: Reading, bounds:
     """What this reader yields. Raises as it does, and :class:`Unreadable` where its process dies or takes too long."""
     for item in values(Call(module, function, file, reading, bounds)):
         what, *fields = item
-        yield Document(*fields) if what == "document" else Rejected(*fields)
+        yield _image(*fields) if what == "image" else Document(*fields) if what == "document" else Rejected(*fields)
+
+
+def _image(source: str, url: str, image: dict[str, Any]) -> Document:
+    for name in BYTES_OF_IMAGES:
+        image[name] = b64decode(image[name])
+    return Document(source, Image(**image), url)
 
 
 def values(call: Call) -> Iterator[Any]:

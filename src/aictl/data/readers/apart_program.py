@@ -11,6 +11,7 @@ import os
 import resource
 import signal
 import sys
+from base64 import b64encode
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -18,8 +19,8 @@ from typing import Any
 
 import orjson
 
-from aictl.data.documents import Document, HoldsNoDocuments, Rejected, Unreadable
-from aictl.data.readers.apart import Call
+from aictl.data.documents import Document, HoldsNoDocuments, Image, Rejected, Unreadable
+from aictl.data.readers.apart import BYTES_OF_IMAGES, Call
 
 _ITEMS = 64  # in one line
 _CHARACTERS = 2**20
@@ -74,6 +75,10 @@ def _answers(call: Call) -> Iterator[dict[str, Any]]:
 
 
 def _plain(item: Any) -> Any:
+    if isinstance(item, Document) and isinstance(item.content, Image):
+        fields = {name: getattr(item.content, name) for name in Image.__slots__}
+        fields |= {name: b64encode(fields[name]).decode() for name in BYTES_OF_IMAGES}
+        return "image", item.source, item.url, fields
     if isinstance(item, Document):
         return "document", item.source, item.content, item.url
     if isinstance(item, Rejected):

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from aictl.data.conversations import FIELDS
 from aictl.data.decode import MAX_RATIO, SMALL_BYTES, broken, whole_bytes
 from aictl.data.documents import Document, InputFile, Items, Part, Reading, Rejected, Unreadable
+from aictl.data.readers.parquet_columns import image_column
 from aictl.data.readers.records import MAX_FIELD_BYTES, as_chat, as_text, no_field
 
 # A page that is packed well, or a dictionary of one value, can stand for very much more than the file's size: rows
@@ -42,7 +43,7 @@ class _Group(NamedTuple):
 def parts(file: InputFile, part_bytes: int) -> Iterator[Part]:
     """The parts of whole row groups of a file, each of some ``part_bytes`` if the row groups are smaller. Raises
     :class:`Unreadable`."""
-    with _opened(file) as parquet:
+    with opened(file) as parquet:
         groups = _groups(parquet.metadata)
     begin = groups[0] if groups else None
     for group in groups:
@@ -55,37 +56,43 @@ def parts(file: InputFile, part_bytes: int) -> Iterator[Part]:
 
 def read_texts(file: InputFile, reading: Reading) -> Items:
     """Yield the text column of each row. Raises :class:`Unreadable` if there is no such column."""
-    with _opened(file) as parquet:
+    with opened(file) as parquet:
         names = parquet.schema_arrow.names
         if reading.text_field not in names:
             raise Unreadable(*no_field(names, reading))
         if names.count(reading.text_field) > 1:
             raise Unreadable("broken Parquet", f"there are several columns '{reading.text_field}'")
-        rows = _records(parquet, file, [reading.text_field, *({reading.url_field} & set(names))])
-        yield from _bounded(
+        rows = records(parquet, file, [reading.text_field, *({reading.url_field} & set(names))])
+        yield from bounded(
             (row if isinstance(row, Rejected) else as_text(row, source, reading) for source, row in rows), file
         )
 
 
 def read_chats(file: InputFile, reading: Reading) -> Items:
     """Yield the conversation of each row. Raises :class:`Unreadable` if no columns are known to hold one."""
-    with _opened(file) as parquet:
+    with opened(file) as parquet:
         names = parquet.schema_arrow.names
         wanted = [name for name in FIELDS if name in names]
         if not _holds_chats(parquet.schema_arrow):
             found = ", ".join(sorted(names)[:8]) or "no columns"
             raise Unreadable("not a conversation", f"found {found}; known are {', '.join(FIELDS)}")
-        rows = _records(parquet, file, wanted)
-        yield from _bounded(
+        rows = records(parquet, file, wanted)
+        yield from bounded(
             (row if isinstance(row, Rejected) else as_chat(_given(row), source, reading) for source, row in rows), file
         )
 
 
-def format_of(file: InputFile, reading: Reading) -> Iterator[Literal["text", "chat"] | None]:
-    """What the columns are: those of conversations, or that of text, or neither. Raises :class:`Unreadable`."""
-    with _opened(file) as parquet:
+def format_of(file: InputFile, reading: Reading) -> Iterator[Literal["text", "chat", "image"] | None]:
+    """What the columns are: those of conversations, or that of text, or of pictures, or none of them. Raises
+    :class:`Unreadable`."""
+    with opened(file) as parquet:
         schema = parquet.schema_arrow
-    yield "chat" if _holds_chats(schema) else "text" if reading.text_field in schema.names else None
+    if _holds_chats(schema):
+        yield "chat"
+    elif reading.text_field in schema.names:
+        yield "text"
+    else:
+        yield "image" if image_column(schema, reading) else None
 
 
 def _holds_chats(schema: pa.Schema) -> bool:
@@ -102,7 +109,7 @@ def _is_list(kind: pa.DataType) -> bool:
     return pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
 
 
-def _opened(file: InputFile) -> pq.ParquetFile:
+def opened(file: InputFile) -> pq.ParquetFile:
     """Raises :class:`Unreadable`."""
     if file.lost:
         raise Unreadable("cannot be read", file.lost)
@@ -136,7 +143,7 @@ def _packed_bytes(group: pq.RowGroupMetaData) -> int:
     return sum(group.column(number).total_compressed_size for number in range(group.num_columns))
 
 
-def _bounded(items: Items, file: InputFile) -> Items:
+def bounded(items: Items, file: InputFile) -> Items:
     """Items until they are far more than the size of the file lets one expect. Raises :class:`Unreadable` then."""
     held = 0
     for item in items:
@@ -146,10 +153,10 @@ def _bounded(items: Items, file: InputFile) -> Items:
         yield item
 
 
-def _records(
-    parquet: pq.ParquetFile, file: InputFile, columns: list[str]
+def records(
+    parquet: pq.ParquetFile, file: InputFile, columns: list[str], *, text: bool = True
 ) -> Iterator[tuple[str, dict[str, Any] | Rejected]]:
-    """Every row of the file's part: its source and the values of ``columns``."""
+    """Every row of the file's part: its source and the values of ``columns``, bytes as text if they are meant to be."""
     for group in _groups(parquet.metadata):
         if file.part and not file.part.begin <= group.begin < file.part.end:
             continue
@@ -157,7 +164,7 @@ def _records(
         try:
             rows = _rows_at_once(parquet.metadata.row_group(group.number), columns, file)
             for batch in parquet.iter_batches(rows, row_groups=[group.number], columns=columns, use_threads=False):
-                for record in _values(batch):
+                for record in _values(batch, text):
                     source = f"{file.name}:{group.row + done}"
                     done += 1
                     yield source, record if isinstance(record, dict) else Rejected(source, *record)
@@ -185,17 +192,17 @@ def _rows_at_once(group: pq.RowGroupMetaData, columns: list[str], file: InputFil
     return max(1, min(BATCH_ROWS, BATCH_BYTES // largest))
 
 
-def _values(batch: pa.RecordBatch) -> Iterator[dict[str, Any] | tuple[str, str]]:
+def _values(batch: pa.RecordBatch, text: bool) -> Iterator[dict[str, Any] | tuple[str, str]]:
     """Each row as a dict, or the reason and the detail why it is none."""
     if batch.nbytes > MAX_FIELD_BYTES and len(batch) == 1:
         yield "field too long", f"more than {MAX_FIELD_BYTES // 2**20} MiB"
         return
     try:
-        yield from [_decoded(record) for record in batch.to_pylist()]
+        yield from [_decoded(record) if text else record for record in batch.to_pylist()]
     except UnicodeDecodeError as error:  # one of them; Arrow hands on what it finds
         if len(batch) > 1:
             for row in range(len(batch)):
-                yield from _values(batch.slice(row, 1))
+                yield from _values(batch.slice(row, 1), text)
         else:
             yield "not UTF-8", f"byte 0x{error.object[error.start]:02x}: {error.reason}"
 

@@ -27,7 +27,7 @@ def diff(before: Dataset, after: Dataset, spec: DiffSpec, events: Events) -> Doc
     """Raises :class:`WrongKind` if one dataset is of texts and the other of conversations, and :class:`Damaged` at a
     line that is no document."""
     for one in (before, after):
-        require_looked_at(one, "data diff")
+        require_looked_at(one, "data diff", pictures=True)
     if before.format != after.format:
         raise WrongKind(
             f"dataset '{before.label}' is of format {before.format} and '{after.label}' of {after.format}",

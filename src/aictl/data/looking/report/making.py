@@ -33,14 +33,15 @@ def reduction(dataset: Dataset) -> Part | None:
     if steps:
         read = read_of(dataset) or steps[0].documents
         documents = [Level("read", read, read), *_levels([(one.name, one.documents) for one in steps], read)]
+        unit = "bytes" if dataset.format == "image" else "characters"
         first = steps[0]  # what could not be read has no characters that could be counted
         characters = list(_levels([(one.name, one.characters) for one in steps], first.characters))
         children += [
             paragraph(_files(dataset)),
             element("h3", "Documents after each step"),
             waterfall(documents, "documents after each step"),
-            element("h3", "Characters after each step"),
-            waterfall(characters, "characters after each step"),
+            element("h3", f"{unit.capitalize()} after each step"),
+            waterfall(characters, f"{unit} after each step"),
         ]
     children += _made_with(dataset)
     return Part("reduction", "How it came to be", children) if children else None

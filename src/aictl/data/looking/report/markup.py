@@ -47,7 +47,8 @@ def document(title: str, style: str, *body: Child) -> Markup:
     """A whole page that loads nothing and runs nothing, whatever stands in it. ``style`` is ours."""
     head = (
         '<meta charset="utf-8">'
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
+        '<meta http-equiv="Content-Security-Policy" '
+        "content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">"
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         '<meta name="color-scheme" content="light dark">'
         f"{element('title', title)}<style>{style}</style>"

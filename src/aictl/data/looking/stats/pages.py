@@ -26,7 +26,7 @@ def sections(value: Mapping[str, Any]) -> Iterator[Section]:
         every = [(split, one["lengths"]["characters"]) for split, one in value["splits"].items()]
         there |= {f"characters, {split}": one for split, one in every if one}
     if there:
-        yield Section("How long a document is", _quantiles(there))
+        yield Section("How long a document is", quantiles(there))
         rows = value["characters"]["histogram"]
         yield Section("", _bars("characters", [(_range(row), row["documents"]) for row in rows]))
     if "conversations" in value:
@@ -67,7 +67,8 @@ def _split(one: Mapping[str, Any]) -> list[str]:
     return [*counts, size(one["bytes"]), *more, percent(one["non_ascii_share"])]
 
 
-def _quantiles(measured: Mapping[str, Mapping[str, Any]]) -> Table:
+def quantiles(measured: Mapping[str, Mapping[str, Any]]) -> Table:
+    """A row for each quantity, as :meth:`Lengths.to_json` says it."""
     shares = list(next(iter(measured.values()))["quantiles"])
     columns = ["in", "min", *(f"{share} %" for share in shares), "max", "mean"]
     return Table(

@@ -10,6 +10,7 @@ from aictl.core.answer import Document
 from aictl.core.events import Events
 from aictl.data.looking.shards import require_looked_at
 from aictl.data.looking.spec import StatsSpec
+from aictl.data.looking.stats import pictures
 from aictl.data.looking.stats.groups import Groups
 from aictl.data.looking.stats.measures import Measures
 from aictl.data.looking.stats.measuring import measure
@@ -22,7 +23,10 @@ MOST_GROWTH = 40  # points of the curve of different words
 
 def stats(dataset: Dataset, spec: StatsSpec, events: Events) -> Document:
     """Raises what :func:`aictl.data.looking.stats.measuring.measure` raises."""
-    require_looked_at(dataset, "data stats")
+    require_looked_at(dataset, "data stats", pictures=True)
+    if dataset.format == "image":
+        value = pictures.facts(dataset, pictures.measure(dataset, events), spec.rows)
+        return Document(value, sections=list(pictures.sections(value)))
     value = facts(dataset, measure(dataset, events, spec.workers), spec.rows)
     return Document(value, sections=list(sections(value)))
 
