@@ -86,10 +86,11 @@ def _write_duplicates(folder: Path, chunks: Sequence[Chunk], sifted: Sifted, tal
                 "kept": kept["source"],
                 "similarity": round(similarity, 4),
             }
-            if "label" in own:
+            pictures = field == FIELDS["image"]
+            if pictures:
                 row |= {"label": own["label"], "kept_label": kept["label"]}
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
-            if match and shown < SHOWN_PAIRS:
+            if match and shown < SHOWN_PAIRS and not pictures:
                 shown += 1
                 step = tally.of(STEP_OF[NEAR])
                 step.examples.append(
