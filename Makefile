@@ -12,7 +12,7 @@ DEMO ?= demo
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 INPUTS := pyproject.toml constraints.txt plugins/aictl-tensorrt/pyproject.toml
 
-.PHONY: help demo test test-fast lint docs bench clean
+.PHONY: help demo test test-fast test-integration lint docs bench clean
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -27,6 +27,11 @@ test: .venv/test.stamp
 
 test-fast: .venv/test.stamp
 	$(BIN)/python -m pytest -m "not slow"
+
+## make test-integration  the tests against real servers (Ceph, HDFS, Ray, docker); what is absent is skipped and told
+test-integration: .venv/test.stamp
+	-@$(MAKE) --no-print-directory .venv/hadoop
+	$(BIN)/python -m pytest -m integration
 
 ## make lint       style, types, and the direction of imports
 lint: .venv/test.stamp
@@ -55,6 +60,9 @@ clean:
 .venv/torch.stamp: .venv/python.stamp
 	$(PIP) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch
 	@touch $@
+
+.venv/hadoop: .venv/test.stamp
+	$(BIN)/python -m tests.stores.hdfs
 
 .venv/demo.stamp: .venv/torch.stamp $(INPUTS)
 	$(PIP) -e '.[all]' -e plugins/aictl-tensorrt

@@ -1,7 +1,8 @@
 """Measures everything and writes docs/benchmarks.md and the pages below docs/benchmarks: ``make bench``.
 
 ``python -m tests.bench PAGE`` writes one of those pages alone: ``planner`` (in seconds), ``machine``, ``data``,
-``tokenizing``, ``labelling`` or ``small-models``. ``fit`` refits the planner's constants and prints them.
+``text-steps``, ``tokenizing``, ``labelling`` or ``small-models``. ``fit`` refits the planner's constants and prints
+them.
 """
 
 from __future__ import annotations
@@ -13,7 +14,18 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import data, decode, labelling, machine, planner, planner_page, small_models, startup, tokenizing
+from tests.bench import (
+    data,
+    decode,
+    labelling,
+    machine,
+    planner,
+    planner_page,
+    small_models,
+    startup,
+    text_steps,
+    tokenizing,
+)
 from tests.bench.measure import Pair
 
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
@@ -27,6 +39,7 @@ Pages of their own have [the planner against published runs](benchmarks/planner.
 [the planner against small models on this machine](benchmarks/small-models.md),
 [`hw bench` beside independent tools](benchmarks/machine.md),
 [data preparation beside its peers](benchmarks/data.md),
+[languages, personal data, block lists and repair](benchmarks/text-steps.md),
 [tokenizing beside Hugging Face tokenizers](benchmarks/tokenizing.md) and
 [the label model beside others](benchmarks/labelling.md).
 """
@@ -37,6 +50,7 @@ PAGES: dict[str, Write] = {
     "planner": lambda _: planner_page.write(),
     "machine": machine.write,
     "data": lambda place: data.write(place, _machine()),
+    "text-steps": lambda place: text_steps.write(place, _machine()),
     "tokenizing": lambda place: tokenizing.write(place, _machine()),
     "labelling": lambda place: labelling.write(place, _machine()),
     "small-models": lambda place: small_models.write(place, _machine()),

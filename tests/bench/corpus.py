@@ -34,6 +34,13 @@ def write(path: Path, size_bytes: int) -> int:
     return written
 
 
+def texts(path: Path) -> Iterator[str]:
+    """The texts of what :func:`write` wrote."""
+    with path.open("rb") as lines:
+        for line in lines:
+            yield json.loads(line)["text"]
+
+
 def _rows() -> Iterator[tuple[bytes, bytes]]:
     for source, text in _documents():
         for at in range(0, len(text), LONGEST):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -58,7 +59,10 @@ class Job(NamedTuple):
     goal: float
 
 
-SIFTED = ("--max-chars", "0", "--min-chars", "1", "--validation-fraction", "0", "--workers", "1")
+SIFTED = (
+    *("--max-chars", "0", "--min-chars", "1", "--validation-fraction", "0", "--workers", "1"),
+    *("--mojibake", "keep"),  # no peer looks for it
+)
 JOBS = (
     Job(
         "clean, Gopher's quality and repetition rules",
@@ -80,8 +84,12 @@ class Bench:
         self.place.mkdir(exist_ok=True)
         self.size = corpus.write(self.place / "corpus.jsonl", CORPUS_BYTES)
         self.workspace = self.place / "workspace"
-        if not self.workspace.exists():
-            subprocess.run([AICTL, "init", self.workspace], check=True, stdout=subprocess.DEVNULL)
+        self.clear()
+
+    def clear(self) -> None:
+        """Begin with an empty workspace, which knows nothing of what it will be given."""
+        shutil.rmtree(self.workspace, ignore_errors=True)
+        subprocess.run([AICTL, "init", self.workspace], check=True, stdout=subprocess.DEVNULL)
 
     def head(self, size_bytes: int) -> Path:
         """The first so many bytes of the corpus, in whole lines."""
@@ -94,7 +102,8 @@ class Bench:
 
     def ours(self, path: Path, options: Sequence[str], name: str = "made") -> float:
         """CPU seconds of one run."""
-        command = [AICTL, "data", "prep", str(path), "--name", name, "--force", *options, "--events", "none"]
+        self.clear()
+        command = [AICTL, "data", "prep", str(path), "--name", name, *options, "--events", "none"]
         return cpu_s(command, cwd=self.workspace, environment=ONE_THREAD)
 
     def theirs(self, program: str, path: Path) -> float:
@@ -187,7 +196,8 @@ def growth(bench: Bench) -> list[str]:
     ]
     for size, workers in ((10, 1), (40, 1), (160, 1), (160, 2)):
         path = bench.head(size * 1_000_000)
-        command = [AICTL, "data", "prep", str(path), "--name", "growth", "--force", "--quality", "gopher-repetition"]
+        bench.clear()
+        command = [AICTL, "data", "prep", str(path), "--name", "growth", "--quality", "gopher-repetition"]
         command += ["--near-duplicates", "0.8", "--max-chars", "0", "--workers", str(workers), "--events", "none"]
         timed = ["/usr/bin/time", "-f", "%e %U %S %M", *command]
         done = subprocess.run(

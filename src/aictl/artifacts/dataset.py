@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import IO, Any, Literal
@@ -152,8 +153,35 @@ class DatasetWriter:
     def add_line(self, split: str, line: bytes, image: bytes | None = None) -> None:
         """Append one document as it stands in a shard: JSON without spaces or escapes that need not be, and a
         line break. ``image`` is the file of its picture. Raises ``ValueError`` for a picture without one."""
-        if (self.format == "image") != (image is not None):
-            raise ValueError("a picture is added with its file, and nothing else has one")
+        if image is None:
+            self.add_lines(split, line, [len(line)])
+            return
+        if self.format != "image":
+            raise ValueError(f"no document of format {self.format} has a picture")
+        self._shard(split).write(line)
+        member = image_shards.member(json.loads(line)["image"], image)
+        self._archives[split].write(member)
+        self._sizes[split] += len(line) + len(member)
+        self.counts[split] = self.counts.get(split, 0) + 1
+
+    def add_lines(self, split: str, lines: bytes | memoryview, ends: Sequence[int]) -> None:
+        """Append documents that stand one after the other in ``lines``; each ends there where ``ends`` says. Raises
+        ``ValueError`` for pictures, which are added one by one."""
+        if self.format == "image":
+            raise ValueError("a picture is added with its file")
+        begin = first = 0
+        while first < len(ends):
+            file = self._shard(split)
+            # As many as there is room for, the one that closes the shard included.
+            last = min(bisect_left(ends, begin + SHARD_BYTES - self._sizes[split]) + 1, len(ends))
+            end = int(ends[last - 1])
+            file.write(lines[begin:end])
+            self._sizes[split] += end - begin
+            begin, first = end, last
+        self.counts[split] = self.counts.get(split, 0) + len(ends)
+
+    def _shard(self, split: str) -> IO[bytes]:
+        """The shard of a split that has room."""
         if self._sizes.get(split, SHARD_BYTES) >= SHARD_BYTES:
             self._close(split)
             number = self._shards[split] = self._shards.get(split, -1) + 1
@@ -162,12 +190,7 @@ class DatasetWriter:
             if self.format == "image":
                 self._archives[split] = image_shards.archive_of(path).open("wb", _BLOCK_BYTES)
             self._sizes[split] = 0
-        self._files[split].write(line)
-        self._sizes[split] += len(line)
-        if image is not None:
-            name = json.loads(line)["image"]
-            self._sizes[split] += self._archives[split].write(image_shards.member(name, image))
-        self.counts[split] = self.counts.get(split, 0) + 1
+        return self._files[split]
 
     def reject(self, source: str, reason: str) -> None:
         """Set one piece of input aside with its reason."""

@@ -281,5 +281,6 @@ def _decode_stream(file: InputFile) -> Iterator[str]:
 
 def _bad_encoding(error: UnicodeDecodeError, line: int) -> Unreadable:
     byte = error.object[error.start]
-    detail = f"byte 0x{byte:02x}: {error.reason}; convert it with `iconv -f LATIN1 -t UTF-8`, or whatever it is in"
+    cure = "`iconv -f LATIN1 -t UTF-8` converts it; --unknown-encoding detect finds out what it is in"
+    detail = f"byte 0x{byte:02x}: {error.reason}; {cure}"
     return Unreadable(f"not {error.encoding.upper()}", detail, line)

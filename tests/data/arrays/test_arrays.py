@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from aictl.data.arrays import codes
-from aictl.data.arrays.codes import Texts, kind_table, lowered
+from aictl.data.arrays.codes import Texts, kind_table
 from aictl.data.arrays.hashing import Hasher, windows
 from aictl.data.arrays.lines import lines, paragraphs
 from aictl.data.arrays.repeats import groups, repeated
@@ -65,7 +65,11 @@ def test_kinds_are_pythons():
 
 def test_small_letters_are_pythons(texts):
     arrays = Texts(texts)
-    assert "".join(map(chr, lowered(arrays.codes).tolist())) == "\n".join(texts).lower()
+    narrow, wide, letters = arrays.small
+    codes = narrow.astype(np.uint32)
+    codes[wide] = letters
+    assert (letters > 0xFF).all()
+    assert "".join(map(chr, codes.tolist())) == "\n".join(texts).lower()
 
 
 def test_words_are_runs_of_letters_and_digits_and_single_ideographs(texts):

@@ -41,6 +41,29 @@ class Texts:
     def __len__(self) -> int:
         return len(self.starts)
 
+    @cached_property
+    def narrow(self) -> np.ndarray:
+        """uint8 of the codes, right for the first 256 of them; the others are at the places ``wide``."""
+        return self.codes if self.codes.dtype == np.uint8 else self.codes.astype(np.uint8)
+
+    @cached_property
+    def wide(self) -> np.ndarray:
+        """The places of code points beyond the first 256."""
+        return np.empty(0, np.int64) if self.codes.dtype == np.uint8 else np.flatnonzero(self.codes > 0xFF)
+
+    @cached_property
+    def small(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The texts in small letters: their codes as ``narrow`` ones, the places of those that are wide, and these."""
+        if not len(self.wide):
+            return _translated(self.narrow, lower_table().astype(np.uint8)), self.wide, self.wide
+        small = _translated(self.narrow, lower_table().astype(np.uint8)).copy()
+        letters = np.take(lower_table(), self.codes[self.wide], mode="clip")
+        beyond = self.codes[self.wide] >= _PLANE
+        letters[beyond] = self.codes[self.wide][beyond]
+        small[self.wide] = letters.astype(np.uint8)
+        still = letters > 0xFF  # the sign of Kelvin becomes a k
+        return small, self.wide[still], letters[still]
+
     @property
     def lengths(self) -> np.ndarray:
         """Characters of each text."""
@@ -49,7 +72,13 @@ class Texts:
     @cached_property
     def kinds(self) -> np.ndarray:
         """uint8 of bits for each character."""
-        return look_up(kind_table(), self.codes)
+        if len(self.wide) >= len(self.codes) // _MOSTLY:
+            return look_up(kind_table(), self.codes)
+        found = _translated(self.narrow, kind_table())
+        if len(self.wide):
+            found = found.copy()
+            found[self.wide] = look_up(kind_table(), self.codes[self.wide])
+        return found
 
     def text_of(self, places: np.ndarray) -> np.ndarray:
         """Which text each of some places in ``codes``, which are in order, belongs to."""
@@ -112,21 +141,4 @@ def lower_table() -> np.ndarray:
     for code in range(_PLANE):
         if (letter := chr(code)).isupper() and len(lowered := letter.lower()) == 1:
             small[code] = ord(lowered)
-    return small
-
-
-def lowered(codes: np.ndarray) -> np.ndarray:
-    """The same code points in small letters."""
-    if codes.dtype == np.uint8:
-        return np.frombuffer(codes.tobytes().lower(), np.uint8)
-    table = lower_table()
-    wide = np.flatnonzero(codes > 0xFF)
-    if len(wide) < len(codes) // _MOSTLY:  # no small letter of the first 256 lies beyond them
-        small = _translated(codes.astype(np.uint8), table.astype(np.uint8)).astype(np.uint32)
-        small[wide] = lowered(codes[wide]) if len(wide) else 0
-        return small
-    small = np.take(table, codes, mode="clip")
-    if int(codes.max(initial=0)) >= len(table):
-        beyond = codes >= len(table)
-        small[beyond] = codes[beyond]
     return small

@@ -15,6 +15,7 @@ import numpy as np
 _BASE = 0x9E3779B97F4A7C15
 _INVERSE = pow(_BASE, -1, 1 << 64)
 _NEXT = np.uint64(0xD1342543DE82EF95)  # multiplies the hash of what came before
+_FIRST_BYTES = np.array([(1 << 8 * count) - 1 for count in range(9)], np.uint64)  # of eight, by how many are wanted
 _AT_ONCE = 1 << 18  # code points that are summed together: what they need stays in the cache
 
 
@@ -27,6 +28,22 @@ class Hasher:
     def of(self, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
         """uint64 hashes of ``codes[start:end]`` for each pair."""
         return mixed((self._sums[ends] - self._sums[starts]) * powers(_INVERSE, len(self._sums))[starts])
+
+
+def of_bytes(data: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """uint64 hashes of ``data[start:end]``, of uint8, for each pair: eight bytes at a time, which for words is three
+    times as fast as sums over every place."""
+    eights: np.ndarray = np.ndarray((len(data) + 1,), "<u8", data.tobytes() + bytes(8), strides=(1,))
+    lengths = ends - starts
+    hashes = eights[starts] & np.take(_FIRST_BYTES, lengths, mode="clip")
+    hashes = mixed(hashes ^ (lengths.astype(np.uint64) * _NEXT))
+    longer, done = np.flatnonzero(lengths > 8), 8
+    while len(longer):
+        left = lengths[longer] - done
+        more = eights[starts[longer] + done] & np.take(_FIRST_BYTES, left, mode="clip")
+        hashes[longer] = mixed(hashes[longer] * _NEXT + more)
+        longer, done = longer[left > 8], done + 8
+    return hashes
 
 
 def _running(codes: np.ndarray) -> np.ndarray:

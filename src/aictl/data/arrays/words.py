@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from aictl.data.arrays.codes import IDEOGRAPH, WORD, Texts, lowered
-from aictl.data.arrays.hashing import Hasher, windows
+from aictl.data.arrays.codes import IDEOGRAPH, WORD, Texts
+from aictl.data.arrays.hashing import Hasher, of_bytes, windows
 
 
 class Words(NamedTuple):
@@ -48,7 +48,24 @@ def words(texts: Texts) -> Words:
         cuts = alone.copy()
         cuts[:-1] |= alone[1:]
         ends = np.flatnonzero(inside & (cuts | ~_shifted(inside[::-1])[::-1])) + 1
-    return Words(starts, ends, Hasher(lowered(texts.codes)).of(starts, ends), texts.text_of(starts))
+    return Words(starts, ends, _hashes(texts, starts, ends), texts.text_of(starts))
+
+
+def _hashes(texts: Texts, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """Hashes of stretches in small letters: most by their bytes, and those with code points beyond the first 256, which
+    are few in most texts, by these."""
+    narrow, wide, letters = texts.small
+    hashes = of_bytes(narrow, starts, ends)
+    if not len(wide):
+        return hashes
+    within = np.searchsorted(starts, wide, side="right") - 1
+    some = np.unique(within[(within >= 0) & (wide < ends[within])])
+    codes = narrow.astype(np.uint32)
+    codes[wide] = letters
+    lengths = ends[some] - starts[some]
+    edges = np.cumsum(lengths)
+    hashes[some] = Hasher(codes[between(starts[some], ends[some])]).of(edges - lengths, edges)
+    return hashes
 
 
 def runs(inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

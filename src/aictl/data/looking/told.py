@@ -10,14 +10,16 @@ from aictl.artifacts.dataset import Dataset
 
 
 class Step(NamedTuple):
-    """What a step left, and how many documents it dropped and changed by the reason. Of pictures there are bytes and no
-    characters."""
+    """What a step left, how many documents it dropped and changed by the reason, and what it came upon in those that
+    stay: how many are in each language, or how much personal data of each kind there was. Of pictures there are bytes
+    and no characters."""
 
     name: str
     documents: int
     characters: int
     dropped: Mapping[str, int]
     changed: Mapping[str, int]
+    found: Mapping[str, int]
 
 
 def steps_of(dataset: Dataset) -> list[Step]:
@@ -27,7 +29,7 @@ def steps_of(dataset: Dataset) -> list[Step]:
     for row in rows if isinstance(rows, list | tuple) else ():
         size = row.get("characters", row.get("bytes")) if isinstance(row, Mapping) else None
         if isinstance(row, Mapping) and isinstance(size, int) and _is_count(size) and _is_count(row.get("documents")):
-            counts = (counts_of(row, "dropped"), counts_of(row, "changed"))
+            counts = (counts_of(row, "dropped"), counts_of(row, "changed"), counts_of(row, "found"))
             found.append(Step(str(row.get("step")), row["documents"], size, *counts))
     return found
 

@@ -85,7 +85,9 @@ class Account:
         if left_out:
             yield f"left out {len(left_out):,} files that hold no {self.format} documents: {suffix_counts(left_out)}"
         if self.rejected:
-            yield f"set aside {self.rejected:,} documents (rejected.jsonl has them all): {self._named()}"
+            reasons = ", ".join(f"{count:,} {reason}" for reason, count in self.reasons.most_common())
+            said = reasons if self.rejected > NAMED_REJECTIONS else self._named()
+            yield f"set aside {self.rejected:,} documents (rejected.jsonl has them all): {said}"
 
     def metrics(self) -> dict[str, Any]:
         """The counts of the run, for the record; ``steps`` is the way from all documents to those that are kept."""

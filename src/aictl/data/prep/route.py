@@ -25,7 +25,6 @@ from aictl.data.prep.shelf import Begun, Facts, Filled
 from aictl.data.prep.steps import Job, Step, shown_of, steps_of
 from aictl.data.prep.streams import Began, Found, LeftOut, Stream, read
 from aictl.data.prep.tally import Tally
-from aictl.data.steps.repair import is_suspicious, repair
 
 CHUNK_CHARACTERS = 1 << 25
 MOST_REJECTED = 100_000  # in a chunk
@@ -154,8 +153,10 @@ class _Chunk:
 
     def _repaired(self, source: str, text: str) -> str:
         """The text as it was meant, where it was read in another encoding than it was written in."""
-        if self.spec.filters.mojibake == "keep" or not is_suspicious(text):
+        if self.spec.filters.mojibake == "keep" or text.isascii():
             return text
+        from aictl.data.steps.repair import repair  # which takes as long to import as all else
+
         meant, mended = repair(text)
         if mended:
             self._cleaning.changed["mojibake"] += 1

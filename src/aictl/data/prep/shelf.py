@@ -12,9 +12,13 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
+import orjson
+
+T = TypeVar("T")
+_BUFFER_BYTES = 2**20
 
 
 class Facts(NamedTuple):
@@ -95,8 +99,22 @@ class Chunk:
     def _image_ends(self) -> np.ndarray:
         return self.column("image_ends")
 
+    def lines(self, stretches: Iterable[tuple[int, int, T]]) -> Iterator[tuple[bytes, list[int], T]]:
+        """The documents of some stretches, from a first one to before a last, as lines; where each ends in these; and
+        what came with the stretch. Read in pieces, since a page that is mapped costs more than one that is copied."""
+        with self.path.with_suffix(".lines").open("rb", buffering=0) as file:
+            for first, last, mark in stretches:
+                place = first
+                while place < last:
+                    begin = int(self._ends[place - 1]) if place else 0
+                    until = max(place + 1, int(np.searchsorted(self._ends, begin + _BUFFER_BYTES, side="right")))
+                    ends = self._ends[place : min(until, last)] - begin
+                    file.seek(begin)
+                    yield file.read(int(ends[-1])), ends.tolist(), mark
+                    place += len(ends)
+
     def document(self, place: int) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.line(place))
+        found: dict[str, Any] = orjson.loads(self.line(place))
         return found
 
 
@@ -125,15 +143,15 @@ class Shelf:
         facts, lines, columns, images = chunk
         path = self._path(facts.stream, facts.number)
         ends = np.cumsum(np.fromiter(map(len, lines), np.int64, len(lines)))
-        _write(path.with_suffix(".lines"), b"".join(lines))
+        _write(path.with_suffix(".lines"), lines)
         if images:
             columns = {**columns, "image_ends": np.cumsum(np.fromiter(map(len, images), np.int64, len(images)))}
-            _write(path.with_suffix(".images"), b"".join(images))
+            _write(path.with_suffix(".images"), images)
         partial = path.with_suffix(f".{os.getpid()}")
         with partial.open("wb") as file:
             np.savez(file, ends=ends, **columns)  # type: ignore[arg-type]
         partial.replace(path.with_suffix(".npz"))
-        _write(path, json.dumps(facts._asdict(), ensure_ascii=False).encode("utf-8", "surrogatepass"))
+        _write(path, [json.dumps(facts._asdict(), ensure_ascii=False).encode("utf-8", "surrogatepass")])
 
     def begun(self, stream: int) -> Begun:
         """How far a stream has come."""
@@ -156,7 +174,8 @@ class Shelf:
         return self.folder / f"{stream:07d}-{number:05d}.json"
 
 
-def _write(path: Path, data: bytes) -> None:
+def _write(path: Path, pieces: Iterable[bytes]) -> None:
     partial = path.with_name(f"{path.name}.{os.getpid()}")
-    partial.write_bytes(data)
+    with partial.open("wb", _BUFFER_BYTES) as file:
+        file.writelines(pieces)
     partial.replace(path)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +34,13 @@ def write(
     with DatasetWriter(folder, format) as writer:
         base = others
         for chunk in own:
-            kept = sifted.fates[base : base + len(chunk)] == KEPT
-            for place in np.flatnonzero(kept).tolist():
-                image = chunk.image(place) if format == "image" else None
-                writer.add_line(SPLITS[sifted.splits[base + place]], chunk.line(place), image)
+            fates, sides = (every_one[base : base + len(chunk)] for every_one in (sifted.fates, sifted.splits))
+            if format == "image":
+                for place in np.flatnonzero(fates == KEPT).tolist():
+                    writer.add_line(SPLITS[sides[place]], chunk.line(place), chunk.image(place))
+            else:
+                for lines, ends, split in chunk.lines(_stretches(np.where(fates == KEPT, sides, -1))):
+                    writer.add_lines(split, lines, ends)
             for row in chunk.facts.rejected:
                 item = Rejected(*row)
                 writer.reject(item.source, item.why)
@@ -45,6 +49,14 @@ def write(
     steps = {name: step.examples for name, step in tally.steps.items() if step.examples}
     (folder / "examples.json").write_text(json.dumps(steps, ensure_ascii=False, indent=1) + "\n", "utf-8")
     return dict(sorted(writer.counts.items()))
+
+
+def _stretches(sides: np.ndarray) -> Iterator[tuple[int, int, str]]:
+    """From where to before where neighbours go to the same split, and to which; without those that go to none (-1)."""
+    edges = np.flatnonzero(np.diff(sides)) + 1
+    for first, last in pairwise([0, *edges.tolist(), len(sides)]):
+        if last > first and sides[first] >= 0:
+            yield first, last, SPLITS[sides[first]]
 
 
 def _count(chunks: Sequence[Chunk], sifted: Sifted, tally: Tally, others: int) -> None:

@@ -73,7 +73,10 @@ def test_nothing_in_a_dataset_breaks_out(text_dataset, write_dataset, page_of):
     draw.shuffle(documents)
     dataset = text_dataset({"train": documents, "<b>split": documents[:2]}, name="name<i>&'")
     counts = {"documents": 5, "characters": 50}
-    steps = [{"step": one, **counts, "dropped": {one: 3, f"{one} ": 1}, "changed": {one: 2}} for one in HOSTILE]
+    steps = [
+        {"step": one, **counts, "dropped": {one: 3, f"{one} ": 1}, "changed": {one: 2}, "found": {one: 4}}
+        for one in HOSTILE
+    ]
     dataset.metrics = {"steps": steps, "rejected": {one: 1 for one in HOSTILE}, "documents": {"in": 9}}
     rows = {one: [{"source": one, "reason": one, "text": one, "became": one}] for one in HOSTILE}
     (dataset.folder / "examples.json").write_text(json.dumps(rows))
@@ -92,6 +95,18 @@ def test_nothing_in_a_dataset_breaks_out(text_dataset, write_dataset, page_of):
             assert tag != "a" or attributes["href"].startswith("#")
         assert "\u202e" not in page and "\0" not in page and "<script" not in page
         assert "<script>alert(1)</script>" in "".join(found.text), "it is shown"
+
+
+def test_what_was_counted_on_the_way(text_dataset, page_of):
+    dataset = text_dataset({"train": ["text"]})
+    step = {"documents": 1, "characters": 4, "dropped": {}, "changed": {}}
+    languages = {f"l{number:02}": 50 - number for number in range(30)}
+    found = [languages, {"email": 7, "national_id": 1}, {}]
+    names = ["language", "personal data", "length"]
+    dataset.metrics = {"steps": [{"step": name, **step, "found": one} for name, one in zip(names, found, strict=True)]}
+    said = " ".join(Reader(page_of(dataset)).text)
+    assert "national id" in said and "l19" in said and "l20" not in said
+    assert "And 255 of 10 other kinds." in said
 
 
 def test_conversations_by_their_turns(write_dataset, page_of):

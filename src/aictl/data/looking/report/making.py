@@ -1,4 +1,4 @@
-"""The parts of the page that tell how a dataset came to be: what each step left, dropped and changed."""
+"""The parts of the page that tell how a dataset came to be: what each step left, dropped, changed and found."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from aictl.data.looking.report.pieces import (
 from aictl.data.looking.told import counts_of, read_of, steps_of
 
 Examples = Mapping[str, Sequence[Mapping[str, str]]]
+FOUND_SHOWN = 20
 NEAR = "near-duplicates"  # the step whose examples are pairs of documents
 
 
@@ -123,6 +124,24 @@ def changes(dataset: Dataset, examples: Examples) -> Part | None:
         return None
     said = paragraph("Texts that were changed and kept, by what was changed; one may count for several.")
     return Part("changed", "What was changed", [said, table(["step", "what", "how many"], rows), *details])
+
+
+def finds(dataset: Dataset) -> Part | None:
+    """What steps came upon in documents that stay: their languages, personal data by its kind."""
+    children: list[Child] = []
+    for step in steps_of(dataset):
+        rows = sorted(step.found.items(), key=lambda row: -row[1])
+        if rows:
+            chart = [Bar(name.replace("_", " "), count, f"{count:,}") for name, count in rows[:FOUND_SHOWN]]
+            children += [element("h3", step.name), bars(chart, f"what {step.name} found")]
+            rest = rows[FOUND_SHOWN:]
+            if rest:
+                more = sum(count for _, count in rest)
+                children.append(paragraph(f"And {more:,} of {counted(len(rest), 'other kind')}."))
+    if not children:
+        return None
+    said = paragraph("What was counted on the way, in the documents that stayed.")
+    return Part("found", "What was found", [said, *children])
 
 
 def unread(dataset: Dataset, rejected: Sequence[Mapping[str, str]]) -> Part | None:

@@ -43,6 +43,7 @@ def report(dataset: Dataset, spec: ReportSpec, folder: Path, events: Events) -> 
         duplicates.repeats(gathered.duplicates(dataset), examples),
         making.drops(dataset, examples),
         making.changes(dataset, examples),
+        making.finds(dataset),
         making.unread(dataset, gathered.rejected(dataset)),
         measured.documents(_drawn(dataset, spec)),
     ]
