@@ -126,5 +126,5 @@ def test_what_is_about_texts_says_so(pictures, tmp_path):
     dataset = pictures({"train": ["cats"]})
     with pytest.raises(WrongKind, match="`aictl data find` looks at text and chat"):
         find(dataset, FindSpec(text="a"), silent)
-    with pytest.raises(ValueError, match="added with its file"), DatasetWriter(tmp_path, "image") as writer:
+    with pytest.raises(ValueError, match="is added with its file"), DatasetWriter(tmp_path, "image") as writer:
         writer.add("train", {"image": "a.png", "size_bytes": 1})
