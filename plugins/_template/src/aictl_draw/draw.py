@@ -22,6 +22,7 @@ class DrawSpec(Spec):
 
 def run(work: Work[DrawSpec]) -> Dataset:
     dataset: Dataset = work.inputs["dataset"]
+    dataset.require_format("text", "chat", cure="give a dataset of texts or conversations")
     count, total = work.spec.count, dataset.splits["train"]
     if count > total:
         raise BadRequest(f"{dataset.label} has {total} documents to draw from", cure=f"--count {total} or less")
