@@ -156,6 +156,12 @@ def test_repeats_are_those_after_the_first_of_the_same_text():
         ("U.S. NASA. $5.00 10% +1 C++", ["U.S.", "NASA", ".", "$", "5.00", "10", "%", "+1", "C++"]),
         ("it's they're we'll I'm", ["it", "'s", "they", "'re", "we", "'ll", "I", "'m"]),
         ("“Curly” — dash… • dot", ["“", "Curly", "”", "—", "dash", "…", "•", "dot"]),
+        ("def f(self): return :) (a=(b))", ["def", "f(self", "):", "return", ":)", "(", "a=(b", ")", ")"]),
+        (
+            "[x](https://a.example/b/c-d), <https://a.example/b/c-d>.",
+            ["[", "x](https://a.example", "/", "b", "/", "c", "-", "d", ")", ","]
+            + ["<", "https://a.example/b/c-d", ">", "."],
+        ),
         ("foo.bar(baz) --flag *** 10-20", ["foo.bar(baz", ")", "--flag", "*", "*", "*", "10", "-", "20"]),
     ],
 )

@@ -4,8 +4,8 @@ What stands between spaces is a word with the marks around it. Marks are taken o
 one (several dots are one mark), and it is cut where spaCy's rules for English cut inside a word
 (https://spacy.io/usage/linguistic-features#how-tokenizer-works): around a hyphen or a comma between letters, around
 ``: < > = /`` before a letter, around a dot between a small and a large letter, around ``+ - * ^`` between digits,
-before ``n't`` and before ``'s`` and its like. Addresses with ``://`` are left whole. spaCy's lists of single exceptions
-are not followed.
+before ``n't`` and before ``'s`` and its like. Addresses with ``://`` are left whole, and smileys of two marks. Nothing
+else of spaCy's lists of single exceptions is followed.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ FRONT, END, CLOSER, UNIT, CUT, LISTED = (1 << bit for bit in range(6))
 _BOTH = "…,:;!?¿؟¡()[]{}<>_#*&。？！，、；：～·।،۔؛٪'\"”“`‘´’‚„»«「」『』（）〔〕【】《》〈〉⟦⟧"
 _MONEY = "$£€¥฿₽﷼₴₠₡₢₣₤₦₧₨₩₪₫₭₮₯₰₱₲₳₵₶₷₸₹₺₻₼₾₿"
 _HYPHENS = "-–—~"
+_SMILEYS = "(: (; (= ): :( :) :* :/ :> :] :| :} ;) =( =) =/ =[ =] =| [: [= ]= '' ’’"
 # Marks of which a word may consist that says nothing: those of the list that datatrove counts by.
 _LISTED = "!/—”:％１〈&(、━\\【#%「」，】；+^]~“《„';’{|∶´[=-`*．（–？！：$～«〉,><》)?）。…@_.\"}►»"
 
@@ -80,10 +81,29 @@ def tokens(texts: Texts) -> Tokens:
     begins[low[low < last]] = True
     begins[_inside(texts, marks, first, low, high)] = True
     begins[1:-1] &= ~(dots[1:] & dots[:-1])  # several dots are one mark
+    begins[_smileys(codes, solid, begins) + 1] = False
     starts = np.flatnonzero(begins[:-1])
     ends = np.append(starts[1:], last[-1])
     ends[np.searchsorted(starts, first[1:]) - 1] = last[:-1]  # before a space
     return Tokens(starts, ends, texts.text_of(starts))
+
+
+def _smileys(codes: np.ndarray, solid: np.ndarray, begins: np.ndarray) -> np.ndarray:
+    """Where two marks stand together that are one to spaCy, such as the ``):`` of a Python function."""
+    alone = begins[:-2] & begins[1:-1] & solid[:-1] & solid[1:]
+    alone &= begins[2:] | np.append(~solid[2:], True)
+    places = np.flatnonzero(alone)
+    places = places[np.isin(codes[places].astype(np.uint64) << np.uint64(32) | codes[places + 1], _pairs())]
+    if not len(places):
+        return places
+    first = np.flatnonzero(np.diff(places, prepend=-2) > 1)  # of those that overlap every second is one
+    within = np.arange(len(places)) - np.repeat(first, np.diff(first, append=len(places)))
+    return places[within % 2 == 0]
+
+
+@cache
+def _pairs() -> np.ndarray:
+    return np.array(sorted(ord(pair[0]) << 32 | ord(pair[1]) for pair in _SMILEYS.split()), np.uint64)
 
 
 def _beside(flags: np.ndarray) -> np.ndarray:
@@ -132,7 +152,7 @@ def _inside(texts: Texts, marks: np.ndarray, first: np.ndarray, low: np.ndarray,
     digits = ((left & DIGIT) > 0) & (((right & DIGIT) > 0) | (codes[places + 1] == ord("-")))
     cuts |= np.isin(mark, _codes("+-*^")) & digits
     cuts |= (mark == ord(".")) & ((codes[places - 1] == ord(".")) | (codes[places + 1] == ord(".")))
-    cuts &= ~np.isin(word, _addresses(codes, first))
+    cuts &= ~np.isin(word, _addresses(texts, first, low))
     return np.concatenate([places[cuts], places[cuts] + 1, _contractions(codes, places, high[word], mark)])
 
 
@@ -149,11 +169,17 @@ def _contractions(codes: np.ndarray, places: np.ndarray, high: np.ndarray, mark:
     return np.concatenate([places[one | ((left == 3) & np.any(pairs, axis=0))], places[negative] - 1])
 
 
-def _addresses(codes: np.ndarray, first: np.ndarray) -> np.ndarray:
-    """The numbers of the words that hold ``://``."""
+def _addresses(texts: Texts, first: np.ndarray, low: np.ndarray) -> np.ndarray:
+    """The numbers of the words that are addresses: a scheme of two characters and more, and ``://``."""
+    codes, kinds = texts.codes, texts.kinds
     colons = np.flatnonzero(codes[:-2] == ord(":")) if len(codes) > 2 else np.empty(0, np.int64)
     colons = colons[(codes[colons + 1] == ord("/")) & (codes[colons + 2] == ord("/"))]
-    return np.searchsorted(first, colons, side="right") - 1
+    if not len(colons):
+        return colons
+    words = np.searchsorted(first, colons, side="right") - 1
+    of_scheme = ((kinds & (LETTER | DIGIT)) > 0) | np.isin(codes, _codes("_+-."))
+    begins = _previous(~of_scheme, colons - 1) + 1  # of what might be a scheme
+    return words[(begins <= low[words]) & (colons - low[words] >= 2)]
 
 
 def _next(flags: np.ndarray, places: np.ndarray) -> np.ndarray:
