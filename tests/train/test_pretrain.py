@@ -9,6 +9,7 @@ import textwrap
 import time
 
 import pytest
+import setuptools  # noqa: F401  (torch.compile asks for it, and it has to come before Python's own distutils)
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
