@@ -80,6 +80,5 @@ def _classes(folder: Path) -> tuple[tuple[str, ...], bool]:
     is_classifier = any(str(one).endswith("ForSequenceClassification") for one in config.get("architectures") or ())
     if not is_classifier or len(names) < 2 or sorted(names) != list(range(len(names))):
         raise BadInput(f"{path} is not that of a text classifier with two classes or more", cure=wanted)
-    return tuple(names[number] for number in range(len(names))), config.get(
-        "problem_type"
-    ) == "multi_label_classification"
+    several = config.get("problem_type") == "multi_label_classification"
+    return tuple(names[number] for number in range(len(names))), several
