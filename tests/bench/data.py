@@ -266,8 +266,8 @@ def agreement(bench: Bench, most: int = 4000) -> list[str]:
             for (mine, other), count in differ.most_common()
         ]
     lines += [
-        "\nWhere they differ, a document lies at a threshold, and spaCy's list of single exceptions (smileys, `e.g.`,",
-        "domain names left whole) counts a few words otherwise:\n",
+        "\nWhere they differ, a document lies at a threshold, and spaCy's list of single exceptions (longer smileys,",
+        "`cannot`, abbreviations) counts a few words otherwise:\n",
         "| rules | ours says | datatrove says | documents |",
         "|---|---|---|---|",
         *explained,

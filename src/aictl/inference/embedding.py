@@ -54,7 +54,7 @@ class Embedder:
         except Exception as error:  # tokenizers raises plain Exception
             raise Damaged(f"{folder / 'tokenizer.json'} cannot be read: {error}") from error
         self._network = network
-        self.max_tokens = _max_tokens(folder)
+        self.max_tokens = max_tokens(folder)
         self.pooling = _pooling(folder)
         self._prefix = _prefix(folder)
         self._tokenizer.no_padding()
@@ -67,7 +67,7 @@ class Embedder:
         encoded = self._tokenizer.encode_batch([self._prefix + text for text in texts])
         lengths = [len(one.ids) for one in encoded]
         vectors: np.ndarray | None = None
-        for rows in _batches(lengths):
+        for rows in batches(lengths):
             width = max(1, *(lengths[row] for row in rows))
             ids: np.ndarray = np.zeros((len(rows), width), np.int64)
             mask = np.zeros_like(ids)
@@ -82,7 +82,7 @@ class Embedder:
         return Embedded(vectors if vectors is not None else np.zeros((0, 0), np.float32), cut)
 
 
-def _batches(lengths: Sequence[int]) -> list[list[int]]:
+def batches(lengths: Sequence[int]) -> list[list[int]]:
     """Rows of like length together, so that little is padded."""
     order = sorted(range(len(lengths)), key=lambda row: (lengths[row], row))
     found: list[list[int]] = []
@@ -144,12 +144,12 @@ def open_embedder(folder: Path, *, threads: int | None = None, device: str = "au
     network: Network
     if graph is not None:
         require("cpu")
-        from aictl.inference.embedding_onnx import OnnxNetwork
+        from aictl.inference.encoder_onnx import OnnxNetwork
 
         network = OnnxNetwork(graph, threads, device)
     else:
         require("train")
-        from aictl.inference.embedding_torch import TorchNetwork
+        from aictl.inference.encoder_torch import TorchNetwork
 
         network = TorchNetwork(folder, threads, device)
     return Embedder(network, folder)
@@ -163,7 +163,7 @@ def _weights(tokenizer: Path) -> bool:
     return (tokenizer.parent / "config.json").is_file() and any(tokenizer.parent.glob("*.safetensors"))
 
 
-def _max_tokens(folder: Path) -> int:
+def max_tokens(folder: Path) -> int:
     """The longest text by what sentence-transformers was told, or what the network has positions for."""
     said = _read(folder / "sentence_bert_config.json").get("max_seq_length")
     limits = [said, _read(folder / "config.json").get("max_position_embeddings")]

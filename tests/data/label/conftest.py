@@ -34,12 +34,12 @@ def declare(tmp_path):
 def means(tmp_path):
     """What functions may use: ``means(code=[path], model="tiny")``."""
 
-    def make(*, code=(), embedder=None, answers=(), events=silent, **options) -> Means:
+    def make(*, code=(), embedder=None, classifier=None, answers=(), events=silent, **options) -> Means:
         scratch = tmp_path / "scratch"
         scratch.mkdir(exist_ok=True)
         sources = [Source(str(path), path, "") for path in code]
-        model = Source(str(embedder), embedder, "") if embedder else None
-        return Means(LabelSpec(**options), sources, model, answers, scratch, events)
+        models = [Source(str(path), path, "") if path else None for path in (embedder, classifier)]
+        return Means(LabelSpec(**options), sources, *models, answers, scratch, events)
 
     return make
 
@@ -82,7 +82,7 @@ def label(workspace: Bench, tmp_path):  # noqa: F811
             path.write_text(labels + toml, "utf-8")
             toml = path
         refs = {"dataset": dataset, "functions": toml}
-        for role in ("code", "reviewed", "answers", "embedder"):
+        for role in ("code", "reviewed", "answers", "embedder", "classifier"):
             if role in options:
                 refs[role] = options.pop(role)
         return workspace.run_command(command, refs, path="data.label", **options)

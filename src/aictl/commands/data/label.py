@@ -12,9 +12,9 @@ The functions stand in a TOML file:
   keywords = ["rain", "forecast", "umbrella"]
 
 Kinds are regex (pattern), keywords, python (call = "rules.py:NAME", with --code rules.py), embedding
-(with --embedder) and llm (with --model, at --endpoint or OPENAI_BASE_URL). Each document gets a label and
-how certain it is; labels.json in the artifact says what each function did. --review-out writes the documents
-worth a person's minute, and --reviewed takes them back, from several people.
+(with --embedder), classifier (with --classifier) and llm (with --model, at --endpoint or OPENAI_BASE_URL).
+Each document gets a label and how certain it is; labels.json in the artifact says what each function did.
+--review-out writes the documents worth a person's minute, and --reviewed takes them back, from several people.
 """
 
 from typing import Any
@@ -57,6 +57,13 @@ command = Command(
             "embedder",
             (Source,),
             help="the sentence-embedding model, where a function of kind embedding asks for one",
+            option=True,
+            required=False,
+        ),
+        Takes(
+            "classifier",
+            (Source,),
+            help="the trained text classifier, where a function of kind classifier asks for one",
             option=True,
             required=False,
         ),

@@ -12,7 +12,7 @@ from aictl.core.artifact import Source
 from aictl.core.errors import BadRequest
 from aictl.core.events import Events
 from aictl.data.label.declaration import Declaration, Function, Label
-from aictl.data.label.kinds import Keywords, Llm, Python, Regex, Similarity
+from aictl.data.label.kinds import Classified, Keywords, Llm, Python, Regex, Similarity
 from aictl.data.label.spec import LabelSpec
 
 ABSTAIN = -1
@@ -37,6 +37,7 @@ class Means(NamedTuple):
     spec: LabelSpec
     code: Sequence[Source]
     embedder: Source | None
+    classifier: Source | None
     answers: Sequence[Path]
     scratch: Path
     events: Events
@@ -50,6 +51,7 @@ def open_functions(declaration: Declaration, means: Means) -> dict[str, Voter]:
     """
     voters: dict[str, Voter] = {}
     embedder: Any = None
+    classifier: Any = None
     for function in declaration.functions:
         match function.settings:
             case Regex() | Keywords():
@@ -65,6 +67,11 @@ def open_functions(declaration: Declaration, means: Means) -> dict[str, Voter]:
 
                 embedder = embedder or open_model(function, means.embedder, means.spec)
                 voters[function.name] = Nearest(function, _chosen(function, declaration), declaration.names, embedder)
+            case Classified():
+                from aictl.data.label.trained import Trained, open_classifier
+
+                classifier = classifier or open_classifier(function, means.classifier, means.spec)
+                voters[function.name] = Trained(function, declaration.names, classifier)
             case Llm():
                 from aictl.data.label.llm import Asked
 
@@ -85,6 +92,7 @@ def _nothing_given_for_nothing(declaration: Declaration, means: Means) -> None:
     for given, kind, flag in (
         (means.code, "python", "--code"),
         (means.embedder, "embedding", "--embedder"),
+        (means.classifier, "classifier", "--classifier"),
         (means.spec.embedder_file, "embedding", "--embedder-file"),
         (means.spec.model, "llm", "--model"),
         (means.answers, "llm", "--answers"),

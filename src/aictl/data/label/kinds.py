@@ -64,6 +64,18 @@ class Similarity(Settings):
     pooling: Literal["auto", "mean", "cls"] = "auto"
 
 
+class Classified(Settings):
+    """What a model says that was trained to classify texts, where it is sure enough.
+
+    ``names`` says which label each of its classes means, where they are not called alike; of a class that means none
+    it says nothing.
+    """
+
+    kind: Literal["classifier"]
+    names: dict[str, str] = {}
+    min_probability: Annotated[float, Field(ge=0, le=1)] = 0.5
+
+
 class Llm(Settings):
     """What a language model answers when it is shown the labels, their descriptions and examples.
 
@@ -79,11 +91,12 @@ class Llm(Settings):
     max_tokens: Annotated[int, Field(ge=1)] | None = None
 
 
-Kind = Regex | Keywords | Python | Similarity | Llm
+Kind = Regex | Keywords | Python | Similarity | Classified | Llm
 KINDS: dict[str, type[Kind]] = {
     "regex": Regex,
     "keywords": Keywords,
     "python": Python,
     "embedding": Similarity,
+    "classifier": Classified,
     "llm": Llm,
 }

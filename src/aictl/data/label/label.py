@@ -46,7 +46,8 @@ def label(work: Work[LabelSpec]) -> Dataset:
     declaration = read(work.inputs["functions"].path)
     reviews = reviewed.read(work.inputs["reviewed"], declaration.names)
     answers = _answers(work.inputs["answers"])
-    means = Means(spec, work.inputs["code"], work.inputs["embedder"], answers, work.scratch, events)
+    code, embedder, classifier = (work.inputs[role] for role in ("code", "embedder", "classifier"))
+    means = Means(spec, code, embedder, classifier, answers, work.scratch, events)
     voters = open_functions(declaration, means)
     run = _Run(dataset, declaration, reviews, spec)
 

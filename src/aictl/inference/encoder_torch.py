@@ -1,13 +1,14 @@
-"""An embedding model's network on PyTorch, as transformers loads it."""
+"""Encoders on PyTorch, as transformers loads them: one that embeds, and one that classifies."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from transformers import AutoModel
+from transformers import AutoModel, AutoModelForSequenceClassification
 
 from aictl.core.errors import BadInput, Damaged, MachineLacks
 from aictl.inference.quiet import quiet
@@ -15,8 +16,11 @@ from aictl.inference.quiet import quiet
 _AGAIN = "download it again, or give another"
 
 
-class TorchNetwork:
+class _Encoder:
     """An encoder in float32, in evaluation mode."""
+
+    _kind: Any
+    _unused: str = ""  # weights that may be missing, by the beginning of their names
 
     def __init__(self, folder: Path, threads: int | None = None, device: str = "auto") -> None:
         """``threads`` is torch's setting for the whole process. Raises :class:`Damaged` if the files
@@ -28,7 +32,7 @@ class TorchNetwork:
         self._device = "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
         try:
             with quiet():
-                module, loaded = AutoModel.from_pretrained(
+                module, loaded = self._kind.from_pretrained(
                     folder,
                     dtype=torch.float32,
                     local_files_only=True,
@@ -38,18 +42,38 @@ class TorchNetwork:
                 )
         except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
             raise Damaged(f"{folder} cannot be loaded: {error}", cure=_AGAIN) from error
-        # transformers would make up what is not there; the pooler alone is never used here.
-        if missing := sorted(name for name in loaded["missing_keys"] if not name.startswith("pooler.")):
+        # transformers would make up what is not there.
+        unused = self._unused
+        if missing := sorted(name for name in loaded["missing_keys"] if not (unused and name.startswith(unused))):
             raise Damaged(f"{folder} lacks {len(missing)} weights, such as {missing[0]}", cure=_AGAIN)
         self._module = module.eval().to(self._device)
 
-    def run(self, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        """See :class:`aictl.inference.embedding.Network`."""
+    def _run(self, ids: np.ndarray, mask: np.ndarray) -> Any:
         with torch.inference_mode():
-            result = self._module(
+            return self._module(
                 input_ids=torch.from_numpy(ids).to(self._device), attention_mask=torch.from_numpy(mask).to(self._device)
             )
-        states = getattr(result, "last_hidden_state", None)
+
+
+class TorchNetwork(_Encoder):
+    """One that gives hidden states."""
+
+    _kind = AutoModel
+    _unused = "pooler."
+
+    def run(self, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        """See :class:`aictl.inference.embedding.Network`."""
+        states = getattr(self._run(ids, mask), "last_hidden_state", None)
         if states is None:
             raise BadInput("this model gives no hidden states", cure="give an encoder, such as all-MiniLM-L6-v2")
         return states.float().cpu().numpy()
+
+
+class TorchClassifier(_Encoder):
+    """One that gives a score for each class."""
+
+    _kind = AutoModelForSequenceClassification
+
+    def run(self, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        """Logits, float32 (texts, classes)."""
+        return self._run(ids, mask).logits.float().cpu().numpy()
