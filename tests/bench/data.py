@@ -210,7 +210,7 @@ def growth(bench: Bench) -> list[str]:
         "| MB | processes | seconds | CPU seconds | MB/CPU-s | peak memory of one process |",
         "|---|---|---|---|---|---|",
     ]
-    for size, workers in ((10, 1), (40, 1), (160, 1), (160, 2), (1600, 2)):
+    for size, workers in ((10, 1), (40, 1), (160, 1), (160, 2), (1600, 1)):
         path = bench.head(size * 1_000_000) if size <= CORPUS_BYTES / 1e6 else bench.tenfold()
         bench.clear()
         command = [AICTL, "data", "prep", str(path), "--name", "growth", "--quality", "gopher-repetition"]
