@@ -60,10 +60,14 @@ class Upload:
                 sent = self._send(upload, there)
                 self._complete(upload, sent)
                 return
-            except _Ended:  # by somebody who sent the same, or by whoever clears away
+            except TryLater as error:
+                # Somebody who sent the same may have completed it, which not every server says so plainly; or
+                # whoever clears away has ended it.
                 found = self._bucket.entry(self._path)
                 if found and found.size_bytes == self._size_bytes:
                     return
+                if not isinstance(error, _Ended):
+                    raise
         raise TryLater(f"{self._where}: the upload was aborted by somebody else, again and again")
 
     def _begin(self) -> str:

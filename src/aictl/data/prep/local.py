@@ -53,10 +53,10 @@ def _submitted(
 ) -> dict[Future[None], Stream]:
     try:
         return {pool.submit(_one, stream, job, shelf): stream for stream in streams}
-    except OSError as error:
-        if error.errno is not None:
+    except (OSError, ValueError) as error:
+        if getattr(error, "errno", None) is not None:
             raise
-        # one process died while the pool started another, and found the pipe to it closed
+        # One process died while the pool started another, and found the pipe to it closed, or given to another.
         raise BrokenProcessPool from error
 
 
