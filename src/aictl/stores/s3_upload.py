@@ -63,12 +63,18 @@ class Upload:
             except TryLater as error:
                 # Somebody who sent the same may have completed it, which not every server says so plainly; or
                 # whoever clears away has ended it.
-                found = self._bucket.entry(self._path)
-                if found and found.size_bytes == self._size_bytes:
+                if self._is_there():
                     return
                 if not isinstance(error, _Ended):
                     raise
         raise TryLater(f"{self._where}: the upload was aborted by somebody else, again and again")
+
+    def _is_there(self) -> bool:
+        try:
+            found = self._bucket.entry(self._path)
+        except TryLater:
+            return False
+        return found is not None and found.size_bytes == self._size_bytes
 
     def _begin(self) -> str:
         made = self._ask(lambda: self._call("create_multipart_upload"))
