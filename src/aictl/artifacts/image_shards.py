@@ -6,7 +6,6 @@ A member's header is 512 bytes, and its file is filled up to as many times 512 (
 
 from __future__ import annotations
 
-import tarfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,6 +26,8 @@ class Place(NamedTuple):
 
 def member(name: str, data: bytes) -> bytes:
     """A file as it stands in an archive; the same for the same file, whenever and by whomever it is written."""
+    import tarfile  # here, since every command opens datasets and few write pictures
+
     header = tarfile.TarInfo(name)
     header.size = len(data)
     return header.tobuf(tarfile.USTAR_FORMAT) + data + bytes(-len(data) % BLOCK_BYTES)

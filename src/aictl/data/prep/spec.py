@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from pydantic import PositiveFloat, field_validator
 
 from aictl.core.spec import Spec, comma_separated, option
-from aictl.data.documents import Reading
+
+if TYPE_CHECKING:
+    from aictl.data.documents import Reading
 
 RuleBook = Literal["gopher", "gopher-repetition", "c4", "fineweb"]
 PiiKind = Literal["key", "email", "iban", "card", "national_id", "ip", "phone"]
@@ -142,6 +144,8 @@ class PrepSpec(Spec):
 
     @property
     def reading(self) -> Reading:
+        from aictl.data.documents import Reading  # not at the top: what is up to date needs none of it
+
         detect = self.files.unknown_encoding == "detect"
         files = self.files
         fields = (files.image_field, files.label_field, files.max_pixels)

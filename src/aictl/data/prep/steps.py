@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aictl.artifacts.dataset import Format
 from aictl.core.errors import BadRequest
@@ -16,6 +17,9 @@ from aictl.data.prep.spec import PII_KINDS, FilterSpec, PrepSpec
 from aictl.data.prep.tally import Tally
 from aictl.data.steps import c4, fineweb, gopher, gopher_repetition
 from aictl.data.steps.contamination import Evaluation
+
+if TYPE_CHECKING:
+    from aictl.data.steps.blocklist import Blocklist
 
 Step = Callable[[Block, Tally], Block]
 
@@ -76,19 +80,26 @@ def _length(min_chars: int) -> Step:
 
 
 def _blocked(job: Job) -> Step:
-    from aictl.data.steps.blocklist import Blocklist, english
+    from aictl.data.steps.blocklist import english
 
     filters = job.spec.filters
-    words = [*job.blocked_words, *(english() if filters.profanity == "drop" else ())]
-    patterns = [one for one in job.blocked_urls if "/" in one or "*" in one]
-    domains = [one for one in job.blocked_urls if "/" not in one and "*" not in one]
-    lists = Blocklist(words, domains, patterns, filters.blocked_per_thousand)
+    words = (*job.blocked_words, *(english() if filters.profanity == "drop" else ()))
+    lists = _lists(words, job.blocked_urls, filters.blocked_per_thousand)
 
     def step(block: Block, tally: Tally) -> Block:
         rules = lists.blocked(block.texts, [one.url or None for one in block.documents])
         return _dropped("blocked", block, [rule and f"a blocked {rule.kind}" for rule in rules], tally)
 
     return step
+
+
+@lru_cache(maxsize=1)  # a process has many streams, and lists may have millions of entries
+def _lists(words: tuple[str, ...], urls: tuple[str, ...], per_thousand: float) -> Blocklist:
+    from aictl.data.steps.blocklist import Blocklist
+
+    patterns = [one for one in urls if "/" in one or "*" in one]
+    domains = [one for one in urls if "/" not in one and "*" not in one]
+    return Blocklist(words, domains, patterns, per_thousand)
 
 
 def _languages(filters: FilterSpec) -> Step:
