@@ -10,9 +10,9 @@ import time
 import pytest
 import torch
 
-from aictl.core.errors import Interrupted, WorkFailed
+from aictl.core.errors import Interrupted, MachineLacks, WorkFailed
 from aictl.core.events import Advanced, Events, silent
-from aictl.training.batches import Batch
+from aictl.training.batches import TokenBatch
 from aictl.training.loop import fit
 from aictl.training.precision import Compute
 from aictl.training.spec import LoopSpec, OptimizerSpec
@@ -86,7 +86,7 @@ def test_an_interrupt_inside_a_step_resumes_from_the_step_before(job):
     cut = job("cut")
     calls = []
 
-    def objective(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
+    def objective(model: torch.nn.Module, batch: TokenBatch) -> torch.Tensor:
         calls.append(1)
         torch.rand(1)  # the step has drawn random numbers already
         if len(calls) == 12:
@@ -97,8 +97,7 @@ def test_an_interrupt_inside_a_step_resumes_from_the_step_before(job):
 
     with pytest.raises(KeyboardInterrupt):
         fit(job("cut", objective=objective), silent)
-    saved = (cut.scratch / "state.safetensors").stat().st_size
-    assert saved
+    assert list(cut.scratch.glob("checkpoints/step-*/state.safetensors"))
     told: list[object] = []
     fit(cut, Events(told.append))
     assert same(weights(whole), weights(cut))
@@ -110,11 +109,11 @@ def test_accumulated_small_batches_equal_one_large_batch(job):
     parts = [large.batches[step] for step in range(4)]
 
     class Halves:
-        def __getitem__(self, position: int) -> Batch:
+        def __getitem__(self, position: int) -> TokenBatch:
             batch = parts[position // 2]
             rows = slice(0, 1) if position % 2 == 0 else slice(1, None)  # of unequal size
             inputs, targets = batch.inputs[rows], batch.targets[rows]
-            return Batch(inputs, targets, targets.numel())
+            return TokenBatch(inputs, targets, targets.numel())
 
     small = job("small", max_steps=4, batches=Halves(), optimizer=OptimizerSpec(accumulate=2))
     fit(large, silent)
@@ -138,7 +137,7 @@ def test_a_batch_that_is_cut_to_bound_memory_gives_the_same_gradients(job):
 def test_a_diverging_run_fails_and_says_at_which_step(job):
     broken = job()
 
-    def objective(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
+    def objective(model: torch.nn.Module, batch: TokenBatch) -> torch.Tensor:
         return model(input_ids=batch.inputs).logits.sum() * float("nan")
 
     with pytest.raises(WorkFailed, match="diverged at step 1") as raised:
@@ -231,3 +230,27 @@ def test_kill_9_resumes_and_ends_the_same(job, tmp_path):
 
     assert same(load_file(tmp_path / "whole.safetensors"), load_file(tmp_path / "cut.safetensors"))
     assert (tmp_path / "whole/metrics.jsonl").read_text() == (tmp_path / "cut/metrics.jsonl").read_text()
+
+
+def test_the_best_weights_are_kept_where_that_is_asked_for(job):
+    """A rate that is far too high in the end spoils what was learnt before."""
+    rising = OptimizerSpec(warmup_fraction=1.0, max_gradient_norm=1e9)
+    loop = LoopSpec(seed=5, evaluate_every=5, keep="best", spike_patience=0)
+    made = job(max_steps=60, peak_rate=0.9, optimizer=rising, loop=loop)
+    outcome = fit(made, silent)
+    losses = {row["step"]: row["held_out_loss"] for row in outcome.history.evaluations()}
+    assert outcome.kept_step == min(losses, key=lambda step: losses[step]) != 60
+    assert outcome.metrics()["held_out"]["loss_after"] == min(losses.values())
+    from aictl.training.objective import judged_by, means, next_token_loss
+
+    again = means(made.model, made.held_out, made.compute, judged_by(next_token_loss))["loss"]
+    assert again == pytest.approx(min(losses.values()), rel=1e-5)
+
+
+def test_running_out_of_memory_says_what_to_lower(job):
+    def objective(model: torch.nn.Module, batch: TokenBatch) -> torch.Tensor:
+        return torch.empty(2**60, dtype=torch.uint8).sum()
+
+    with pytest.raises(MachineLacks, match="out of memory on the cpu") as raised:
+        fit(job(objective=objective), silent)
+    assert "--tokens-at-once 512" in (raised.value.cure or "")

@@ -4,20 +4,20 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from aictl.training.batches import IGNORED, Batch
-from aictl.training.objective import mean_loss, next_token_loss
+from aictl.training.batches import IGNORED, TokenBatch
+from aictl.training.objective import judged_by, means, next_token_loss
 from aictl.training.precision import Compute
 
 CPU = Compute(torch.device("cpu"), "fp32")
 
 
-def sparse_batch() -> Batch:
+def sparse_batch() -> TokenBatch:
     torch.manual_seed(0)
     inputs = torch.randint(0, 61, (3, 12))
     targets = torch.randint(0, 61, (3, 12))
     targets[0, :7] = IGNORED
     targets[2, 5:] = IGNORED
-    return Batch(inputs, targets, int((targets != IGNORED).sum()))
+    return TokenBatch(inputs, targets, int((targets != IGNORED).sum()))
 
 
 def test_the_loss_is_the_plain_cross_entropy_and_so_are_its_gradients(job):
@@ -48,7 +48,7 @@ def test_what_pads_a_sequence_on_the_right_changes_nothing(job):
     batch, made = sparse_batch(), job()
     padded = batch.inputs.clone()
     padded[2, 5:] = 0
-    other = Batch(padded, batch.targets, batch.counted)
+    other = TokenBatch(padded, batch.targets, batch.counted)
     assert next_token_loss(made.model, other).item() == pytest.approx(next_token_loss(made.model, batch).item())
 
 
@@ -63,9 +63,12 @@ def test_parts_keep_every_target_and_drop_what_follows_the_last():
 def test_the_mean_is_over_targets_not_batches(job):
     made, batch = job(), sparse_batch()
     parts = [
-        Batch(batch.inputs[row : row + 1], batch.targets[row : row + 1], int((batch.targets[row] != IGNORED).sum()))
+        TokenBatch(
+            batch.inputs[row : row + 1], batch.targets[row : row + 1], int((batch.targets[row] != IGNORED).sum())
+        )
         for row in range(3)
     ]
-    whole = mean_loss(made.model, [batch], CPU, next_token_loss)
-    assert mean_loss(made.model, parts, CPU, next_token_loss) == pytest.approx(whole, rel=1e-5)
+    judge = judged_by(next_token_loss)
+    whole = means(made.model, [batch], CPU, judge)["loss"]
+    assert means(made.model, parts, CPU, judge)["loss"] == pytest.approx(whole, rel=1e-5)
     assert made.model.training

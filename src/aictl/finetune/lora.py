@@ -74,6 +74,7 @@ def finetune(
     metrics["held_out"]["conversations"] = min(spec.held_out_conversations, len(validation))
     trained, total = adapted.get_nb_trainable_parameters()
     metrics |= {
+        "perplexity": outcome.perplexity,
         "parameters": trained,
         "base_parameters": total - trained,
         "conversations": len(training),

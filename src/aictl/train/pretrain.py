@@ -23,7 +23,7 @@ from aictl.train import model as models
 from aictl.train.presets import PRESETS, Preset
 from aictl.train.spec import TrainSpec
 from aictl.training import precision, tokens
-from aictl.training.batches import Batch
+from aictl.training.batches import TokenBatch
 from aictl.training.loop import Job, fit
 from aictl.training.state import disk
 
@@ -83,6 +83,7 @@ def train(
     metrics["held_out"]["tokens"] = sum(batch.counted for batch in held_out)
     metrics["held_out"]["bits_per_byte"] = _bits_per_byte(outcome.held_out_after, held_out, opened)
     metrics |= {
+        "perplexity": outcome.perplexity,
         "parameters": model.num_parameters(),
         "vocabulary": opened.vocabulary,
         "corpus_tokens": len(corpus),
@@ -158,7 +159,7 @@ def _refuse_too_small(corpus: Tokens, validation: Tokens, length: int, dataset: 
         )
 
 
-def _bits_per_byte(loss: float, held_out: list[Batch], tokenizer: TokenizerFolder) -> float:
+def _bits_per_byte(loss: float, held_out: list[TokenBatch], tokenizer: TokenizerFolder) -> float:
     """The held-out loss in bits per byte of text, which unlike perplexity can be compared between
     tokenizers."""
     rows = [row for batch in held_out for row in batch.targets.tolist()]

@@ -1,22 +1,57 @@
-"""Batch: token ids with the token that should follow each of them; Batches: an endless stream.
+"""Batch: what one step learns from; Batches: an endless stream of them.
 
 The stream is a function of the seed and a position alone, so that a resumed run sees exactly what
-the uninterrupted one would have seen, with nothing saved but the position.
+the uninterrupted one would have seen, with nothing saved but the position. Several processes share
+each batch's rows, so that the data's order does not depend on how many they are.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 import torch
 
 IGNORED = -100  # torch's own mark of a position without a target
+T = TypeVar("T")
+
+
+class Batch(Protocol):
+    """Rows that go through the model together. The loss of a batch is a sum over its ``counted``
+    targets; ``positions`` is how much there is to compute: tokens, or patches of pictures."""
+
+    @property
+    def counted(self) -> int: ...
+
+    @property
+    def positions(self) -> int: ...
+
+    def parts(self, most: int) -> Sequence[Self]:
+        """The batch in parts of at most ``most`` positions, or of one row, which bounds the memory
+        that a step takes. A batch whose loss is none of a sum over its rows is its only part."""
+        ...
+
+    def to(self, device: torch.device) -> Self: ...
+
+
+class Batches(Protocol):
+    """An endless stream of batches that can be entered anywhere."""
+
+    def __getitem__(self, position: int) -> Any: ...
+
+    def shared(self, rank: int, ranks: int) -> Batches:
+        """The same stream, of whose every batch only the rows of one of ``ranks`` processes come."""
+        ...
+
+    def named(self, position: int) -> str:
+        """What a batch is made of, for a person who looks for what is wrong with it."""
+        ...
 
 
 @dataclass(frozen=True)
-class Batch:
+class TokenBatch:
     """``inputs`` and ``targets`` are int64 of shape (sequences, positions); a target is the token
     that should follow its position, or ``IGNORED``. ``counted`` is the number of real targets."""
 
@@ -29,10 +64,12 @@ class Batch:
         """Whether every position has a target."""
         return self.counted == self.targets.numel()
 
-    def parts(self, most: int) -> list[Batch]:
-        """The batch in parts of at most ``most`` positions, or of one sequence, which bounds the
-        memory that a step takes. What comes after the last target of a part is left out: nothing
-        that is learnt depends on it."""
+    @property
+    def positions(self) -> int:
+        return self.inputs.numel()
+
+    def parts(self, most: int) -> list[TokenBatch]:
+        """What comes after the last target of a part is left out: nothing that is learnt depends on it."""
         rows = max(1, most // self.inputs.shape[1])
         parts = []
         for inputs, targets in zip(self.inputs.split(rows), self.targets.split(rows), strict=True):
@@ -40,19 +77,74 @@ class Batch:
             counted = int(wanted.sum())
             if counted:
                 width = int(wanted.any(dim=0).nonzero().max()) + 1
-                parts.append(Batch(inputs[:, :width], targets[:, :width], counted))
+                parts.append(TokenBatch(inputs[:, :width], targets[:, :width], counted))
         return parts
 
-    def to(self, device: torch.device) -> Batch:
+    def to(self, device: torch.device) -> TokenBatch:
         if device.type == "cpu":
             return self
-        return Batch(self.inputs.to(device), self.targets.to(device), self.counted)
+        return TokenBatch(self.inputs.to(device), self.targets.to(device), self.counted)
 
 
-class Batches(Protocol):
-    """An endless stream of batches that can be entered anywhere."""
+@dataclass(frozen=True)
+class FieldBatch:
+    """Rows of what a model's ``forward`` takes by name: pixels, token ids, masks, labels. Tensors have the row
+    first; what is no tensor is a list with an entry a row. ``counts`` are the targets of each row, int64 of shape
+    (rows,), and ``width`` the positions of one. ``whole`` says that the loss compares the rows with one another, so
+    that they must not be parted."""
 
-    def __getitem__(self, position: int) -> Batch: ...
+    fields: Mapping[str, torch.Tensor | list[Any]]
+    counts: torch.Tensor
+    width: int
+    whole: bool = False
+
+    @property
+    def counted(self) -> int:
+        return int(self.counts.sum())
+
+    @property
+    def positions(self) -> int:
+        return len(self.counts) * self.width
+
+    def parts(self, most: int) -> list[FieldBatch]:
+        rows = max(1, most // self.width)
+        if self.whole or rows >= len(self.counts):
+            return [self]
+        starts = range(0, len(self.counts), rows)
+        return [
+            FieldBatch(
+                {name: values[start : start + rows] for name, values in self.fields.items()},
+                self.counts[start : start + rows],
+                self.width,
+            )
+            for start in starts
+        ]
+
+    def to(self, device: torch.device) -> FieldBatch:
+        if device.type == "cpu":
+            return self
+        fields = {name: _moved(value, device) for name, value in self.fields.items()}
+        return FieldBatch(fields, self.counts, self.width, self.whole)
+
+
+def _moved(value: Any, device: torch.device) -> Any:
+    if isinstance(value, torch.Tensor):
+        return value.to(device)
+    if isinstance(value, dict):
+        return {name: _moved(one, device) for name, one in value.items()}
+    return [_moved(one, device) for one in value] if isinstance(value, list) else value
+
+
+@dataclass(frozen=True)
+class Share:
+    """Which rows of every batch one of several processes takes: every so manieth, so that rows sorted by length
+    fall evenly."""
+
+    rank: int = 0
+    ranks: int = 1
+
+    def of(self, rows: Sequence[T]) -> Sequence[T]:
+        return rows[self.rank :: self.ranks]
 
 
 class Order:

@@ -6,6 +6,7 @@ which order the batches come, is new in every epoch.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import numpy as np
 import torch
 from safetensors.numpy import load_file, save_file
 
-from aictl.training.batches import IGNORED, Batch, Order
+from aictl.training.batches import IGNORED, Order, Share, TokenBatch
 from aictl.training.dialogue import Dialogue
 from aictl.training.state import disk
 
@@ -32,7 +33,7 @@ class Conversations:
     def lengths(self) -> np.ndarray:
         return np.diff(self.ends, prepend=0)
 
-    def batch(self, rows: Sequence[int]) -> Batch:
+    def batch(self, rows: Sequence[int]) -> TokenBatch:
         """The conversations of ``rows``, each token beside the one that follows it."""
         spans = [(int(self.ends[row - 1]) if row else 0, int(self.ends[row])) for row in rows]
         width = max(last - first for first, last in spans) - 1
@@ -44,7 +45,7 @@ class Conversations:
             learnt = self.learnt[first:last]
             inputs[row, : len(ids) - 1] = ids[:-1]
             targets[row, : len(ids) - 1] = np.where(learnt[1:], ids[1:], IGNORED)
-        return Batch(torch.from_numpy(inputs), torch.from_numpy(targets), int((targets != IGNORED).sum()))
+        return TokenBatch(torch.from_numpy(inputs), torch.from_numpy(targets), int((targets != IGNORED).sum()))
 
 
 def write(path: Path, dialogues: Iterable[Dialogue]) -> Conversations:
@@ -77,11 +78,22 @@ class ConversationBatches:
         self._conversations = conversations
         self._size = min(size, len(conversations))
         self._order = _SortedPools(conversations.lengths(), self._size, seed)
+        self._share = Share()
 
-    def __getitem__(self, position: int) -> Batch:
+    def __getitem__(self, position: int) -> TokenBatch:
+        return self._conversations.batch(self._share.of(self._rows(position)))
+
+    def shared(self, rank: int, ranks: int) -> ConversationBatches:
+        part = copy.copy(self)
+        part._share = Share(rank, ranks)
+        return part
+
+    def named(self, position: int) -> str:
+        return f"conversations {', '.join(str(row + 1) for row in self._rows(position))} of the train split"
+
+    def _rows(self, position: int) -> list[int]:
         epoch, place = divmod(position, self._order.count // self._size)
-        rows = self._order.epoch(epoch)[place * self._size : (place + 1) * self._size]
-        return self._conversations.batch(rows.tolist())
+        return self._order.epoch(epoch)[place * self._size : (place + 1) * self._size].tolist()
 
 
 class _SortedPools(Order):
@@ -101,7 +113,7 @@ class _SortedPools(Order):
         return batches[generator.permutation(len(batches))].reshape(-1)
 
 
-def held_out(conversations: Conversations, size: int, most: int) -> list[Batch]:
+def held_out(conversations: Conversations, size: int, most: int) -> list[TokenBatch]:
     """The first ``most`` conversations, sorted by length, in batches; the last may be smaller."""
     count = min(most, len(conversations))
     rows = np.argsort(conversations.lengths()[:count], kind="stable").tolist()

@@ -32,6 +32,15 @@ class History:
     def values(self, name: str) -> list[float]:
         return [row[name] for row in self.rows if name in row]
 
+    def evaluations(self) -> list[dict[str, Any]]:
+        return [row for row in self.rows if "held_out_loss" in row]
+
+    @property
+    def lowest_is_last(self) -> bool:
+        """Whether no evaluation before the last had as low a loss."""
+        losses = self.values("held_out_loss")
+        return losses[-1] < min(losses[:-1], default=float("inf"))
+
     @property
     def evaluated(self) -> int | None:
         """The step of the last evaluation."""

@@ -1,4 +1,4 @@
-"""The training loop: steps, evaluations, saves, and where an interrupted run goes on."""
+"""The training loop: steps, evaluations, checkpoints, and where an interrupted run goes on."""
 
 from __future__ import annotations
 
@@ -15,14 +15,19 @@ from aictl.core.errors import Interrupted, WorkFailed
 from aictl.core.events import Events
 from aictl.training import state
 from aictl.training.batches import Batch, Batches
+from aictl.training.checkpoints import FOLDER_NAME, Checkpoints
+from aictl.training.divergence import Spikes
 from aictl.training.history import HISTORY_NAME, History
-from aictl.training.objective import Objective, mean_loss, next_token_loss
+from aictl.training.memory import shortage
+from aictl.training.objective import Judge, Objective, judged_by, means, next_token_loss
 from aictl.training.optimizer import adamw, learning_rate
 from aictl.training.precision import Compute
 from aictl.training.spec import LoopSpec, OptimizerSpec
+from aictl.training.world import ALONE, World
 
-SAVING_SHARE = 0.05  # of the time, at most, goes into saving
+SAVING_SHARE = 0.05  # of the time, at most, goes into saving by the clock
 LAST_STEPS = 10  # the last train loss is a mean over this many steps: one batch says little
+TOLD = 20  # times in a run that the loss and the speed are told
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,7 @@ class Outcome:
     steps: int
     tokens: int
     seconds: float
+    kept_step: int
 
     @property
     def held_out_before(self) -> float:
@@ -41,15 +47,24 @@ class Outcome:
 
     @property
     def held_out_after(self) -> float:
-        return self.history.values("held_out_loss")[-1]
+        """That of the weights that were kept."""
+        return next(row["held_out_loss"] for row in self.history.evaluations() if row["step"] == self.kept_step)
+
+    @property
+    def perplexity(self) -> float:
+        """Of token losses: the exponential of the held-out one."""
+        return math.exp(min(self.held_out_after, 700))
 
     def metrics(self) -> dict[str, Any]:
         """The numbers for an artifact's record."""
         losses = self.history.values("loss")
         last = losses[-LAST_STEPS:]
-        return {
-            "perplexity": math.exp(min(self.held_out_after, 700)),
-            "held_out": {"loss_before": self.held_out_before, "loss_after": self.held_out_after},
+        held_out = {"loss_before": self.held_out_before, "loss_after": self.held_out_after}
+        kept = next(row for row in self.history.evaluations() if row["step"] == self.kept_step)
+        for name in kept.keys() - {"step", "held_out_loss"}:
+            held_out[name.removeprefix("held_out_")] = kept[name]
+        metrics: dict[str, Any] = {
+            "held_out": held_out,
             "train": {"loss_first": losses[0], "loss_last": sum(last) / len(last)},
             "steps": self.steps,
             "tokens": self.tokens,
@@ -57,12 +72,16 @@ class Outcome:
             "precision": self.compute.precision,
             "device": self.compute.device.type,
         }
+        if self.kept_step != self.steps:
+            metrics["kept_step"] = self.kept_step
+        return metrics
 
 
 @dataclass(frozen=True)
 class Job:
     """One run: what is trained, on what, how and for how long. ``scratch`` is the folder that an
-    interrupted run is resumed from."""
+    interrupted run is resumed from. ``judge`` is what held-out batches are judged by beside the loss, which it
+    gives as well; by default the objective is all."""
 
     model: torch.nn.Module
     batches: Batches
@@ -74,6 +93,8 @@ class Job:
     compute: Compute
     scratch: Path
     objective: Objective = next_token_loss
+    judge: Judge | None = None
+    world: World = ALONE
 
 
 def fit(job: Job, events: Events) -> Outcome:
@@ -81,40 +102,56 @@ def fit(job: Job, events: Events) -> Outcome:
 
     The held-out loss is measured before the first step, every ``evaluate_every`` steps and after
     the last. A resumed run takes the same steps as one that was never interrupted. Raises
-    :class:`WorkFailed` as soon as a loss or gradient is no finite number.
+    :class:`WorkFailed` as soon as a loss or gradient is no finite number or the loss stays far above what it was, and
+    :class:`MachineLacks` where memory or the disk does not suffice.
     """
+    if job.loop.deterministic:
+        torch.use_deterministic_algorithms(True)
+    with shortage(job.compute):
+        return _fit(job, events)
+
+
+def _fit(job: Job, events: Events) -> Outcome:
     run = _Run(job)
     max_steps = job.max_steps
-    path = job.scratch / state.STATE_NAME
-    if path.exists():
+    checkpoints = Checkpoints(job.scratch / FOLDER_NAME, job.loop.keep_checkpoints)
+    if path := checkpoints.newest(events):
         run.facts = state.restore(path, job.model, run.optimizer, run.scaler)
         events.noted(f"going on from step {run.step} of {max_steps}")
     else:
         torch.manual_seed(job.loop.seed)
     history = History(job.scratch / HISTORY_NAME, run.step)
-    saver = _Saver(path, run, job.loop.save_every_s)
+    spikes = Spikes(job.loop.spike_patience, history.values("loss"))
+    saver = _Saver(checkpoints, run, job.loop)
     events.started("train", max_steps, "steps")
     events.advanced("train", run.step)
     try:
         while True:
             due = run.step % job.loop.evaluate_every == 0 or run.step == max_steps
             if due and history.evaluated != run.step:
-                held_out_loss = mean_loss(run.forward, job.held_out, job.compute, job.objective)
-                history.add({"step": run.step, "held_out_loss": held_out_loss})
-                events.measured("held_out_loss", held_out_loss, run.step)
+                history.add({"step": run.step, **run.evaluate()})
+                events.measured("held_out_loss", history.rows[-1]["held_out_loss"], run.step)
+                if job.loop.keep == "best" and run.step and history.lowest_is_last:
+                    saver.save(best=True)
             if run.step == max_steps:
                 break
             history.add(run.advance())
             run.whole = True
-            if run.step % max(1, max_steps // 20) == 0:
-                events.measured("loss", history.rows[-1]["loss"], run.step)
+            spikes.add(history.rows[-1]["loss"], lambda: run.named(run.step - 1))
+            if run.step % max(1, max_steps // TOLD) == 0:
+                run.tell(history.rows[-1], events)
             events.advanced("train", run.step)
             saver.save_if_due()
     except (Interrupted, KeyboardInterrupt):
         saver.save_if_whole()
         raise
+    finally:
+        checkpoints.finish()
+    kept = max_steps
+    if job.loop.keep == "best" and (best := checkpoints.best(events)):
+        kept = state.restore_weights(best, job.model)
     events.finished("train")
-    return Outcome(job.compute, history, max_steps, int(run.facts["tokens"]), run.facts["seconds"])
+    return Outcome(job.compute, history, max_steps, int(run.facts["tokens"]), run.facts["seconds"], kept)
 
 
 class _Run:
@@ -123,17 +160,25 @@ class _Run:
     def __init__(self, job: Job) -> None:
         self.job = job
         self.model = job.model.train().to(job.compute.device)
-        self.forward = torch.compile(self.model) if job.compute.compiled else self.model
+        self.trained = job.world.prepare(self.model)
+        self.forward = torch.compile(self.trained) if job.compute.compiled else self.trained
+        self.batches = job.batches.shared(job.world.rank, job.world.ranks) if job.world.ranks > 1 else job.batches
         self.optimizer = adamw(self.model.parameters(), job.optimizer)
         self.scaler = job.compute.scaler()
         self.facts: dict[str, float] = {"step": 0, "tokens": 0, "seconds": 0.0}
         self.whole = True  # False from when a step begins to change weights until its row is written
         self.random = state.random_state()
-        self._trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        self._parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
 
     @property
     def step(self) -> int:
         return int(self.facts["step"])
+
+    def evaluate(self) -> dict[str, float]:
+        """The held-out means, their names as in the history."""
+        judge = self.job.judge or judged_by(self.job.objective)
+        found = means(self.forward, self.job.held_out, self.job.compute, judge)
+        return {f"held_out_{name}": value for name, value in found.items()}
 
     def advance(self) -> dict[str, Any]:
         """Take one optimiser step and return its row of the history."""
@@ -144,7 +189,7 @@ class _Run:
             group["lr"] = rate
         loss, tokens = self._accumulate_gradients()
         self.scaler.unscale_(self.optimizer)
-        norm = torch.nn.utils.clip_grad_norm_(self._trained, self.job.optimizer.max_gradient_norm).item()
+        norm = torch.nn.utils.clip_grad_norm_(self._parameters, self.job.optimizer.max_gradient_norm).item()
         self._refuse_divergence(loss, norm)
         self.whole = False
         self.scaler.step(self.optimizer)
@@ -164,53 +209,74 @@ class _Run:
             "gradient_norm": norm if math.isfinite(norm) else None,
         }
 
+    def tell(self, row: dict[str, Any], events: Events) -> None:
+        """Measure the run for whoever watches it."""
+        events.measured("loss", row["loss"], self.step)
+        events.measured("learning_rate", row["learning_rate"], self.step)
+        events.measured("tokens_per_second", self.facts["tokens"] / self.facts["seconds"], self.step)
+
+    def named(self, step: int) -> str:
+        """The batches of a step, for a person."""
+        count = self.job.optimizer.accumulate
+        return "; ".join(self.job.batches.named(step * count + part) for part in range(count))
+
     def _accumulate_gradients(self) -> tuple[float, int]:
         """Gradients of the mean loss over all targets of the step's batches: dividing by their
-        common count, not batch by batch, makes accumulation equal to one large batch."""
-        count = self.job.optimizer.accumulate
-        batches = [self.job.batches[self.step * count + part] for part in range(count)]
-        targets = sum(batch.counted for batch in batches)
-        total, tokens = 0.0, 0
+        common count, not batch by batch, makes accumulation equal to one large batch. So it is with
+        the shares of several processes, whose gradients are averaged."""
+        count, world = self.job.optimizer.accumulate, self.job.world
+        batches = [self.batches[self.step * count + part] for part in range(count)]
+        parts = [part for batch in batches for part in batch.parts(self.job.compute.tokens_at_once)]
+        targets, tokens = world.sums([sum(part.counted for part in parts), sum(part.positions for part in parts)])
+        total = 0.0
         self.optimizer.zero_grad(set_to_none=True)
-        for part in (part for batch in batches for part in batch.parts(self.job.compute.tokens_at_once)):
-            with self.job.compute.autocast():
-                loss = self.job.objective(self.forward, part.to(self.job.compute.device)) / targets
-            self.scaler.scale(loss).backward()
+        for number, part in enumerate(parts, 1):
+            with world.exchanging(self.trained, now=number == len(parts)):
+                with self.job.compute.autocast():
+                    loss = self.job.objective(self.forward, part.to(self.job.compute.device)) / targets
+                self.scaler.scale(loss * world.ranks).backward()
             total += loss.item()
-            tokens += part.inputs.numel()
-        return total, tokens
+        return world.sums([total])[0], int(tokens)
 
     def _refuse_divergence(self, loss: float, norm: float) -> None:
         # With fp16 an infinite gradient only means that the loss was scaled too high: the
         # scaler then skips the step and halves its scale.
         if not math.isfinite(loss) or not (math.isfinite(norm) or self.scaler.is_enabled()):
             raise WorkFailed(
-                f"training diverged at step {self.step + 1}: loss {loss}, gradient norm {norm}",
+                f"training diverged at step {self.step + 1}: loss {loss}, gradient norm {norm}, in a batch of "
+                f"{self.named(self.step)}",
                 cure="lower --learning-rate, or raise --warmup-fraction; with fp16, try --precision bf16 or fp32",
             )
 
 
 class _Saver:
-    """Saves the state now and then: not more often than asked, nor so often that it costs."""
+    """Saves checkpoints: every so many steps, or now and then, and then not so often that it costs."""
 
-    def __init__(self, path: Path, run: _Run, every_s: float) -> None:
-        self._path, self._run, self._every_s = path, run, every_s
+    def __init__(self, checkpoints: Checkpoints, run: _Run, loop: LoopSpec) -> None:
+        self._checkpoints, self._run, self._loop = checkpoints, run, loop
         self._saved_at = time.monotonic()
         self._cost_s = 0.0
 
     def save_if_due(self) -> None:
-        interval_s = max(self._every_s, self._cost_s / SAVING_SHARE) if self._every_s else 0
-        if time.monotonic() - self._saved_at >= interval_s:
-            self._save()
+        if self._loop.checkpoint_every:
+            if self._run.step % self._loop.checkpoint_every == 0:
+                self.save()
+            return
+        every_s = self._loop.save_every_s
+        interval_s = max(every_s, self._cost_s / SAVING_SHARE) if every_s else 0
+        if time.monotonic() - self._saved_at >= interval_s and not (every_s and self._checkpoints.busy):
+            self.save()
 
     def save_if_whole(self) -> None:
         """Keep the last whole step of a run that is being stopped."""
         if self._run.whole and self._run.step:
-            self._save()
+            self.save()
 
-    def _save(self) -> None:
+    def save(self, *, best: bool = False) -> None:
         began = time.monotonic()
         run = self._run
-        state.save(self._path, run.model, run.optimizer, run.scaler, facts=run.facts, rng=run.random)
+        self._checkpoints.save(
+            state.capture(run.model, run.optimizer, run.scaler, facts=run.facts, rng=run.random), best=best
+        )
         self._saved_at = time.monotonic()
         self._cost_s = self._saved_at - began

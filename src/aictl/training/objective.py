@@ -1,20 +1,27 @@
-"""What is minimised: the cross-entropy of the next token, where a position has a target."""
+"""What is minimised, and what held-out batches are judged by. Both are sums over the targets of a batch."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 
-from aictl.training.batches import IGNORED, Batch
+from aictl.training.batches import IGNORED, FieldBatch, TokenBatch
 from aictl.training.precision import Compute
 
-Objective = Callable[[torch.nn.Module, Batch], torch.Tensor]
+Objective = Callable[[torch.nn.Module, Any], torch.Tensor]
+Judge = Callable[[torch.nn.Module, Any], Mapping[str, torch.Tensor | float]]
 
 
-def next_token_loss(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
+def judged_by(objective: Objective) -> Judge:
+    """A judge of the loss alone."""
+    return lambda model, batch: {"loss": objective(model, batch)}
+
+
+def next_token_loss(model: torch.nn.Module, batch: TokenBatch) -> torch.Tensor:
     """Sum over the batch's targets of -log p(target), in nats, as a float32 scalar.
 
     Sequences are padded on the right, so that causal attention keeps padding out without a mask.
@@ -27,21 +34,48 @@ def next_token_loss(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
     return F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORED, reduction="sum")
 
 
-def mean_loss(model: torch.nn.Module, batches: Sequence[Batch], compute: Compute, objective: Objective) -> float:
-    """Mean loss per target over held-out batches, in nats; its exponential is the perplexity."""
+def own_loss(model: torch.nn.Module, batch: FieldBatch) -> torch.Tensor:
+    """Sum over the batch's targets of the loss that the model itself computes, which is a mean over them:
+    that of encoder-decoders, detectors and dual encoders."""
+    return model(**batch.fields).loss.float() * batch.counted
+
+
+def class_loss(model: torch.nn.Module, batch: FieldBatch) -> torch.Tensor:
+    """Sum over the batch's rows of -log p(label), in nats. The labels are the field ``labels``, int64 of
+    shape (rows,)."""
+    return F.cross_entropy(_class_logits(model, batch), batch.fields["labels"], reduction="sum")
+
+
+def judge_classes(model: torch.nn.Module, batch: FieldBatch) -> Mapping[str, torch.Tensor]:
+    """The loss of :func:`class_loss`, and how many of the rows have their label as the likeliest."""
+    logits, labels = _class_logits(model, batch), batch.fields["labels"]
+    right = (logits.argmax(dim=-1) == labels).sum()
+    return {"loss": F.cross_entropy(logits, labels, reduction="sum"), "accuracy": right}
+
+
+def _class_logits(model: torch.nn.Module, batch: FieldBatch) -> torch.Tensor:
+    given = {name: value for name, value in batch.fields.items() if name != "labels"}
+    return model(**given).logits.float()
+
+
+def means(model: torch.nn.Module, batches: Sequence[Any], compute: Compute, judge: Judge) -> dict[str, float]:
+    """What ``judge`` sums over parts of held-out batches, per target, with the model in evaluation mode. A mean loss
+    is in nats; of tokens its exponential is the perplexity."""
     training = model.training
     model.eval()
-    total, counted = 0.0, 0
+    totals: dict[str, float] = {}
+    counted = 0
     for part in (part for batch in batches for part in batch.parts(compute.tokens_at_once)):
         with torch.no_grad(), compute.autocast():
-            total += objective(model, part.to(compute.device)).item()
+            for name, value in judge(model, part.to(compute.device)).items():
+                totals[name] = totals.get(name, 0.0) + float(value)
         counted += part.counted
     model.train(training)
-    return total / counted
+    return {name: total / counted for name, total in totals.items()}
 
 
 @contextmanager
-def _head_sees_only(model: torch.nn.Module, batch: Batch) -> Iterator[None]:
+def _head_sees_only(model: torch.nn.Module, batch: TokenBatch) -> Iterator[None]:
     """Let only positions with a target reach the output head.
 
     With a vocabulary of 50,000 the head costs as much as a small model's layers, and in chat

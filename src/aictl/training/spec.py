@@ -51,9 +51,32 @@ class LoopSpec(Spec):
 
     seed: int = option(0, ge=0, lt=2**63, help="seed of the initial weights, the order of the data and dropout")
     evaluate_every: int = option(100, ge=1, help="steps between evaluations on held-out data")
+    keep: Literal["last", "best"] = option(
+        "last", help="which weights are kept: those of the last step, or those with the lowest held-out loss"
+    )
+    spike_patience: int = option(
+        20,
+        ge=0,
+        affects_result=False,
+        help="steps in a row with a loss far above what it was after which the run is taken to have diverged; 0: never",
+    )
+    deterministic: bool = option(
+        False,
+        affects_result=False,
+        help="use no operation whose result can differ between equal runs; an error where there is no other",
+    )
+    checkpoint_every: int | None = option(
+        None,
+        ge=1,
+        affects_result=False,
+        help="steps between the checkpoints that an interrupted run resumes from (default: by time)",
+    )
     save_every_s: float = option(
         10,
         ge=0,
         affects_result=False,
-        help="seconds between saves of the state that an interrupted run resumes from; 0 saves after every step",
+        help="seconds between checkpoints, where --checkpoint-every is not given; 0 saves after every step",
+    )
+    keep_checkpoints: int = option(
+        2, ge=1, affects_result=False, help="so many of the last checkpoints stay on the disk while a run is under way"
     )

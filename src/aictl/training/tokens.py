@@ -6,13 +6,14 @@ Documents stand one after another, each closed by the end token, so no position 
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 
 import numpy as np
 import torch
 
 from aictl.tokenizing.shards import Tokens
-from aictl.training.batches import Batch, Order
+from aictl.training.batches import Order, Share, TokenBatch
 
 
 class PackedBatches:
@@ -27,19 +28,32 @@ class PackedBatches:
         # One window is given up, where there are several, so that the cuts can move.
         self._order = Order(max(1, windows - 1), seed)
         self._slack = len(tokens) - 1 - self._order.count * length
+        self._share = Share()
 
-    def __getitem__(self, position: int) -> Batch:
+    def __getitem__(self, position: int) -> TokenBatch:
+        starts = self._share.of(self._starts(position))
+        return stack([self._tokens[start : start + self._length + 1] for start in starts])
+
+    def shared(self, rank: int, ranks: int) -> PackedBatches:
+        part = copy.copy(self)
+        part._share = Share(rank, ranks)
+        return part
+
+    def named(self, position: int) -> str:
+        starts = ", ".join(f"{start:,}" for start in self._starts(position))
+        return f"the {self._length} tokens of the train split from each of {starts}"
+
+    def _starts(self, position: int) -> list[int]:
         first = position * self._sequences
-        return stack([self._window(first + row) for row in range(self._sequences)])
+        return [self._start(place) for place in range(first, first + self._sequences)]
 
-    def _window(self, place: int) -> np.ndarray:
+    def _start(self, place: int) -> int:
         epoch, item = self._order[place]
         shift = int(np.random.default_rng([7, epoch]).integers(min(self._slack, self._length) + 1))
-        start = shift + item * self._length
-        return self._tokens[start : start + self._length + 1]
+        return shift + item * self._length
 
 
-def held_out(tokens: Tokens | np.ndarray, sequences: int, length: int, most: int) -> list[Batch]:
+def held_out(tokens: Tokens | np.ndarray, sequences: int, length: int, most: int) -> list[TokenBatch]:
     """The first ``most`` tokens at the latest, in order, as batches; the last may be smaller, and
     a corpus shorter than ``length`` is one short window."""
     usable = min(len(tokens) - 1, most)
@@ -48,7 +62,7 @@ def held_out(tokens: Tokens | np.ndarray, sequences: int, length: int, most: int
     return [stack(windows[row : row + sequences]) for row in range(0, len(windows), sequences)]
 
 
-def stack(windows: Sequence[np.ndarray]) -> Batch:
+def stack(windows: Sequence[np.ndarray]) -> TokenBatch:
     """Windows of one more token than positions, as inputs and the tokens that follow them."""
     ids = torch.from_numpy(np.stack(windows).astype(np.int64))
-    return Batch(ids[:, :-1], ids[:, 1:], ids[:, 1:].numel())
+    return TokenBatch(ids[:, :-1], ids[:, 1:], ids[:, 1:].numel())

@@ -1,0 +1,36 @@
+"""Running out of memory, as an error that says what to lower."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from aictl.core.errors import MachineLacks
+from aictl.training.precision import Compute
+
+FEWEST_AT_ONCE = 64  # tokens; below it the activations are little beside the weights
+
+
+@contextmanager
+def shortage(compute: Compute) -> Iterator[None]:
+    """Turn a failed allocation into :class:`MachineLacks`."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+        # On a CPU torch raises a plain RuntimeError.
+        plain = isinstance(error, RuntimeError) and not isinstance(error, torch.OutOfMemoryError)
+        if plain and "CPUAllocator: can't allocate" not in str(error):
+            raise
+        raise MachineLacks(
+            f"out of memory on the {compute.device.type}: {str(error).splitlines()[0] if str(error) else 'no room'}",
+            cure=_cure(compute),
+        ) from error
+
+
+def _cure(compute: Compute) -> str:
+    fewer = compute.tokens_at_once // 2
+    if fewer >= FEWEST_AT_ONCE:
+        return f"--tokens-at-once {fewer}, which halves the memory of activations and changes no result"
+    return "a smaller model, a shorter --sequence-length, or more memory"
