@@ -65,6 +65,11 @@ class TokenBatch:
         return self.counted == self.targets.numel()
 
     @property
+    def width(self) -> int:
+        """Tokens of a sequence."""
+        return self.inputs.shape[1]
+
+    @property
     def positions(self) -> int:
         return self.inputs.numel()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ import torch
 from aictl.core.errors import Interrupted, WorkFailed
 from aictl.core.events import Events
 from aictl.training import state
-from aictl.training.batches import Batch, Batches
+from aictl.training.batches import Batch, Batches, TokenBatch
+from aictl.training.causal_blocks import short_attention
 from aictl.training.checkpoints import FOLDER_NAME, Checkpoints
 from aictl.training.divergence import Spikes
 from aictl.training.history import HISTORY_NAME, History
@@ -107,8 +109,14 @@ def fit(job: Job, events: Events) -> Outcome:
     """
     if job.loop.deterministic:
         torch.use_deterministic_algorithms(True)
-    with shortage(job.compute):
+    with shortage(job.compute), _attention(job):
         return _fit(job, events)
+
+
+def _attention(job: Job) -> AbstractContextManager[None]:
+    """Only compiled is attention by blocks faster than the kernel that the model comes with."""
+    longest = max((batch.width for batch in job.held_out if isinstance(batch, TokenBatch)), default=0)
+    return short_attention(job.model, longest) if job.compute.compiled and longest else nullcontext()
 
 
 def _fit(job: Job, events: Events) -> Outcome:

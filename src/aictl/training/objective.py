@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from aictl.training.batches import IGNORED, FieldBatch, TokenBatch
+from aictl.training.head import cross_entropy, hidden_states, plain_head
 from aictl.training.precision import Compute
 
 Objective = Callable[[torch.nn.Module, Any], torch.Tensor]
@@ -26,12 +27,21 @@ def next_token_loss(model: torch.nn.Module, batch: TokenBatch) -> torch.Tensor:
 
     Sequences are padded on the right, so that causal attention keeps padding out without a mask.
     """
-    with _head_sees_only(model, batch):
-        logits = model(input_ids=batch.inputs, use_cache=False).logits
-    targets = batch.targets
-    if logits.shape[:2] != targets.shape:  # the head saw the positions with a target alone
-        targets = targets[targets != IGNORED]
-    return F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORED, reduction="sum")
+    base = getattr(model, "_orig_mod", model)
+    head = plain_head(base)
+    targets = batch.targets.flatten()
+    if head is None:
+        with _head_sees_only(model, batch):
+            logits = model(input_ids=batch.inputs, use_cache=False).logits.flatten(0, 1)
+        if len(logits) != len(targets):  # the head saw the positions with a target alone
+            targets = targets[targets != IGNORED]
+        return F.cross_entropy(logits.float(), targets, ignore_index=IGNORED, reduction="sum")
+    with hidden_states(head):
+        hidden = model(input_ids=batch.inputs, use_cache=False).logits.flatten(0, 1)
+    if not batch.dense:
+        wanted = targets != IGNORED
+        hidden, targets = hidden[wanted], targets[wanted]
+    return cross_entropy(hidden, head, targets)
 
 
 def own_loss(model: torch.nn.Module, batch: FieldBatch) -> torch.Tensor:
