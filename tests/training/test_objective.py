@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
+from transformers import Gemma2Config, Gemma2ForCausalLM
 
 from aictl.training.batches import IGNORED, TokenBatch
 from aictl.training.objective import judged_by, means, next_token_loss
@@ -34,12 +35,17 @@ def test_the_loss_is_the_plain_cross_entropy_and_so_are_its_gradients(job):
         torch.testing.assert_close(value.grad, gradients[name], rtol=1e-4, atol=1e-5)
 
 
-def test_only_positions_with_a_target_reach_the_head(job):
-    batch, made = sparse_batch(), job()
-    seen = []
-    head = made.model.get_output_embeddings()
+def test_only_positions_with_a_target_reach_a_head_whose_logits_are_capped():
+    sizes = {"vocab_size": 61, "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1}
+    heads = {"num_attention_heads": 2, "num_key_value_heads": 2, "head_dim": 8}
+    model = Gemma2ForCausalLM(Gemma2Config(**sizes, **heads, final_logit_softcapping=0.5, pad_token_id=0))
+    batch, seen = sparse_batch(), []
+    logits = model(input_ids=batch.inputs).logits.flatten(0, 1)
+    expected = F.cross_entropy(logits, batch.targets.flatten(), ignore_index=IGNORED, reduction="sum").item()
+    head = model.get_output_embeddings()
+    next_token_loss(model, batch)  # the head is tried out once
     head.register_forward_hook(lambda module, given, out: seen.append(out.shape[:-1].numel()))
-    next_token_loss(made.model, batch)
+    assert next_token_loss(model, batch).item() == pytest.approx(expected, rel=1e-5)
     assert seen == [batch.counted]
     assert len(head._forward_pre_hooks) == 0
 
