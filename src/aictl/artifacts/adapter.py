@@ -1,7 +1,7 @@
 """adapter: low-rank weights that change a checkpoint, in peft's folder layout.
 
 Files: ``adapter_config.json``, ``adapter_model.safetensors`` and the history of its training,
-``metrics.jsonl``. The checkpoint it belongs to is its input ``checkpoint``.
+``metrics.jsonl``, with a picture of it, ``curves.svg``. The checkpoint it belongs to is its input ``checkpoint``.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Files: ``config.json``, ``*.safetensors``, ``tokenizer.json``, ``tokenizer_config.json``,
 ``generation_config.json`` and, for chat models, the chat template inside the tokenizer's
 configuration or as ``chat_template.jinja``. ``transformers`` loads the folder as it is. One that was
-trained here has the history of its training in ``metrics.jsonl``.
+trained here has the history of its training in ``metrics.jsonl``, and a picture of it in ``curves.svg``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from aictl.artifacts.safetensors import read_header
 from aictl.core.artifact import Artifact
 from aictl.core.errors import Damaged
 
-HISTORY = "metrics.jsonl"  # says how a model came to be, not what it is
+# They say how a model came to be, not what it is.
+HISTORY, CURVES = "metrics.jsonl", "curves.svg"
 # What libraries note in their configurations of themselves and of where files lay.
 NOTED = frozenset({"transformers_version", "peft_version", "_name_or_path", "base_model_name_or_path"})
 
@@ -68,6 +69,6 @@ def model_content(folder: Path, files: Mapping[str, Mapping[str, Any]], configur
             values = json.loads((folder / path).read_text("utf-8"))
             values = {name: value for name, value in values.items() if name not in NOTED}
             digest.update(f"{path} {json.dumps(values, sort_keys=True)}\n".encode())
-        elif path != HISTORY:
+        elif path not in (HISTORY, CURVES):
             digest.update(f"{path} {entry['sha256']}\n".encode())
     return digest.hexdigest()

@@ -69,7 +69,7 @@ def finetune(
             f"the adapter makes held-out answers less likely: loss {before:.3f} before, {after:.3f} after", "warning"
         )
     _save(adapted, checkpoint, folder)
-    outcome.history.copy_to(folder)
+    outcome.leave(folder, events)
     metrics = outcome.metrics()
     metrics["held_out"]["conversations"] = min(spec.held_out_conversations, len(validation))
     trained, total = adapted.get_nb_trainable_parameters()

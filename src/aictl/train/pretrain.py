@@ -78,7 +78,7 @@ def train(
     with disk(folder), quiet():
         models.save(model, folder)
     _save_tokenizer(opened, folder, length)
-    outcome.history.copy_to(folder)
+    outcome.leave(folder, events)
     metrics = outcome.metrics()
     metrics["held_out"]["tokens"] = sum(batch.counted for batch in held_out)
     metrics["held_out"]["bits_per_byte"] = _bits_per_byte(outcome.held_out_after, held_out, opened)

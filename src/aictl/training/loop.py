@@ -18,6 +18,7 @@ from aictl.training import state
 from aictl.training.batches import Batch, Batches, TokenBatch
 from aictl.training.causal_blocks import short_attention
 from aictl.training.checkpoints import FOLDER_NAME, Checkpoints
+from aictl.training.curves import draw
 from aictl.training.divergence import Spikes
 from aictl.training.history import HISTORY_NAME, History
 from aictl.training.memory import shortage
@@ -25,6 +26,7 @@ from aictl.training.objective import Judge, Objective, judged_by, means, next_to
 from aictl.training.optimizer import adamw, learning_rate
 from aictl.training.precision import Compute
 from aictl.training.spec import LoopSpec, OptimizerSpec
+from aictl.training.utilisation import flops_per_position, peak_flops
 from aictl.training.world import ALONE, World
 
 SAVING_SHARE = 0.05  # of the time, at most, goes into saving by the clock
@@ -42,6 +44,12 @@ class Outcome:
     tokens: int
     seconds: float
     kept_step: int
+    mfu: float | None = None
+
+    def leave(self, folder: Path, events: Events) -> None:
+        """Put the run's history and its curves into ``folder``, beside what was trained."""
+        self.history.copy_to(folder)
+        draw(self.history.rows, folder, events)
 
     @property
     def held_out_before(self) -> float:
@@ -71,6 +79,7 @@ class Outcome:
             "steps": self.steps,
             "tokens": self.tokens,
             "tokens_per_second": round(self.tokens / self.seconds, 1) if self.seconds else None,
+            "mfu": None if self.mfu is None else round(self.mfu, 4),
             "precision": self.compute.precision,
             "device": self.compute.device.type,
         }
@@ -131,6 +140,7 @@ def _fit(job: Job, events: Events) -> Outcome:
     history = History(job.scratch / HISTORY_NAME, run.step)
     spikes = Spikes(job.loop.spike_patience, history.values("loss"))
     saver = _Saver(checkpoints, run, job.loop)
+    run.measure_peak()
     events.started("train", max_steps, "steps")
     events.advanced("train", run.step)
     try:
@@ -159,7 +169,8 @@ def _fit(job: Job, events: Events) -> Outcome:
     if job.loop.keep == "best" and (best := checkpoints.best(events)):
         kept = state.restore_weights(best, job.model)
     events.finished("train")
-    return Outcome(job.compute, history, max_steps, int(run.facts["tokens"]), run.facts["seconds"], kept)
+    tokens, seconds = int(run.facts["tokens"]), run.facts["seconds"]
+    return Outcome(job.compute, history, max_steps, tokens, seconds, kept, run.mfu())
 
 
 class _Run:
@@ -176,11 +187,18 @@ class _Run:
         self.facts: dict[str, float] = {"step": 0, "tokens": 0, "seconds": 0.0}
         self.whole = True  # False from when a step begins to change weights until its row is written
         self.random = state.random_state()
+        self._flops = self._peak = 0.0
         self._parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
 
     @property
     def step(self) -> int:
         return int(self.facts["step"])
+
+    def measure_peak(self) -> None:
+        """What a position costs and what the hardware can do, for :meth:`mfu`. A model in shards has no row to try."""
+        if self.job.world.ranks == 1 and self.job.held_out:
+            self._flops = flops_per_position(self.model, self.job.objective, self.job.held_out[0], self.job.compute)
+            self._peak = peak_flops(self.job.compute)
 
     def evaluate(self) -> dict[str, float]:
         """The held-out means, their names as in the history."""
@@ -222,6 +240,15 @@ class _Run:
         events.measured("loss", row["loss"], self.step)
         events.measured("learning_rate", row["learning_rate"], self.step)
         events.measured("tokens_per_second", self.facts["tokens"] / self.facts["seconds"], self.step)
+        if (share := self.mfu()) is not None:
+            events.measured("mfu", share, self.step)
+
+    def mfu(self) -> float | None:
+        """The share of the hardware's peak that this run has come to, over all its processes."""
+        if not self._peak or not self.facts["seconds"]:
+            return None
+        rate = self.facts["tokens"] / self.facts["seconds"] / self.job.world.ranks
+        return rate * self._flops / self._peak
 
     def named(self, step: int) -> str:
         """The batches of a step, for a person."""
