@@ -8,8 +8,8 @@ datasets that were prepared before. Text is read from .txt, .md, .rst, .html, .j
 chatterbot-corpus; pictures with labels from a folder per class (cats/1.png), .parquet as Hugging Face
 writes it, and the idx files of MNIST, with captions and boxes from metadata.jsonl, metadata.csv or COCO's
 .json beside them. --format pair reads inputs with their outputs (translations, summaries, questions and
-answers), --format preference answers of which one is preferred; --label-field keeps the labels of texts. All of .jsonl.gz, .warc.gz, .jsonl.zst and the like are unpacked.
-Links that lead out of a folder are not followed.
+answers), --format preference answers of which one is preferred; --label-field keeps the labels of texts.
+All of .jsonl.gz, .warc.gz, .jsonl.zst and the like are unpacked. Links that lead out of a folder are not followed.
 """
 
 from aictl.artifacts.checkpoint import Checkpoint

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from typing import Any
 
 from aictl.data.arrays.view import View
-from aictl.data.documents import Content, Document, Image, Message, Pair, Preference
+from aictl.data.documents import Content, Document, Image, Pair, Preference
 
 CHARACTERS = 1 << 18  # of a block, or one longer document: its arrays then stay in a processor's cache
 
@@ -64,26 +65,22 @@ class Block:
 def text_of(content: Content) -> str:
     if isinstance(content, str):
         return content
-    if isinstance(content, Image):
-        return ""
+    if isinstance(content, list):
+        return "\n\n".join([turn["content"] for turn in content])
     if isinstance(content, Pair):
         return f"{content.input}\n\n{content.output}"
-    turns = content.turns if isinstance(content, Preference) else content
-    return "\n\n".join(turn["content"] for turn in turns)
+    return text_of(content.turns) if isinstance(content, Preference) else ""
 
 
 def rewritten(content: Content, rewrite: Callable[[str], str]) -> Content:
     """The same with each part that is said rewritten; a picture as it is."""
-
-    def turns(messages: list[Message]) -> list[Message]:
-        return [{**turn, "content": rewrite(turn["content"])} for turn in messages]
-
     if isinstance(content, str):
         return rewrite(content)
-    if isinstance(content, Image):
-        return content
+    if isinstance(content, list):
+        return [{**turn, "content": rewrite(turn["content"])} for turn in content]
     if isinstance(content, Pair):
         return Pair(rewrite(content.input), rewrite(content.output))
     if isinstance(content, Preference):
-        return Preference(turns(content.prompt), turns(content.chosen), turns(content.rejected))
-    return turns(content)
+        ways: Any = [rewritten(turns, rewrite) for turns in (content.prompt, content.chosen, content.rejected)]
+        return Preference(*ways)
+    return content

@@ -271,6 +271,8 @@ def _digest(data: bytes) -> bytes:
 
 def _unfit(cleaned: Content) -> tuple[str, str] | None:
     """Why what was cleaned is no document, if it is none; an empty text is dropped for its length."""
+    if isinstance(cleaned, list):
+        return None if all([turn["content"] for turn in cleaned]) else ("empty message", "")
     if isinstance(cleaned, Pair):
         return None if cleaned.input and cleaned.output else ("empty side", "")
     if isinstance(cleaned, Preference):
@@ -278,7 +280,4 @@ def _unfit(cleaned: Content) -> tuple[str, str] | None:
             checked(cleaned)
         except Unusable as error:
             return error.reason, error.detail
-        return None
-    if isinstance(cleaned, list) and not all(turn["content"] for turn in cleaned):
-        return "empty message", ""
     return None
