@@ -118,8 +118,8 @@ def prepare(inputs: Inputs, spec: PrepSpec, folder: Path, *, scratch: Path, even
     if labels and format == "image":
         metrics = {**account.metrics(), **labels.metrics(), "image_bytes": size, "splits": counts}
         splits = ", ".join(f"{count:,} {name}" for name, count in counts.items())
-        summary = f"{splits} pictures, {len(labels.names):,} labels, {size / 1e6:,.1f} MB"
-        return Dataset(folder, metrics=metrics, summary=summary)
+        of_labels = f"{len(labels.names):,} labels, " if labels.names or not (said and said.is_there) else ""
+        return Dataset(folder, metrics=metrics, summary=f"{splits} pictures, {of_labels}{size / 1e6:,.1f} MB")
     metrics = {**account.metrics(), "characters": size, "splits": counts, "split_similarity": sifted.apart}
     if labels:
         metrics |= labels.metrics()

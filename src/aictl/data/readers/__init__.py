@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from aictl.artifacts.dataset import Format
 from aictl.core import extras
@@ -50,19 +51,30 @@ def _pictures(module: str, bounds: apart.Bounds) -> Reader:
     """A reader of pictures, which works apart too. What is a file of its own is as another file says, or has the
     name of its folder as label."""
 
+    seen: dict[tuple[str, Path], Image] = {}  # the latest: a picture with many captions is decoded once
+
     def read(file: InputFile, reading: Reading) -> Items:
         extras.require("images")
         said = file.annotation or Annotation(label=file.folder or None)
         if said.unfit:
             raise Unreadable(*said.unfit)
+        if file.annotation and (image := seen.get((file.name, file.path))):
+            yield Document(file.name, _said(image, said))
+            return
         for item in apart.items(f"{__name__}.{module}", "read", file, reading, bounds):
             if isinstance(item, Document) and isinstance(item.content, Image) and module == "pictures":
-                found = replace(item.content, label=said.label, caption=said.caption, boxes=said.boxes)
-                yield replace(item, content=found)
+                seen.clear()
+                if file.annotation:
+                    seen[file.name, file.path] = item.content
+                yield replace(item, content=_said(item.content, said))
             else:
                 yield item
 
     return read
+
+
+def _said(image: Image, said: Annotation) -> Image:
+    return replace(image, label=said.label, caption=said.caption, boxes=said.boxes)
 
 
 def _parquet_pictures(file: InputFile, reading: Reading) -> Items:
