@@ -1,4 +1,4 @@
-"""dataset: documents, conversations or pictures, in order, in named splits.
+"""dataset: documents, conversations, pictures, pairs or preferences, in order, in named splits.
 
 Files: ``dataset.json`` (format and counts), ``SPLIT-NNNNN.jsonl`` (one document a line), and
 ``rejected.jsonl`` for input that was set aside with its reason. A text document is
@@ -6,9 +6,14 @@ Files: ``dataset.json`` (format and counts), ``SPLIT-NNNNN.jsonl`` (one document
 ``{"messages": [{"role": ..., "content": ...}], "source": ...}``; ``source`` says where in the raw
 input it came from. A picture is ``{"image": "SHA256.png", "size_bytes": ..., "label": ..., "width": ..., "height": ...,
 "mode": ..., "pixels": ..., "looks": ..., "source": ...}``, and its file lies in ``SPLIT-NNNNN.tar``, which has one for
-every line of the shard beside it; ``labels.json`` names the labels in order. A labelled dataset of texts has
-``label`` and ``confidence`` in every document (null where nothing is known) and ``labels.json``, which says of
-the labels and of what gave them. Where a document was found on the web is its ``url``. ``tokens/`` holds the
+every line of the shard beside it; ``caption`` says what is seen in it, and ``boxes`` where, each as ``{"label": ...,
+"box": [left, top, right, bottom]}`` in pixels from the upper left corner, if that is known. A pair is ``{"input": ...,
+"output": ..., "source": ...}``, a preference ``{"prompt": [...], "chosen": [...], "rejected": [...], "source": ...}``
+of lists of messages, where the prompt ends with the user's and both answers begin with the assistant's.
+
+``labels.json`` names the labels in order, of pictures, of boxes and of texts. A text whose label came with it has
+``label``; one that `data label` gave it has ``label`` and ``confidence`` (null where nothing is known), and
+``labels.json`` says of what gave them too. Where a document was found on the web is its ``url``. ``tokens/`` holds the
 documents as token ids, if they were packed.
 """
 
@@ -26,7 +31,7 @@ from aictl.artifacts import image_shards
 from aictl.core.artifact import Artifact
 from aictl.core.errors import Damaged, WrongKind
 
-Format = Literal["text", "chat", "image"]
+Format = Literal["text", "chat", "image", "pair", "preference"]
 SHARD_BYTES = 64 * 2**20  # a shard is closed once it has grown past this
 LABELS = "labels.json"
 TOKENS = "tokens"
@@ -35,10 +40,11 @@ _REJECTED = "rejected.jsonl"
 
 
 class Dataset(Artifact):
-    """Documents (``text``), conversations (``chat``) or pictures (``image``) with a train and a validation split."""
+    """Documents (``text``), conversations (``chat``), pictures (``image``), inputs with their outputs (``pair``) or
+    answers of which one is preferred (``preference``) with a train and a validation split."""
 
     kind = "dataset"
-    about = "documents, conversations or pictures, split for training"
+    about = "documents, conversations, pictures, pairs or preferences, split for training"
 
     @cached_property
     def _facts(self) -> dict[str, Any]:

@@ -62,7 +62,7 @@ def conversation(record: Any) -> list[Message]:
         )
     turns = record.get("messages", record.get("conversations"))
     if isinstance(turns, list):
-        messages = [_message(turn) for turn in turns]
+        messages = messages_of(turns)
     elif "instruction" in record:
         asked = _string(record["instruction"], "instruction")
         more = _string(record.get("input") or "", "input")
@@ -74,6 +74,11 @@ def conversation(record: Any) -> list[Message]:
     if isinstance(record.get("system"), str) and record["system"].strip() and messages[0]["role"] != "system":
         messages.insert(0, _of("system", record["system"]))
     return trimmed(messages)
+
+
+def messages_of(turns: list[Any]) -> list[Message]:
+    """Messages with known roles and text, of role and content or of from and value. Raises :class:`Unusable`."""
+    return [_message(turn) for turn in turns]
 
 
 def alternating(lines: list[str]) -> list[Message]:
@@ -97,7 +102,9 @@ def trimmed(messages: list[Message]) -> list[Message]:
     return system + kept
 
 
-def _message(turn: dict[str, Any]) -> Message:
+def _message(turn: Any) -> Message:
+    if not isinstance(turn, dict):
+        raise Unusable("not a conversation", f"a turn is of type {type(turn).__name__}")
     name = turn.get("role", turn.get("from"))
     role = _ROLES.get(str(name).lower())
     if role is None:

@@ -43,7 +43,7 @@ def test_from_a_folder_to_what_is_looked_at(aictl, project, pictures):
     [
         (("data", "label", "zoo", "--functions", "labels.toml"), "is of format image, and text or chat is needed"),
         (("data", "tokenizer", "train", "zoo"), "is of format image, and text is needed"),
-        (("data", "find", "zoo", "a"), "looks at text and chat"),
+        (("data", "find", "zoo", "a"), "looks at text, chat, pair and preference"),
         (("data", "prep", "zoo/", "--min-chars", "3"), "--min-chars is about text"),
     ],
 )

@@ -124,7 +124,7 @@ def test_a_line_that_is_no_picture_is_damage(pictures):
 
 def test_what_is_about_texts_says_so(pictures, tmp_path):
     dataset = pictures({"train": ["cats"]})
-    with pytest.raises(WrongKind, match="`aictl data find` looks at text and chat"):
+    with pytest.raises(WrongKind, match="`aictl data find` looks at text, chat, pair and preference"):
         find(dataset, FindSpec(text="a"), silent)
     with pytest.raises(ValueError, match="is added with its file"), DatasetWriter(tmp_path, "image") as writer:
         writer.add("train", {"image": "a.png", "size_bytes": 1})

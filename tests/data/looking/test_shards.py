@@ -88,8 +88,8 @@ def test_what_is_asked_wrongly(text_dataset):
 def test_pictures_are_looked_at_by_some(write_dataset):
     dataset = write_dataset("pictures", "image", {})
     require_looked_at(dataset, "data head", pictures=True)
-    with pytest.raises(WrongKind, match="is of format image, and `aictl data find` looks at text and chat"):
+    with pytest.raises(WrongKind, match="is of format image, and `aictl data find` looks at text, chat, pair and"):
         require_looked_at(Dataset(dataset.folder), "data find")
     sounds = write_dataset("sounds", "sound", {"train": [{"source": "a.wav"}]})
-    with pytest.raises(WrongKind, match="is of format sound, and `aictl data head` looks at text, chat and image"):
+    with pytest.raises(WrongKind, match="is of format sound, and `aictl data head` looks at text, chat, image"):
         require_looked_at(sounds, "data head", pictures=True)

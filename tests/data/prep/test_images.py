@@ -290,8 +290,8 @@ def test_options_about_text_are_refused_by_name(zoo, prep, options, named):
 
 def test_options_about_pictures_are_refused_with_text(write, prep):
     write("a.txt", "a text that is long enough to be kept by the default minimum of characters")
-    with pytest.raises(BadRequest, match="--label-field, --max-pixels are about pictures, and .* of text"):
-        prep(label_field="a", max_pixels=5)
+    with pytest.raises(BadRequest, match="--max-pixels, --caption-field are about pictures, and .* of text"):
+        prep(caption_field="a", max_pixels=5)
 
 
 def test_inputs_about_text_are_refused_by_name(zoo, write, prep, tmp_path):

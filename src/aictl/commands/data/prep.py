@@ -1,4 +1,4 @@
-"""Read, clean and split raw text, conversations or pictures into a dataset.
+"""Read, clean and split raw text, conversations, pictures, pairs or preferences into a dataset.
 
 Sources are files and folders, objects in a store (s3://, gs://, az://, hdfs://, webhdfs://) or on the
 web (https://), pkg:NAME==VERSION (the data files of a Python package) and hf:datasets/ORG/NAME, or
@@ -6,8 +6,10 @@ datasets that were prepared before. Text is read from .txt, .md, .rst, .html, .j
 .parquet, .pdf, the pages of .warc archives and the docstrings of .py files; conversations from .jsonl,
 .json, .parquet and .csv (messages, ShareGPT, Alpaca, prompt and completion) and the .yml of
 chatterbot-corpus; pictures with labels from a folder per class (cats/1.png), .parquet as Hugging Face
-writes it, and the idx files of MNIST. All of .jsonl.gz, .warc.gz, .jsonl.zst and the like are unpacked.
-Links that lead out of a folder are not followed.
+writes it, and the idx files of MNIST, with captions and boxes from metadata.jsonl, metadata.csv or COCO's
+.json beside them. --format pair reads inputs with their outputs (translations, summaries, questions and
+answers), --format preference answers of which one is preferred; --label-field keeps the labels of texts.
+All of .jsonl.gz, .warc.gz, .jsonl.zst and the like are unpacked. Links that lead out of a folder are not followed.
 """
 
 from aictl.artifacts.checkpoint import Checkpoint

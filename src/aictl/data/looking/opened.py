@@ -62,6 +62,12 @@ class Lines(Dataset):
             return "chat"
         if isinstance(first, dict) and isinstance(first.get("text"), str):
             return "text"
+        if isinstance(first, dict) and isinstance(first.get("input"), str) and isinstance(first.get("output"), str):
+            return "pair"
+        if isinstance(first, dict) and all(
+            isinstance(first.get(one), list) for one in ("prompt", "chosen", "rejected")
+        ):
+            return "preference"
         fields = ", ".join(sorted(map(str, first))[:8]) if isinstance(first, dict) and first else "none"
         raise BadInput(f"{self.path} has neither 'text' nor 'messages' in its first line: {fields}", cure=self._cure)
 

@@ -25,10 +25,11 @@ class Block(NamedTuple):
 
 
 def require_looked_at(dataset: Dataset, command: str, *, pictures: bool = False) -> None:
-    """Raise :class:`WrongKind` for a dataset of another format than text and chat, or image if it is of ``pictures``
-    too."""
+    """Raise :class:`WrongKind` for a dataset of a format that is not known, and of pictures unless a command is of
+    ``pictures`` too."""
     if dataset.format not in _IS_GOOD or (dataset.format == "image" and not pictures):
-        known = "text, chat and image" if pictures else "text and chat"
+        names = [name for name in _IS_GOOD if pictures or name != "image"]
+        known = f"{', '.join(names[:-1])} and {names[-1]}"
         raise WrongKind(
             f"dataset '{dataset.label}' is of format {dataset.format}, and `aictl {command}` looks at {known}",
             cure=f"`aictl artifact show {dataset.label}` says what is known of it",
@@ -161,14 +162,25 @@ def _is_text(value: Any) -> bool:
 
 
 def _is_chat(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("source"), str) and _is_turns(value.get("messages"))
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(value.get(name), str) for name in ("input", "output", "source"))
+
+
+def _is_preference(value: Any) -> bool:
     return (
         isinstance(value, dict)
         and isinstance(value.get("source"), str)
-        and isinstance(value.get("messages"), list)
-        and all(
-            isinstance(turn, dict) and isinstance(turn.get("role"), str) and isinstance(turn.get("content"), str)
-            for turn in value["messages"]
-        )
+        and all(_is_turns(value.get(name)) for name in ("prompt", "chosen", "rejected"))
+    )
+
+
+def _is_turns(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(turn, dict) and isinstance(turn.get("role"), str) and isinstance(turn.get("content"), str)
+        for turn in value
     )
 
 
@@ -181,4 +193,10 @@ def _is_picture(value: Any) -> bool:
     )
 
 
-_IS_GOOD = {"text": _is_text, "chat": _is_chat, "image": _is_picture}
+_IS_GOOD = {
+    "text": _is_text,
+    "chat": _is_chat,
+    "image": _is_picture,
+    "pair": _is_pair,
+    "preference": _is_preference,
+}

@@ -10,6 +10,7 @@ from aictl.artifacts.dataset import Format
 from aictl.core.errors import BadInput
 from aictl.data.documents import InputFile, Rejected
 from aictl.data.prep.intake import nothing_to_read, suffix_counts
+from aictl.data.prep.route import CLIPPED
 from aictl.data.prep.shelf import Chunk
 from aictl.data.prep.spec import PrepSpec
 from aictl.data.prep.tally import StepTally, Tally
@@ -88,6 +89,15 @@ class Account:
             reasons = ", ".join(f"{count:,} {reason}" for reason, count in self.reasons.most_common())
             said = reasons if self.rejected > NAMED_REJECTIONS else self._named()
             yield f"set aside {self.rejected:,} documents (rejected.jsonl has them all): {said}"
+        if clipped := self._step("clean").changed[CLIPPED]:
+            yield f"{clipped:,} pictures have boxes that reached over their edge and were cut there"
+        if (
+            self.format == "text"
+            and self.spec.reading.has_labels
+            and (short := self._step("length").dropped["too short"])
+        ):
+            least = self.spec.filters.min_chars
+            yield f"dropped {short:,} texts of fewer than {least} characters; --min-chars 1 keeps short ones"
 
     def metrics(self) -> dict[str, Any]:
         """The counts of the run, for the record; ``steps`` is the way from all documents to those that are kept."""

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from typing import Any
 
 from aictl.data.arrays.view import View
-from aictl.data.documents import Document, Image, Message
+from aictl.data.documents import Content, Document, Image, Pair, Preference
 
-FIELDS = {
-    "text": "text",
-    "chat": "messages",
-    "image": "image",
-}  # of a document in a dataset, by its format
 CHARACTERS = 1 << 18  # of a block, or one longer document: its arrays then stay in a processor's cache
 
 
@@ -27,8 +23,8 @@ class Block:
 
     @cached_property
     def texts(self) -> list[str]:
-        """What stands in each document: of a conversation all that is said, a blank line between, of a picture
-        nothing."""
+        """What stands in each document: of a conversation, a pair or a preference all that is said, a blank line
+        between, of a picture nothing."""
         return [text_of(one.content) for one in self.documents]
 
     @cached_property
@@ -55,26 +51,36 @@ class Block:
         return Block([one for one, out in zip(self.documents, dropped, strict=True) if not out])
 
     def rewritten(self, rewrite: Callable[[str], str]) -> tuple[Block, list[int]]:
-        """The block with every text, or what is said in every turn, rewritten; and the places of the documents
-        that changed."""
+        """The block with every text, or each part that is said, rewritten; and the places of the documents that
+        changed."""
         changed, documents = [], list(self.documents)
         for place, one in enumerate(documents):
-            content = _rewritten(one.content, rewrite)
+            content = rewritten(one.content, rewrite)
             if content != one.content:
-                documents[place] = Document(one.source, content, one.url)
+                documents[place] = Document(one.source, content, one.url, one.label)
                 changed.append(place)
         return (Block(documents) if changed else self), changed
 
 
-def text_of(content: str | list[Message] | Image) -> str:
-    if isinstance(content, Image):
-        return ""
-    return content if isinstance(content, str) else "\n\n".join(turn["content"] for turn in content)
-
-
-def _rewritten(content: str | list[Message] | Image, rewrite: Callable[[str], str]) -> str | list[Message] | Image:
-    if isinstance(content, Image):
+def text_of(content: Content) -> str:
+    if isinstance(content, str):
         return content
+    if isinstance(content, list):
+        return "\n\n".join([turn["content"] for turn in content])
+    if isinstance(content, Pair):
+        return f"{content.input}\n\n{content.output}"
+    return text_of(content.turns) if isinstance(content, Preference) else ""
+
+
+def rewritten(content: Content, rewrite: Callable[[str], str]) -> Content:
+    """The same with each part that is said rewritten; a picture as it is."""
     if isinstance(content, str):
         return rewrite(content)
-    return [{**turn, "content": rewrite(turn["content"])} for turn in content]
+    if isinstance(content, list):
+        return [{**turn, "content": rewrite(turn["content"])} for turn in content]
+    if isinstance(content, Pair):
+        return Pair(rewrite(content.input), rewrite(content.output))
+    if isinstance(content, Preference):
+        ways: Any = [rewritten(turns, rewrite) for turns in (content.prompt, content.chosen, content.rejected)]
+        return Preference(*ways)
+    return content

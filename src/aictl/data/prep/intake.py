@@ -16,7 +16,14 @@ from aictl.data.documents import InputFile
 from aictl.data.prep.spec import FilesSpec, PrepSpec
 from aictl.data.readers import SUFFIXES, Format, format_of, reader_for
 
-CALLED: dict[Format, str] = {"text": "text", "chat": "conversations", "image": "pictures"}
+CALLED: dict[Format, str] = {
+    "text": "text",
+    "chat": "conversations",
+    "image": "pictures",
+    "pair": "pairs",
+    "preference": "preferences",
+}
+_DECIDED: tuple[Format, ...] = ("text", "chat", "image")  # those that auto knows; others are asked for
 
 
 def list_files(sources: Sequence[tuple[int, Source]], spec: FilesSpec) -> list[tuple[int, InputFile]]:
@@ -124,8 +131,7 @@ def decide_format(files: Sequence[InputFile], spec: PrepSpec) -> Format:
     if examples:
         return next(iter(examples))
     # None is of any without doubt, so a reader says of each what is wrong with it.
-    formats: tuple[Format, ...] = ("text", "chat", "image")
-    possible = [format for format in formats if any(reader_for(file, format) for file in files)]
+    possible = [format for format in _DECIDED if any(reader_for(file, format) for file in files)]
     if not possible:
         raise nothing_to_read(files, spec)
     return possible[0]
@@ -135,7 +141,7 @@ def nothing_to_read(files: Sequence[InputFile], spec: PrepSpec, format: Format |
     """The error for files of which none holds what is looked for: documents of ``format`` if that has been decided."""
     if format is None and spec.format != "auto":
         format = spec.format
-    formats: tuple[Format, ...] = (format,) if format else tuple(CALLED)
+    formats: tuple[Format, ...] = (format,) if format else _DECIDED
     known = {suffix for one in formats for suffix in SUFFIXES[one]}
     words = [CALLED[one] for one in formats]
     wanted = " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
@@ -147,7 +153,7 @@ def nothing_to_read(files: Sequence[InputFile], spec: PrepSpec, format: Format |
         said = f"{files[0].name} holds no {wanted} in a form that is read"
     else:
         said = f"{files[0].name} is of no kind that is read"
-    read = {"text": "text is read from", "chat": "conversations are read from", "image": "pictures are read from"}
+    read = {one: f"{CALLED[one]} {'is' if one == 'text' else 'are'} read from" for one in formats}
     return BadInput(said, cure="; ".join(f"{read[one]} {' '.join(SUFFIXES[one])}" for one in formats))
 
 

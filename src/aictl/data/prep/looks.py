@@ -13,7 +13,7 @@ from aictl.data.prep.shelf import Chunk
 
 def row(image: Image) -> dict[str, Any]:
     """A picture as a line of a dataset says it."""
-    return {
+    found: dict[str, Any] = {
         "image": image.name,
         "size_bytes": len(image.data),
         "label": image.label,
@@ -23,12 +23,28 @@ def row(image: Image) -> dict[str, Any]:
         "pixels": image.pixels.hex(),
         "looks": image.looks.hex(),
     }
+    if image.caption is not None:
+        found["caption"] = image.caption
+    if image.boxes is not None:
+        found["boxes"] = [{"label": label, "box": list(edges)} for label, edges in image.boxes]
+    return found
 
 
 def columns(images: Sequence[Image]) -> dict[str, np.ndarray]:
-    """What is kept of some pictures to compare them: their labels, and uint8 looks of shape (pictures, 16)."""
+    """What is kept of some pictures to compare them: their labels, uint8 looks of shape (pictures, 16), and whether
+    each has a caption and boxes."""
     looks = np.frombuffer(b"".join(one.looks for one in images), np.uint8).reshape(len(images), -1)
-    return {"labels": np.array([one.label or "" for one in images]), "looks": looks}
+    return {
+        "labels": np.array([one.label or "" for one in images]),
+        "looks": looks,
+        "captioned": np.array([one.caption is not None for one in images]),
+        "boxed": np.array([one.boxes is not None for one in images]),
+    }
+
+
+def is_any(chunks: Sequence[Chunk], column: str) -> bool:
+    """Whether any picture has captions (``captioned``) or boxes (``boxed``)."""
+    return any(bool(chunk.column(column).any()) for chunk in chunks if len(chunk))
 
 
 def looks_of(chunks: Sequence[Chunk]) -> np.ndarray:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import groupby, islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.dataset import TOKENS, Dataset, Format
@@ -23,18 +23,22 @@ from aictl.core.artifact import Source
 from aictl.core.errors import BadRequest
 from aictl.core.events import Events
 from aictl.data.documents import InputFile
-from aictl.data.prep import pictures
 from aictl.data.prep.account import Account
-from aictl.data.prep.block import FIELDS, text_of
-from aictl.data.prep.intake import decide_format, list_files
+from aictl.data.prep.classes import Labels, declared
+from aictl.data.prep.fitting import spec_for, without_second_halves
+from aictl.data.prep.intake import CALLED, decide_format, list_files
+from aictl.data.prep.rows import said_in
 from aictl.data.prep.running import run
 from aictl.data.prep.shelf import Shelf
-from aictl.data.prep.sift import sift
+from aictl.data.prep.sift import Sifted, sift
 from aictl.data.prep.spec import PrepSpec
 from aictl.data.prep.steps import Job, steps_of
 from aictl.data.prep.streams import Stream, divide
 from aictl.data.prep.write import write
 from aictl.data.steps.contamination import Evaluation
+
+if TYPE_CHECKING:
+    from aictl.data.prep.annotated import Annotated
 
 
 class Inputs(NamedTuple):
@@ -65,16 +69,20 @@ def prepare(inputs: Inputs, spec: PrepSpec, folder: Path, *, scratch: Path, even
     sources = [(number, one) for number, one in enumerate(inputs.sources) if isinstance(one, Source)]
     files = list_files(sources, spec.files)
     format = _format([file for _, file in files], inputs, spec)
-    if format == "image":
-        about_text = ("decontaminate", "block_words", "block_urls", "tokenizer")
-        spec = pictures.spec_for(spec, dict(zip(about_text, inputs[2:], strict=True)))
-        files = pictures.without_labels_files(files)
-    else:
-        pictures.require_none(spec, format)
+    about_text = ("decontaminate", "block_words", "block_urls", "tokenizer")
+    spec = spec_for(spec, format, dict(zip(about_text, inputs[2:], strict=True)))
     if inputs.tokenizer and format != "text":
         raise BadRequest(
-            "conversations are not packed: how they are rendered is for the model to say", cure="leave out --tokenizer"
+            f"{CALLED[format]} are not packed: how they are rendered is for the model to say",
+            cure="leave out --tokenizer",
         )
+    files = without_second_halves(files, format, spec)
+    said: Annotated | None = None
+    if format == "image":
+        from aictl.data.prep.annotated import annotated  # which no other format needs
+
+        said = annotated(files, spec.reading)
+        files = said.files
     streams = _streams(inputs, files, format)
     shelf = Shelf(scratch / "chunks")
     job = Job(
@@ -93,16 +101,11 @@ def prepare(inputs: Inputs, spec: PrepSpec, folder: Path, *, scratch: Path, even
     account.require_good()
     task = "compare"
     events.started(task)
-    sifted = sift(references, chunks, spec, FIELDS[format])
+    sifted = sift(references, chunks, spec, format)
     events.finished(task)
-    labels = None
-    if format == "image":
-        datasets = [one.classes for one in inputs.sources if isinstance(one, Dataset)]
-        labels = pictures.Labels(sifted, pictures.declared(files, datasets, spec))
-        labels.write(folder)
-        for note in labels.notes():
-            events.noted(note, "warning")
     counts = write(folder, format, (references, chunks), sifted, account.tally)
+    known = _known_labels(files, inputs, spec, said, format)
+    labels = None if known is None else _labels(sifted, known, Dataset(folder), said, events)
     for note in account.notes():
         events.noted(note, "warning" if account.rejected else "info")
     if spec.split_at is not None and sifted.apart > spec.split_at:
@@ -112,17 +115,43 @@ def prepare(inputs: Inputs, spec: PrepSpec, folder: Path, *, scratch: Path, even
             "warning",
         )
     size = next(reversed(account.tally.steps.values())).characters_out
-    if labels:
+    if labels and format == "image":
         metrics = {**account.metrics(), **labels.metrics(), "image_bytes": size, "splits": counts}
         splits = ", ".join(f"{count:,} {name}" for name, count in counts.items())
-        summary = f"{splits} pictures, {len(labels.names):,} labels, {size / 1e6:,.1f} MB"
-        return Dataset(folder, metrics=metrics, summary=summary)
+        of_labels = f"{len(labels.names):,} labels, " if labels.names or not (said and said.is_there) else ""
+        return Dataset(folder, metrics=metrics, summary=f"{splits} pictures, {of_labels}{size / 1e6:,.1f} MB")
     metrics = {**account.metrics(), "characters": size, "splits": counts, "split_similarity": sifted.apart}
+    if labels:
+        metrics |= labels.metrics()
     if inputs.tokenizer:
         metrics["tokens"] = _packed(Dataset(folder), inputs.tokenizer, scratch, events)
     splits = ", ".join(f"{count:,} {name}" for name, count in metrics["splits"].items())
-    what = "conversations" if format == "chat" else "documents"
-    return Dataset(folder, metrics=metrics, summary=f"{splits} {what}, {metrics['characters']:,} characters")
+    what = "documents" if format == "text" else CALLED[format]
+    classes = f", {len(labels.names):,} labels" if labels else ""
+    return Dataset(folder, metrics=metrics, summary=f"{splits} {what}{classes}, {metrics['characters']:,} characters")
+
+
+def _known_labels(
+    files: Sequence[tuple[int, InputFile]], inputs: Inputs, spec: PrepSpec, said: Annotated | None, format: Format
+) -> list[str] | None:
+    """The labels whose order is known, for pictures and for texts with labels; None for anything else."""
+    if format != "image" and not (format == "text" and spec.reading.has_labels):
+        return None
+    named: list[Sequence[str]] = [one.classes for one in inputs.sources if isinstance(one, Dataset)]
+    named += [said.classes] if said else []
+    return declared(files, named, spec.reading, format)
+
+
+def _labels(sifted: Sifted, known: Sequence[str], dataset: Dataset, said: Annotated | None, events: Events) -> Labels:
+    """Write the labels of a dataset beside its documents, and tell what is wrong with them."""
+    labels = Labels(sifted, known, pictures=dataset.format == "image")
+    boxed = labels.add_boxes(dataset)
+    labels.write(dataset.folder)
+    for note in labels.notes(are_wanted=not boxed and not (said and said.is_there)):
+        events.noted(note, "warning")
+    if said and said.left_out:
+        events.noted(f"left out {said.left_out:,} pictures that no annotation names")
+    return labels
 
 
 def _format(files: Sequence[InputFile], inputs: Inputs, spec: PrepSpec) -> Format:
@@ -183,7 +212,6 @@ def _entries(lists: Sequence[Source]) -> tuple[str, ...]:
 
 
 def _blocks(dataset: Dataset) -> Iterator[list[str]]:
-    field = FIELDS[dataset.format]
-    documents = (text_of(one[field]) for split in dataset.splits for one in dataset.documents(split))
+    documents = (said_in(one, dataset.format) for split in dataset.splits for one in dataset.documents(split))
     while block := list(islice(documents, 256)):
         yield block

@@ -9,18 +9,22 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import count, islice
-from typing import Any
 
 import numpy as np
 import orjson
 
 from aictl.core.errors import BadInput
+from aictl.data import labels
+from aictl.data.annotations import Unfit, within
 from aictl.data.cleaning import BadUnicode, clean
+from aictl.data.conversations import Unusable
 from aictl.data.cutting import pieces
-from aictl.data.documents import Document, Image, Message, Rejected
+from aictl.data.documents import Content, Document, Image, Pair, Preference, Rejected
 from aictl.data.duplicates.signatures import band_keys, bands_for, signatures
+from aictl.data.preferences import checked
 from aictl.data.prep import looks
-from aictl.data.prep.block import CHARACTERS, FIELDS, Block, text_of
+from aictl.data.prep.block import CHARACTERS, Block, rewritten, text_of
+from aictl.data.prep.rows import GROUPED, row_of
 from aictl.data.prep.shelf import Begun, Facts, Filled
 from aictl.data.prep.steps import Job, Step, shown_of, steps_of
 from aictl.data.prep.streams import Began, Found, LeftOut, Stream, read
@@ -28,7 +32,7 @@ from aictl.data.prep.tally import Tally
 
 CHUNK_CHARACTERS = 1 << 25
 MOST_REJECTED = 100_000  # in a chunk
-MOST_LABEL_CHARACTERS = 255  # as many as a folder's name may have
+CLIPPED = "clipped boxes"
 
 
 def process(stream: Stream, job: Job, begun: Begun, advanced: Callable[[int], None]) -> Iterator[Filled]:
@@ -53,6 +57,7 @@ class _Chunk:
         self.format, self.spec = job.format, job.spec
         self.tally = Tally(shown_of(job.spec))
         self._cleaning = self.tally.of("clean")
+        self._has_labels = job.format == "text" and job.spec.reading.has_labels
         self.items = self.files = 0
         self.left_out: list[tuple[str, str, int, bool]] = []
         self.rejected: list[tuple[str, str, str]] = []
@@ -104,7 +109,7 @@ class _Chunk:
         else:
             for number, (_, piece) in enumerate(pieces(content, longest), 1):
                 source = document.source if number == 1 else f"{document.source}#{number}"
-                self._wait(Document(source, piece, document.url))
+                self._wait(Document(source, piece, document.url, document.label))
         return document.characters
 
     def _wait(self, document: Document) -> None:
@@ -112,32 +117,58 @@ class _Chunk:
         if isinstance(content, Image):
             self._wait_picture(document, content)
             return
+        if (label := self._label(document)) is None:
+            return
         try:
             if isinstance(content, str):
-                cleaned: str | list[Message] = clean(self._repaired(source, content), tally.changed)
-                before, after = len(content), len(cleaned)
+                cleaned: Content = clean(self._repaired(source, content), tally.changed)
+                before, after = len(content), len(text_of(cleaned))
             else:
-                cleaned = [
-                    {**turn, "content": clean(self._repaired(source, turn["content"]), tally.changed)}
-                    for turn in content
-                ]
+                cleaned = rewritten(content, lambda text: clean(self._repaired(source, text), tally.changed))
                 before, after = len(text_of(content)), len(text_of(cleaned))
         except BadUnicode as error:
             self.reject(Rejected(source, "bad Unicode", str(error)))
             return
-        if not isinstance(cleaned, str) and not all(turn["content"] for turn in cleaned):
-            self.reject(Rejected(source, "empty message"))
+        if unfit := _unfit(cleaned):
+            self.reject(Rejected(source, *unfit))
             return
-        self._wait_for_others(Document(source, cleaned, document.url), before, after)
+        self._wait_for_others(Document(source, cleaned, document.url, label), before, after)
+
+    def _label(self, document: Document) -> str | None:
+        """The label of a text, or nothing where none is asked for; None if it has to have one and was rejected."""
+        label = document.label.strip()
+        if not self._has_labels or (self.stream.reference and not label):
+            return ""
+        detail = labels.unfit(label)
+        if label and not detail:
+            return label
+        files = self.spec.files
+        wanted = "it lies in no folder" if files.label_from == "folder" else f"'{files.label_field}' is not there"
+        self.reject(labels.without(document.source, detail or wanted))
+        return None
 
     def _wait_picture(self, document: Document, image: Image) -> None:
-        label = (image.label or "").strip()
-        if len(label) > MOST_LABEL_CHARACTERS or not all(one.isprintable() for one in label):
-            detail = f"{len(label):,} characters" if len(label) > MOST_LABEL_CHARACTERS else "with control characters"
-            self.reject(Rejected(document.source, "no label", f"one of {detail}"))
+        label, source = (image.label or "").strip(), document.source
+        if detail := labels.unfit(label):
+            self.reject(labels.without(source, detail))
+            return
+        caption, boxes = image.caption, image.boxes
+        try:
+            if caption is not None:
+                caption = clean(self._repaired(source, caption), self._cleaning.changed)
+                if not caption:
+                    raise Unfit("empty caption")
+            if boxes is not None:
+                boxes, clipped = within(boxes, image.width, image.height)
+                if clipped:
+                    self._cleaning.changed[CLIPPED] += 1
+        except (BadUnicode, Unfit) as error:
+            reason = error.reason if isinstance(error, Unfit) else "bad Unicode"
+            self.reject(Rejected(source, reason, error.detail if isinstance(error, Unfit) else str(error)))
             return
         size = len(image.data)
-        self._wait_for_others(replace(document, content=replace(image, label=label or None)), size, size)
+        kept = replace(image, label=label or None, caption=caption, boxes=boxes)
+        self._wait_for_others(replace(document, content=kept), size, size)
 
     def _wait_for_others(self, document: Document, before: int, after: int) -> None:
         """``before`` and ``after`` are what it was when it was read, and what it is, in characters or bytes."""
@@ -174,13 +205,18 @@ class _Chunk:
             block = step(block, self.tally)
         if not len(block):
             return
-        digests = [digest_of(one.content) for one in block.documents]
-        images = [one.content for one in block.documents if isinstance(one.content, Image)]
+        contents = [one.content for one in block.documents]
+        digests = [digest_of(one) for one in contents]
+        images = [one for one in contents if isinstance(one, Image)]
         columns = {
             "digests": np.frombuffer(b"".join(digests), "<u8").reshape(-1, 2),
             "characters": np.array(block.sizes, np.int64),
             "sources": np.full(len(block), self._source, np.int32),
         }
+        if self.format in GROUPED:
+            columns["inputs"] = np.frombuffer(b"".join(map(input_of, contents)), "<u8").reshape(-1, 2)
+        if self._has_labels:
+            columns["labels"] = np.array([one.label for one in block.documents])
         if images:
             columns |= looks.columns(images)
             self.images += [one.data for one in images]
@@ -189,13 +225,7 @@ class _Chunk:
             columns["keys"] = band_keys(smallest, counts, bands_for(similarity))
         for name, column in columns.items():
             self.columns.setdefault(name, []).append(column)
-        self.lines += [orjson.dumps(self._row(one)) + b"\n" for one in block.documents]
-
-    def _row(self, document: Document) -> dict[str, Any]:
-        row: dict[str, Any] = {FIELDS[self.format]: document.content, "source": document.source}
-        if isinstance(document.content, Image):
-            row = looks.row(document.content) | {"source": document.source}
-        return row | {"url": document.url} if document.url else row
+        self.lines += [orjson.dumps(row_of(one)) + b"\n" for one in block.documents]
 
     def filled(self, *, last: bool) -> Filled:
         facts = Facts(
@@ -213,8 +243,41 @@ class _Chunk:
         return Filled(facts, self.lines, columns, self.images)
 
 
-def digest_of(content: str | list[Message] | Image) -> bytes:
+def digest_of(content: Content) -> bytes:
     """16 bytes that two documents have in common that are the same."""
     if isinstance(content, Image):
+        return content.pixels if content.caption is None else _digest(content.pixels + content.caption.encode())
+    if isinstance(content, Pair):
+        return _digest(orjson.dumps((content.input, content.output)))
+    if isinstance(content, Preference):
+        return _digest(orjson.dumps((content.prompt, content.chosen, content.rejected)))
+    return _digest(content.encode() if isinstance(content, str) else orjson.dumps(content))
+
+
+def input_of(content: Content) -> bytes:
+    """16 bytes that two documents have in common that say something else of the same."""
+    if isinstance(content, Image):
         return content.pixels
-    return hashlib.sha256(content.encode() if isinstance(content, str) else orjson.dumps(content)).digest()[:16]
+    return _digest(content.input.encode() if isinstance(content, Pair) else orjson.dumps(_prompt(content)))
+
+
+def _prompt(content: Content) -> Content:
+    return content.prompt if isinstance(content, Preference) else content
+
+
+def _digest(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()[:16]
+
+
+def _unfit(cleaned: Content) -> tuple[str, str] | None:
+    """Why what was cleaned is no document, if it is none; an empty text is dropped for its length."""
+    if isinstance(cleaned, list):
+        return None if all([turn["content"] for turn in cleaned]) else ("empty message", "")
+    if isinstance(cleaned, Pair):
+        return None if cleaned.input and cleaned.output else ("empty side", "")
+    if isinstance(cleaned, Preference):
+        try:
+            checked(cleaned)
+        except Unusable as error:
+            return error.reason, error.detail
+    return None

@@ -13,13 +13,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from aictl.artifacts.dataset import Format
 from aictl.core.errors import BadInput
 from aictl.data.arrays.hashing import mixed
 from aictl.data.arrays.view import View
 from aictl.data.duplicates.clusters import Match, cluster
 from aictl.data.duplicates.signatures import shingle_sets
 from aictl.data.prep import alike, looks
-from aictl.data.prep.block import FIELDS, text_of
+from aictl.data.prep.rows import GROUPED, said_in
 from aictl.data.prep.shelf import Chunk, Documents
 from aictl.data.prep.spec import PrepSpec, SplitSpec
 
@@ -32,8 +33,9 @@ SHINGLES_KEPT = 1 << 25  # hashes of documents that are being compared: 256 MB
 class Sifted(NamedTuple):
     """For every document, in order: why it does not stay (``KEPT`` if it does), the number of its split, the
     number of the document that stays in its stead, and the number of the first that is the same; the pairs by
-    which near-duplicates were found; and the similarity from which documents stand on one side. Of pictures, the number
-    of each one's label among ``label_names``, of which the empty one is none."""
+    which near-duplicates were found; and the similarity from which documents stand on one side. Of pictures and
+    of texts with labels, the number of each one's label among ``label_names``, of which the empty one is none; and
+    whether any picture has boxes."""
 
     fates: np.ndarray
     splits: np.ndarray
@@ -43,9 +45,10 @@ class Sifted(NamedTuple):
     apart: float
     labels: np.ndarray = np.empty(0, int)
     label_names: Sequence[str] = ()
+    are_boxed: bool = False
 
 
-def sift(references: Sequence[Chunk], own: Sequence[Chunk], spec: PrepSpec, field: str) -> Sifted:
+def sift(references: Sequence[Chunk], own: Sequence[Chunk], spec: PrepSpec, format: Format) -> Sifted:
     """Decide about all documents, those of ``references`` first, which are others' and only there to be compared
     with.
 
@@ -59,9 +62,12 @@ def sift(references: Sequence[Chunk], own: Sequence[Chunk], spec: PrepSpec, fiel
         fates[first != np.arange(count)] = EXACT
         if spec.duplicates.exact_duplicates == "keep":
             fates[first >= others] = KEPT
-    pictures = field == FIELDS["image"]
-    names, labels = looks.labels_of(chunks) if pictures else ([], None)
-    shingles = _Shingles(chunks, field)
+    pictures = format == "image"
+    labelled = pictures or (format == "text" and spec.reading.has_labels)
+    names, labels = looks.labels_of(chunks) if labelled else ([], None)
+    # Of documents that say something else of the same, such as two answers to one prompt, the first.
+    same_input = _first_of_equals(chunks, count, "inputs") if format in GROUPED else None
+    shingles = _Shingles(chunks, format)
     clusters, matches = first, list[Match]()
     if near := spec.duplicates.near_duplicates:
         if pictures:
@@ -69,32 +75,53 @@ def sift(references: Sequence[Chunk], own: Sequence[Chunk], spec: PrepSpec, fiel
         else:
             found, matches = cluster(lambda: _keys(chunks, first), count, shingles, near)
             clusters = found.firsts()[first]
-        fates[(fates == KEPT) & (clusters != np.arange(count))] = NEAR
+        stays = same_input if pictures and same_input is not None and looks.is_any(chunks, "captioned") else None
+        fates[(fates == KEPT) & (clusters != (np.arange(count) if stays is None else stays))] = NEAR
     together = clusters
     if spec.split_at is not None and spec.split_at != near:
         found, _ = cluster(lambda: _keys(chunks, clusters), count, shingles, spec.split_at)
         together = found.firsts()[clusters]
+    sames = clusters
+    if same_input is not None:
+        together, sames = _joined(together, same_input), _joined(clusters, same_input)
     fates[:others] = OTHERS
     ranks = _ranks(chunks, spec.split.seed)
     _draw(fates, ranks, chunks, spec.split, by_number=pictures)
     sides, apart = _sides(fates, ranks, together, spec.split, labels), spec.split_at
     if sides is None and apart is not None:
         # Nothing but variations of a few texts: better a split that says what it is than none.
-        sides, apart = _sides(fates, ranks, clusters, spec.split, labels), None
+        sides, apart = _sides(fates, ranks, sames, spec.split, labels), None
     if sides is None:
-        raise _too_few(own, fates, field, spec.split)
+        raise _too_few(own, fates, format, spec.split)
     sifted = Sifted(fates, sides, clusters, first, matches, apart if apart is not None else 1.0)
-    return sifted if labels is None else sifted._replace(labels=labels, label_names=names)
+    if labels is None:
+        return sifted
+    boxed = pictures and looks.is_any(chunks, "boxed")
+    return sifted._replace(labels=labels, label_names=names, are_boxed=boxed)
 
 
-def _first_of_equals(chunks: Sequence[Chunk], count: int) -> np.ndarray:
-    """The number of the first document that is the same as each."""
+def _joined(ones: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """The first document of each one's set, for two ways of putting them into sets: what is together in one of them is
+    together."""
+    firsts = np.arange(len(ones))
+    while True:
+        before = firsts
+        for of in (ones, others):
+            least = firsts.copy()
+            np.minimum.at(least, of, firsts)
+            firsts = least[of]
+        if (firsts == before).all():
+            return firsts
+
+
+def _first_of_equals(chunks: Sequence[Chunk], count: int, column: str = "digests") -> np.ndarray:
+    """The number of the first document that is the same as each, or has the same in another ``column``."""
     first = np.arange(count)
     parts = max(1, -(-count // DIGESTS_AT_ONCE))
     for part in range(parts):
         numbers, digests, base = [], [], 0
         for chunk in chunks:
-            rows = chunk.column("digests") if len(chunk) else np.empty((0, 2), np.uint64)
+            rows = chunk.column(column) if len(chunk) else np.empty((0, 2), np.uint64)
             places = np.flatnonzero(rows[:, 0] % np.uint64(parts) == part) if parts > 1 else np.arange(len(rows))
             numbers.append(places + base)
             digests.append(rows[places])
@@ -123,9 +150,9 @@ def _keys(chunks: Sequence[Chunk], first: np.ndarray) -> Iterator[np.ndarray]:
 class _Shingles:
     """The shingles of a document by its number; the latest ones are kept."""
 
-    def __init__(self, chunks: Sequence[Chunk], field: str) -> None:
+    def __init__(self, chunks: Sequence[Chunk], format: Format) -> None:
         self._documents = Documents(chunks)
-        self._field = field
+        self._format = format
         self._kept: OrderedDict[int, np.ndarray] = OrderedDict()
         self._size = 0
 
@@ -133,7 +160,7 @@ class _Shingles:
         if number in self._kept:
             self._kept.move_to_end(number)
             return self._kept[number]
-        text = text_of(self._documents[number][self._field])
+        text = said_in(self._documents[number], self._format)
         (found,) = shingle_sets(View([text]).words, 1)
         self._kept[number] = found
         self._size += len(found)
@@ -217,11 +244,11 @@ def _wanted(spec: SplitSpec) -> list[int]:
     return [0] + [1] * (spec.validation_fraction > 0) + [2] * (spec.test_fraction > 0)
 
 
-def _too_few(chunks: Sequence[Chunk], fates: np.ndarray, field: str, spec: SplitSpec) -> BadInput:
+def _too_few(chunks: Sequence[Chunk], fates: np.ndarray, format: Format, spec: SplitSpec) -> BadInput:
     documents = int((fates == KEPT).sum())
     names = " and ".join([", ".join(SPLITS[side] for side in _wanted(spec)[:-1]), SPLITS[_wanted(spec)[-1]]])
     characters = sum(int(chunk.column("characters").sum()) for chunk in chunks if len(chunk))
-    cut = f", --max-chars {characters // 4 or 1}" if field == "text" else ""
-    what = "picture" if field == FIELDS["image"] else "document"
+    cut = f", --max-chars {characters // 4 or 1}" if format == "text" else ""
+    what = "picture" if format == "image" else "document"
     said = f"one {what} is" if documents == 1 else f"{documents} {what}s are"
     return BadInput(f"{said} too few to split into {names}", cure=f"give more{cut}, or --validation-fraction 0")

@@ -26,7 +26,26 @@ class FilesSpec(Spec):
     text_field: str = option("text", min_length=1, help="the field of records that holds the document")
     url_field: str = option("url", min_length=1, help="the field of records that holds where it was found on the web")
     image_field: str = option("image", min_length=1, help="the column of tables that holds pictures")
-    label_field: str = option("label", min_length=1, help="the column of tables that holds their labels")
+    label_field: str | None = option(
+        None,
+        min_length=1,
+        help="the field of records that holds the label: of pictures label, and texts get labels only if it is named",
+    )
+    label_from: Literal["field", "folder"] = option(
+        "field", help="where texts have their label: in the field, or by the name of the folder that they lie in"
+    )
+    caption_field: str | None = option(
+        None, min_length=1, help="the field of records that holds what is seen in a picture (default: caption or text)"
+    )
+    input_field: str | None = option(
+        None,
+        min_length=1,
+        help="of pairs: the field of records that holds what is given, or the end of files of its lines (default: that "
+        "of a shape that is known)",
+    )
+    output_field: str | None = option(
+        None, min_length=1, help="of pairs: the field of records that holds what is wanted, or the end of such files"
+    )
     max_pixels: int = option(2**26, ge=1, help="pictures of more pixels are set aside, and none of them is decoded")
     unknown_encoding: Literal["reject", "detect"] = option(
         "reject",
@@ -131,10 +150,11 @@ class WorkSpec(Spec):
 class PrepSpec(Spec):
     """How raw files become documents."""
 
-    format: Literal["auto", "text", "chat", "image"] = option(
+    format: Literal["auto", "text", "chat", "image", "pair", "preference"] = option(
         "auto",
-        help="documents to read, conversations to learn from, or pictures with labels; auto decides where the files "
-        "leave no doubt",
+        help="documents to read, conversations to learn from, pictures with labels, captions or boxes, pairs of an "
+        "input and an output, or answers of which one is preferred; auto decides between the first three where the "
+        "files leave no doubt",
     )
     files: FilesSpec = FilesSpec()
     filters: FilterSpec = FilterSpec()
@@ -148,8 +168,10 @@ class PrepSpec(Spec):
 
         detect = self.files.unknown_encoding == "detect"
         files = self.files
-        fields = (files.image_field, files.label_field, files.max_pixels)
-        return Reading(files.text_field, self.filters.max_chars, files.url_field, detect, *fields)
+        fields = (files.image_field, files.label_field, files.max_pixels, files.caption_field)
+        folders = files.label_from == "folder"
+        pairs = (files.input_field, files.output_field)
+        return Reading(files.text_field, self.filters.max_chars, files.url_field, detect, *fields, folders, *pairs)
 
     @property
     def split_at(self) -> float | None:

@@ -138,7 +138,9 @@ def _c4(block: Block, tally: Tally) -> Block:
     """Drops lines too, so that what is left is another text."""
     found = [c4.clean(text) for text in block.texts]
     reasons = [reason for _, reason, _ in found]
-    documents = [Document(one.source, text, one.url) for one, (text, _, _) in zip(block.documents, found, strict=True)]
+    documents = [
+        Document(one.source, text, one.url, one.label) for one, (text, _, _) in zip(block.documents, found, strict=True)
+    ]
     after = Block(documents).without(reasons)
     step = tally.through("c4", block, after)
     tally.dropped("c4", block.documents, reasons)

@@ -24,7 +24,7 @@ from aictl.data.documents import (
     Rejected,
     Unreadable,
 )
-from aictl.data.prep.block import FIELDS
+from aictl.data.prep.rows import content_of
 from aictl.data.readers import parts_of, reader_for
 
 STREAM_BYTES = 64 * 2**20
@@ -133,14 +133,14 @@ def _whole_lines(stream: IO[bytes], begin: int) -> tuple[int, int]:
 def read(stream: Stream, format: Format, reading: Reading) -> Iterator[Found]:
     """Everything in a stream, in order."""
     if stream.dataset:
-        yield from _documents(stream.dataset)
+        yield from _documents(stream.dataset, reading)
         return
     for file, source in zip(stream.files, stream.sources, strict=True):
         yield from _read(file, source, format, reading)
 
 
 def _read(file: InputFile, source: int, format: Format, reading: Reading) -> Iterator[Found]:
-    reader = reader_for(file, format)
+    reader = reader_for(file, format, reading)
     if reader is None:
         yield LeftOut(file)
         return
@@ -150,7 +150,10 @@ def _read(file: InputFile, source: int, format: Format, reading: Reading) -> Ite
             if not told:
                 told = True
                 yield Began(file, source)
-            yield item
+            if reading.label_folders and isinstance(item, Document) and not isinstance(item.content, Image):
+                yield replace(item, label=file.folder)
+            else:
+                yield item
     except Unreadable as error:
         if not told:
             yield Began(file, source)
@@ -159,14 +162,15 @@ def _read(file: InputFile, source: int, format: Format, reading: Reading) -> Ite
         yield LeftOut(file)
 
 
-def _documents(dataset: Dataset) -> Items:
-    field = FIELDS[dataset.format]
+def _documents(dataset: Dataset, reading: Reading) -> Items:
     for split in dataset.splits:
         if dataset.format == "image":
             yield from _pictures(dataset, split)
             continue
         for document in dataset.documents(split):
-            yield Document(document["source"], document[field], document.get("url", ""))
+            label = document.get(reading.label_field or "label") if reading.has_labels else None
+            url, content = document.get("url", ""), content_of(document, dataset.format)
+            yield Document(document["source"], content, url, label if isinstance(label, str) else "")
 
 
 def _pictures(dataset: Dataset, split: str) -> Items:
@@ -174,7 +178,9 @@ def _pictures(dataset: Dataset, split: str) -> Items:
         try:
             pixels, looks = bytes.fromhex(one["pixels"]), bytes.fromhex(one["looks"])
             suffix = one["image"].rpartition(".")[2]
-            image = Image(data, suffix, one["width"], one["height"], one["mode"], pixels, looks, one["label"])
+            known = (one["width"], one["height"], one["mode"], pixels, looks, one["label"], one.get("caption"))
+            boxes = [(box["label"], box["box"]) for box in one["boxes"]] if "boxes" in one else None
+            image = Image(data, suffix, *known, boxes)
         except (KeyError, ValueError, TypeError) as error:
             raise Damaged(f"{dataset.folder}: a line of '{split}' says too little of its picture: {error}") from error
         yield Document(one["source"], image, one.get("url", ""))

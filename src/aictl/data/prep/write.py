@@ -13,7 +13,7 @@ import numpy as np
 
 from aictl.artifacts.dataset import DatasetWriter, Format
 from aictl.data.documents import Rejected
-from aictl.data.prep.block import FIELDS, text_of
+from aictl.data.prep.rows import said_in
 from aictl.data.prep.shelf import Chunk, Documents
 from aictl.data.prep.sift import DRAWN, EXACT, KEPT, NEAR, OTHERS, SPLITS, Sifted
 from aictl.data.prep.tally import SHOWN_CHARACTERS, Tally
@@ -46,7 +46,7 @@ def write(
                 item = Rejected(*row)
                 writer.reject(item.source, item.why)
             base += len(chunk)
-    _write_duplicates(folder, every, sifted, tally, FIELDS[format])
+    _write_duplicates(folder, every, sifted, tally, format)
     steps = {name: step.examples for name, step in tally.steps.items() if step.examples}
     (folder / "examples.json").write_text(json.dumps(steps, ensure_ascii=False, indent=1) + "\n", "utf-8")
     return dict(sorted(writer.counts.items()))
@@ -78,7 +78,7 @@ def _count(chunks: Sequence[Chunk], sifted: Sifted, tally: Tally, others: int) -
                 step.dropped[reason] = dropped
 
 
-def _write_duplicates(folder: Path, chunks: Sequence[Chunk], sifted: Sifted, tally: Tally, field: str) -> None:
+def _write_duplicates(folder: Path, chunks: Sequence[Chunk], sifted: Sifted, tally: Tally, format: Format) -> None:
     """``duplicates.jsonl``: of every document that was dropped for another, which it is like, which of them all
     was kept, and how similar it and the former are."""
     similar = {match.number: match for match in sifted.matches}
@@ -100,7 +100,7 @@ def _write_duplicates(folder: Path, chunks: Sequence[Chunk], sifted: Sifted, tal
                 "similarity": round(similarity, 4),
             }
             if "label" in own:
-                row |= {"label": own["label"], "kept_label": kept["label"]}
+                row |= {"label": own["label"], "kept_label": kept.get("label")}
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
             if match and shown < SHOWN_PAIRS:
                 shown += 1
@@ -109,7 +109,7 @@ def _write_duplicates(folder: Path, chunks: Sequence[Chunk], sifted: Sifted, tal
                     {
                         "source": own["source"],
                         "reason": f"{similarity:.0%} like {other['source']}",
-                        "text": text_of(own[field])[:SHOWN_CHARACTERS],
-                        "became": text_of(other[field])[:SHOWN_CHARACTERS],
+                        "text": said_in(own, format)[:SHOWN_CHARACTERS],
+                        "became": said_in(other, format)[:SHOWN_CHARACTERS],
                     }
                 )

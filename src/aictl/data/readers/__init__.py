@@ -8,14 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Literal
+from pathlib import Path
 
+from aictl.artifacts.dataset import Format
 from aictl.core import extras
 from aictl.data.decode import MAX_RATIO, SMALL_WHOLE_BYTES, looks_like_text
-from aictl.data.documents import Document, Image, InputFile, Items, Part, Reading, Unreadable
-from aictl.data.readers import apart, chat_yaml, html, idx_names, json_records, plain_text, python_source, tables, warc
+from aictl.data.documents import Annotation, Document, Image, InputFile, Items, Part, Reading, Unreadable
+from aictl.data.readers import (
+    apart,
+    chat_yaml,
+    html,
+    idx_names,
+    json_records,
+    parallel_lines,
+    plain_text,
+    python_source,
+    tables,
+    warc,
+)
 
-Format = Literal["text", "chat", "image"]
 Reader = Callable[[InputFile, Reading], Items]
 _TABLE = apart.Bounds()
 _JSON = apart.Bounds(memory_bytes=6 * 2**30)
@@ -37,17 +48,33 @@ def _apart(module: str, function: str, bounds: apart.Bounds) -> Reader:
 
 
 def _pictures(module: str, bounds: apart.Bounds) -> Reader:
-    """A reader of pictures, which works apart too. What is a file of its own has the name of its folder as label."""
+    """A reader of pictures, which works apart too. What is a file of its own is as another file says, or has the
+    name of its folder as label."""
+
+    seen: dict[tuple[str, Path], Image] = {}  # the latest: a picture with many captions is decoded once
 
     def read(file: InputFile, reading: Reading) -> Items:
         extras.require("images")
+        said = file.annotation or Annotation(label=file.folder or None)
+        if said.unfit:
+            raise Unreadable(*said.unfit)
+        if file.annotation and (image := seen.get((file.name, file.path))):
+            yield Document(file.name, _said(image, said))
+            return
         for item in apart.items(f"{__name__}.{module}", "read", file, reading, bounds):
             if isinstance(item, Document) and isinstance(item.content, Image) and module == "pictures":
-                yield replace(item, content=replace(item.content, label=file.folder or None))
+                seen.clear()
+                if file.annotation:
+                    seen[file.name, file.path] = item.content
+                yield replace(item, content=_said(item.content, said))
             else:
                 yield item
 
     return read
+
+
+def _said(image: Image, said: Annotation) -> Image:
+    return replace(image, label=said.label, caption=said.caption, boxes=said.boxes)
 
 
 def _parquet_pictures(file: InputFile, reading: Reading) -> Items:
@@ -89,24 +116,44 @@ _CHAT: dict[str, Reader] = {
     ".parquet": _apart("parquet", "read_chats", _TABLE),
     **dict.fromkeys((".yml", ".yaml"), chat_yaml.read),
 }
-_PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".pgm", ".ppm")
+_PAIR: dict[str, Reader] = {
+    ".json": _json(json_records.read_json_pairs),
+    **dict.fromkeys((".jsonl", ".ndjson"), json_records.read_lines_pairs),
+    **dict.fromkeys((".csv", ".tsv"), tables.read_pairs),
+    ".parquet": _apart("parquet", "read_pairs", _TABLE),
+}
+_PREFERENCE: dict[str, Reader] = {
+    ".json": _json(json_records.read_json_preferences),
+    **dict.fromkeys((".jsonl", ".ndjson"), json_records.read_lines_preferences),
+    **dict.fromkeys((".csv", ".tsv"), tables.read_preferences),
+    ".parquet": _apart("parquet", "read_preferences", _TABLE),
+}
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".pgm", ".ppm")
 _IMAGE: dict[str, Reader] = {
-    **dict.fromkeys(_PICTURE_SUFFIXES, _pictures("pictures", _PICTURE)),
+    **dict.fromkeys(PICTURE_SUFFIXES, _pictures("pictures", _PICTURE)),
     ".parquet": _parquet_pictures,
 }
 _idx = _pictures("idx", _PICTURES)
-_READERS: dict[Format, dict[str, Reader]] = {"text": _TEXT, "chat": _CHAT, "image": _IMAGE}
+_READERS: dict[Format, dict[str, Reader]] = {
+    "text": _TEXT,
+    "chat": _CHAT,
+    "image": _IMAGE,
+    "pair": _PAIR,
+    "preference": _PREFERENCE,
+}
 SUFFIXES: dict[Format, tuple[str, ...]] = {format: tuple(table) for format, table in _READERS.items()}
 
 
-def reader_for(file: InputFile, format: Format) -> Reader | None:
-    """Who reads this file as this format, or None.
+def reader_for(file: InputFile, format: Format, reading: Reading | None = None) -> Reader | None:
+    """Who reads this file as this format, or None. Which files hold the one side of pairs, ``reading`` says.
 
     A file without a suffix (README, copyright) is text if it begins like text, and so is one that
     the user named, whatever its suffix. What cannot be opened might have been: its reader says why.
     """
     if format == "image" and idx_names.is_images(file.name):
         return _idx
+    if format == "pair" and reading and parallel_lines.is_input(file.name, reading):
+        return parallel_lines.read
     known = _READERS[format].get(file.suffix)
     if known or format != "text" or file.suffix in _CHAT:
         return known
@@ -166,10 +213,11 @@ def parts_of(file: InputFile, part_bytes: int) -> list[Part]:
         return []
 
 
-def classes_of(file: InputFile, reading: Reading) -> list[str]:
-    """The names of all labels that pictures of a parquet file may have, in their order, if it says them."""
+def classes_of(file: InputFile, reading: Reading, format: Format) -> list[str]:
+    """The names of all labels that documents of a parquet file may have, in their order, if it says them."""
     extras.require("documents")
+    module = "parquet_images" if format == "image" else "parquet"
     try:
-        return list(apart.values(apart.Call(f"{__name__}.parquet_images", "classes", file, reading)))
+        return list(apart.values(apart.Call(f"{__name__}.{module}", "classes", file, reading)))
     except Unreadable:
         return []

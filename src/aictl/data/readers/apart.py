@@ -16,7 +16,7 @@ import signal
 import subprocess
 import sys
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -31,7 +31,9 @@ from aictl.data.documents import (
     Image,
     InputFile,
     Items,
+    Pair,
     Part,
+    Preference,
     Reading,
     Rejected,
     Unreadable,
@@ -95,13 +97,22 @@ def items(module: str, function: str, file: InputFile, reading: Reading, bounds:
     """What this reader yields. Raises as it does, and :class:`Unreadable` where its process dies or takes too long."""
     for item in values(Call(module, function, file, reading, bounds)):
         what, *fields = item
-        yield _image(*fields) if what == "image" else Document(*fields) if what == "document" else Rejected(*fields)
+        yield _READ_BACK[what](*fields)
 
 
 def _image(source: str, url: str, image: dict[str, Any]) -> Document:
     for name in BYTES_OF_IMAGES:
         image[name] = b64decode(image[name])
     return Document(source, Image(**image), url)
+
+
+_READ_BACK: dict[str, Callable[..., Document | Rejected]] = {
+    "image": _image,
+    "document": Document,
+    "pair": lambda source, content, *rest: Document(source, Pair(*content), *rest),
+    "preference": lambda source, content, *rest: Document(source, Preference(*content), *rest),
+    "rejected": Rejected,
+}
 
 
 def values(call: Call) -> Iterator[Any]:

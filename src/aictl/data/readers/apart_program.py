@@ -19,7 +19,7 @@ from typing import Any
 
 import orjson
 
-from aictl.data.documents import Document, HoldsNoDocuments, Image, Rejected, Unreadable
+from aictl.data.documents import Document, HoldsNoDocuments, Image, Pair, Preference, Rejected, Unreadable
 from aictl.data.readers.apart import BYTES_OF_IMAGES, Call
 
 _ITEMS = 64  # in one line
@@ -80,7 +80,13 @@ def _plain(item: Any) -> Any:
         fields |= {name: b64encode(fields[name]).decode() for name in BYTES_OF_IMAGES}
         return "image", item.source, item.url, fields
     if isinstance(item, Document):
-        return "document", item.source, item.content, item.url
+        content = item.content
+        if isinstance(content, Pair):
+            return "pair", item.source, (content.input, content.output), item.url, item.label
+        if isinstance(content, Preference):
+            ways = (content.prompt, content.chosen, content.rejected)
+            return "preference", item.source, ways, item.url, item.label
+        return "document", item.source, content, item.url, item.label
     if isinstance(item, Rejected):
         return "rejected", item.source, item.reason, item.detail
     return tuple(item) if isinstance(item, tuple) else item

@@ -1,4 +1,4 @@
-"""JSON and JSON Lines: records with a text field, or conversations in one of the known shapes."""
+"""JSON and JSON Lines: records with a text field, or conversations, pairs or preferences in one of the known shapes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,17 @@ import orjson
 from aictl.data.conversations import is_conversation
 from aictl.data.decode import BROKEN, SNIFF_BYTES, broken, decoded, encoding_of, open_bytes, whole_text
 from aictl.data.documents import HoldsNoDocuments, InputFile, Items, Reading, Rejected, Unreadable
-from aictl.data.readers.records import Convert, as_chat, as_text, format_of_record, is_text
+from aictl.data.pairs import is_pair
+from aictl.data.preferences import is_preference
+from aictl.data.readers.records import (
+    Convert,
+    as_chat,
+    as_pair,
+    as_preference,
+    as_text,
+    format_of_record,
+    is_text,
+)
 
 MAX_LINE_BYTES = 64 * 2**20  # what is longer is no document, and what is made of it may be twenty times it
 _DRAIN_BYTES = 2**20
@@ -26,12 +36,28 @@ def read_lines_chats(file: InputFile, reading: Reading) -> Items:
     return _read_lines(file, reading, as_chat)
 
 
+def read_lines_pairs(file: InputFile, reading: Reading) -> Items:
+    return _read_lines(file, reading, as_pair)
+
+
+def read_lines_preferences(file: InputFile, reading: Reading) -> Items:
+    return _read_lines(file, reading, as_preference)
+
+
 def read_json_texts(file: InputFile, reading: Reading) -> Items:
     return _read_json(file, reading, as_text, lambda record: is_text(record, reading))
 
 
 def read_json_chats(file: InputFile, reading: Reading) -> Items:
     return _read_json(file, reading, as_chat, is_conversation)
+
+
+def read_json_pairs(file: InputFile, reading: Reading) -> Items:
+    return _read_json(file, reading, as_pair, lambda record: is_pair(record, reading.pair_shape))
+
+
+def read_json_preferences(file: InputFile, reading: Reading) -> Items:
+    return _read_json(file, reading, as_preference, is_preference)
 
 
 def format_of(file: InputFile, reading: Reading) -> Literal["text", "chat"] | None:

@@ -1,4 +1,4 @@
-"""Parquet: a row is a document, of a column of text or of the columns of a conversation.
+"""Parquet: a row is a document, of a column of text or of the columns of a conversation, a pair or a preference.
 
 This is run apart, see :mod:`aictl.data.readers.apart`. Few rows are held at a time. A row group that is damaged is
 told and gone past; the others stand for themselves.
@@ -13,11 +13,21 @@ from typing import Any, Literal, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from aictl.data import pairs, preferences
 from aictl.data.conversations import FIELDS
 from aictl.data.decode import MAX_RATIO, SMALL_BYTES, broken, whole_bytes
 from aictl.data.documents import Document, InputFile, Items, Part, Reading, Rejected, Unreadable
-from aictl.data.readers.parquet_columns import image_column
-from aictl.data.readers.records import MAX_FIELD_BYTES, as_chat, as_text, no_field
+from aictl.data.readers.parquet_columns import class_names, image_column, label_column
+from aictl.data.readers.records import (
+    MAX_FIELD_BYTES,
+    Convert,
+    as_chat,
+    as_pair,
+    as_preference,
+    as_text,
+    labelled,
+    no_field,
+)
 
 # A page that is packed well, or a dictionary of one value, can stand for very much more than the file's size: rows
 # are taken so many at a time that they hold this much if each were the whole of its column in the row group. Sixteen
@@ -62,10 +72,30 @@ def read_texts(file: InputFile, reading: Reading) -> Items:
             raise Unreadable(*no_field(names, reading))
         if names.count(reading.text_field) > 1:
             raise Unreadable("broken Parquet", f"there are several columns '{reading.text_field}'")
-        rows = records(parquet, file, [reading.text_field, *({reading.url_field} & set(names))])
+        columns = [reading.text_field, *({reading.url_field} & set(names))]
+        convert: Convert = as_text
+        if reading.label_field is not None:
+            label = label_column(parquet.schema_arrow, reading)
+            if label is None:
+                raise Unreadable(*no_field(names, reading, "label"))
+            columns.append(label)
+            convert = _with_label(label, class_names(parquet.schema_arrow, label))
+        rows = records(parquet, file, list(dict.fromkeys(columns)))
         yield from bounded(
-            (row if isinstance(row, Rejected) else as_text(row, source, reading) for source, row in rows), file
+            (row if isinstance(row, Rejected) else convert(row, source, reading) for source, row in rows), file
         )
+
+
+def _with_label(column: str, names: list[str]) -> Convert:
+    """A conversion of rows to texts that have the label of a column."""
+
+    def convert(row: Any, source: str, reading: Reading) -> Document | Rejected:
+        document = as_text(row, source, reading._replace(label_field=None))
+        if isinstance(document, Rejected):
+            return document
+        return labelled(document, row, reading._replace(label_field=column), names)
+
+    return convert
 
 
 def read_chats(file: InputFile, reading: Reading) -> Items:
@@ -76,10 +106,46 @@ def read_chats(file: InputFile, reading: Reading) -> Items:
         if not _holds_chats(parquet.schema_arrow):
             found = ", ".join(sorted(names)[:8]) or "no columns"
             raise Unreadable("not a conversation", f"found {found}; known are {', '.join(FIELDS)}")
-        rows = records(parquet, file, wanted)
-        yield from bounded(
-            (row if isinstance(row, Rejected) else as_chat(_given(row), source, reading) for source, row in rows), file
-        )
+        yield from _converted(parquet, file, reading, wanted, as_chat)
+
+
+def read_pairs(file: InputFile, reading: Reading) -> Items:
+    """Yield the pair of each row. Raises :class:`Unreadable` if no columns are known to hold both sides."""
+    with opened(file) as parquet:
+        schema = parquet.schema_arrow
+        names = schema.names
+        fields = pairs.fields_of(dict.fromkeys(names), reading.pair_shape)
+        nested = schema.field(pairs.NESTED).type if names.count(pairs.NESTED) == 1 else None
+        if fields is None and nested is not None and pa.types.is_struct(nested):
+            inside = [nested.field(number).name for number in range(nested.num_fields)]
+            if pairs.fields_of(dict.fromkeys(inside), reading.pair_shape):
+                fields = (pairs.NESTED, pairs.NESTED)
+            else:
+                raise Unreadable("no pair", pairs.unfit(inside, reading.pair_shape))
+        if fields is None or any(names.count(name) != 1 for name in fields):
+            raise Unreadable("no pair", pairs.unfit(names, reading.pair_shape))
+        wanted = list(dict.fromkeys([*fields, *({reading.url_field} & set(names))]))
+        yield from _converted(parquet, file, reading, wanted, as_pair)
+
+
+def read_preferences(file: InputFile, reading: Reading) -> Items:
+    """Yield the preference of each row. Raises :class:`Unreadable` if no columns are known to hold one."""
+    with opened(file) as parquet:
+        names = parquet.schema_arrow.names
+        wanted = [name for name in preferences.FIELDS if names.count(name) == 1]
+        if not preferences.is_preference(dict.fromkeys(wanted, "")):
+            found = ", ".join(sorted(names)[:8]) or "no columns"
+            raise Unreadable("no preference", f"found {found}; known are {', '.join(preferences.FIELDS)}")
+        yield from _converted(parquet, file, reading, wanted, as_preference)
+
+
+def _converted(
+    parquet: pq.ParquetFile, file: InputFile, reading: Reading, columns: list[str], convert: Convert
+) -> Items:
+    rows = records(parquet, file, columns)
+    yield from bounded(
+        (row if isinstance(row, Rejected) else convert(_given(row), source, reading) for source, row in rows), file
+    )
 
 
 def format_of(file: InputFile, reading: Reading) -> Iterator[Literal["text", "chat", "image"] | None]:
@@ -93,6 +159,15 @@ def format_of(file: InputFile, reading: Reading) -> Iterator[Literal["text", "ch
         yield "text"
     else:
         yield "image" if image_column(schema, reading) else None
+
+
+def classes(file: InputFile, reading: Reading) -> Iterator[str]:
+    """The names of all labels of texts in the order of their numbers, if the schema says them. Raises
+    :class:`Unreadable`."""
+    with opened(file) as parquet:
+        schema = parquet.schema_arrow
+        label = label_column(schema, reading) if reading.label_field is not None else None
+        yield from class_names(schema, label) if label else ()
 
 
 def _holds_chats(schema: pa.Schema) -> bool:

@@ -1,4 +1,4 @@
-"""CSV and TSV: a row is a document, of a column of text or of the columns of a conversation.
+"""CSV and TSV: a row is a document, of a column of text or of the columns of a conversation, a pair or a preference.
 
 The first row names the columns. Fields are quoted as RFC 4180 says, and may hold line ends; what separates them the
 suffix says. Rows are numbered as a spreadsheet does it: the header is row 1.
@@ -9,13 +9,15 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO, Literal
 
 from aictl.data.conversations import FIELDS, is_conversation
 from aictl.data.decode import BROKEN, SNIFF_BYTES, broken, encoding_of, open_bytes, whole_text
 from aictl.data.documents import Document, InputFile, Items, Reading, Rejected, Unreadable
-from aictl.data.readers.records import as_chat, no_field
+from aictl.data.pairs import is_pair
+from aictl.data.preferences import is_preference
+from aictl.data.readers.records import Convert, as_chat, as_pair, as_preference, as_text, no_field
 
 MAX_ROW_BYTES = 32 * 2**20  # a quote that is never closed makes a row of all that follows
 MAX_COLUMNS = 10_000
@@ -30,13 +32,17 @@ def read_texts(file: InputFile, reading: Reading) -> Items:
             table = _Table(stream, file)
             if reading.text_field not in table.header:
                 raise Unreadable(*no_field(table.header, reading))
+            if reading.label_field is not None and reading.label_field not in table.header:
+                raise Unreadable(*no_field(table.header, reading, "label"))
             place = table.header.index(reading.text_field)
             url = table.header.index(reading.url_field) if reading.url_field in table.header else None
             for source, row in table.rows():
                 if isinstance(row, Rejected):
                     yield row
-                else:
+                elif reading.label_field is None:
                     yield Document(source, row[place], "" if url is None else row[url])
+                else:
+                    yield as_text(dict(zip(table.header, row, strict=True)), source, reading)
     except BROKEN as error:  # what was read before it stands
         yield broken(error).rejected(file)
 
@@ -44,17 +50,36 @@ def read_texts(file: InputFile, reading: Reading) -> Items:
 def read_chats(file: InputFile, reading: Reading) -> Items:
     """Yield the conversation of each row: an instruction and its output, or a prompt and its answer. Raises
     :class:`Unreadable` if the header names no such columns."""
+    known = f"known are {', '.join(FIELDS[2:])}"
+    return _read(file, reading, as_chat, is_conversation, ("not a conversation", known))
+
+
+def read_pairs(file: InputFile, reading: Reading) -> Items:
+    """Yield the pair of each row. Raises :class:`Unreadable` if the header does not name both of its sides."""
+    known = "--input-field and --output-field name both sides"
+    return _read(file, reading, as_pair, lambda row: is_pair(row, reading.pair_shape), ("no pair", known))
+
+
+def read_preferences(file: InputFile, reading: Reading) -> Items:
+    """Yield the preference of each row. Raises :class:`Unreadable` if the header names no such columns."""
+    known = "known are prompt, chosen and rejected"
+    return _read(file, reading, as_preference, is_preference, ("no preference", known))
+
+
+def _read(
+    file: InputFile, reading: Reading, convert: Convert, fits: Callable[[dict[str, str]], bool], unfit: tuple[str, str]
+) -> Items:
     try:
         with open_bytes(file) as stream:
             table = _Table(stream, file)
-            if not is_conversation(dict.fromkeys(table.header, "")):
-                found = ", ".join(sorted(table.header)[:8])
-                raise Unreadable("not a conversation", f"found {found}; known are {', '.join(FIELDS[2:])}")
+            if not fits(dict.fromkeys(table.header, "")):
+                reason, known = unfit
+                raise Unreadable(reason, f"found {', '.join(sorted(table.header)[:8])}; {known}")
             for source, row in table.rows():
                 if isinstance(row, Rejected):
                     yield row
                 else:
-                    yield as_chat(dict(zip(table.header, row, strict=True)), source, reading)
+                    yield convert(dict(zip(table.header, row, strict=True)), source, reading)
     except BROKEN as error:
         yield broken(error).rejected(file)
 

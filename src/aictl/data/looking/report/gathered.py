@@ -17,7 +17,7 @@ import orjson
 from aictl.artifacts.dataset import Dataset
 from aictl.core.errors import Damaged
 from aictl.data.looking.shards import Record, blocks, record
-from aictl.data.looking.showing import texts_of
+from aictl.data.looking.showing import labels_of, texts_of
 from aictl.data.looking.stats.groups import Groups
 
 CLUSTERS = 12  # of documents that are like each other
@@ -124,9 +124,9 @@ def _lines_with(needle: bytes, data: bytes, format: str, path: Path) -> Iterator
 
 
 def _said(document: Record) -> list[str]:
-    if "messages" in document:
-        return [f"{turn['role']}: {turn['content']}" for turn in document["messages"]]
-    return texts_of(document)
+    return [
+        f"{name}: {text}" if name else text for name, text in zip(labels_of(document), texts_of(document), strict=True)
+    ]
 
 
 def _sizes(counts: Sequence[int]) -> list[tuple[str, int]]:

@@ -186,6 +186,6 @@ def documents(items: Sequence[Item]) -> Part | None:
 
 
 def _passages(one: Item) -> list[Markup]:
-    if "messages" in one.value:
+    if any(passage.label for passage in one.passages):
         return turns([(passage.label, passage.text) for passage in one.passages])
     return [text_box(passage.text) for passage in one.passages]

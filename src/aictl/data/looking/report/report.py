@@ -21,6 +21,7 @@ from aictl.data.looking.stats.pictures import measure as measure_pictures
 from aictl.data.looking.stats.stats import facts as facts_of
 from aictl.data.looking.told import read_of
 
+_CALLED = {"chat": "conversations", "image": "pictures", "pair": "pairs", "preference": "preferences"}
 ROWS = 15  # of what is most frequent
 
 
@@ -85,7 +86,7 @@ def _drawn(dataset: Dataset, spec: ReportSpec) -> list[Item]:
 
 
 def _page(dataset: Dataset, parts: list[Part], figures: Markup) -> Markup:
-    what = {"chat": "conversations", "image": "pictures"}.get(dataset.format, "documents")
+    what = _CALLED.get(dataset.format, "documents")
     counts = ", ".join(f"{count:,} {split}" for split, count in dataset.splits.items()) or "no"
     header = element(
         "header",

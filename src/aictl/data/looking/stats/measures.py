@@ -11,19 +11,17 @@ import numpy as np
 from aictl.data.arrays.lines import BREAK
 from aictl.data.arrays.view import View
 from aictl.data.looking.shards import Record
-from aictl.data.looking.showing import texts_of
+from aictl.data.looking.showing import CONTENT, texts_of
 from aictl.data.looking.stats.groups import Groups
 from aictl.data.looking.stats.lengths import Lengths
 from aictl.data.looking.stats.repeats import Repeats
 from aictl.data.looking.stats.scripts import SCRIPTS, letters
 from aictl.data.looking.stats.vocabulary import Vocabulary
-from aictl.data.prep.block import text_of
 
 GROUPED_BY = ("label", "language")  # fields of documents by whose values they are counted
 NO_VALUE = NO_SUFFIX = "(none)"
 PACKED = ("gz", "xz", "bz2", "zst")
 TOTALS = ("documents", "characters", "bytes", "words", "lines", "non_ascii")
-_OWN_FIELDS = {"text", "messages", "source"}
 _SUFFIX = re.compile(r"[A-Za-z][A-Za-z0-9]{0,7}")
 _WITHIN = re.compile(r"(?<=.)[:#].*", re.DOTALL)
 
@@ -51,7 +49,7 @@ class Measures:
         """Measure a block of documents, some megabyte of text at once."""
         if not documents:
             return
-        texts = [text_of(one["messages"] if "messages" in one else one["text"]) for one in documents]
+        texts = [one["text"] if "text" in one else "\n\n".join(texts_of(one)) for one in documents]
         self.repeats.add(texts)
         view = View(texts)
         codes, lengths = view.texts.codes, view.texts.lengths
@@ -70,7 +68,7 @@ class Measures:
         for one, length in zip(documents, lengths, strict=True):
             self.sources.add(group_of(one["source"]), 1, length)
             self.suffixes.add(suffix_of(one["source"]), 1, length)
-            for name in one.keys() - _OWN_FIELDS:
+            for name in one.keys() - CONTENT:
                 self.fields.add(name, 1, length)
                 if name in GROUPED_BY:
                     self.groups[name].add(_named(one[name]), 1, length)
