@@ -13,8 +13,8 @@ sequence / hidden`` of https://arxiv.org/abs/2205.05198 equation 1.
 The modules of transformers, run as they come under autocast, keep more: of each norm its input, what
 it normalised (both in fp32) and its output; of attention the queries, keys and values repeated for
 every head, its output and the copy that the projection reads; of a gated part four tensors of its width
-for three; of the logits softmax and gradients in fp32. Where the matrices are frozen nothing is kept for
-their gradients, but each adapter keeps its input, cast once more for it.
+for three. The logits become their own gradient where they lie (aictl.training.head). Where the matrices are
+frozen nothing is kept for their gradients, but each adapter keeps its input, cast once more for it.
 """
 
 from __future__ import annotations
@@ -164,11 +164,11 @@ def _adapted(shape: Shape) -> float:
 
 
 def _logits(shape: Shape, recipe: Recipe, layout: Layout) -> float:
-    """Bytes of the logits: themselves at 2 bytes, and softmax and gradient in fp32. With a pipeline
-    they lie on the last stage, which has fewer activations."""
+    """Bytes of the logits: themselves at 2 bytes, and softmax and gradient in fp32; or themselves alone. With a
+    pipeline they lie on the last stage, which has fewer activations."""
     if layout.pipeline_parallel > 1:
         return 0.0
     each = 10
-    if recipe.kernels == "transformers":  # in fp32 logits, softmax, gradient; else two more, cast there and back
-        each = 12 if ELEMENT_BYTES[recipe.precision] == 4 else 14
+    if recipe.kernels == "transformers":
+        each = ELEMENT_BYTES[recipe.precision]
     return each * recipe.microbatch_tokens(layout) * shape.vocabulary / layout.tensor_parallel

@@ -36,10 +36,7 @@ class _HeadLoss(torch.autograd.Function):  # type: ignore[misc]
         learns = any(ctx.needs_input_grad)
         with torch.autocast(hidden.device.type, enabled=False):
             logits = hidden @ weight.t()
-            loss = torch.zeros((), dtype=torch.float32, device=hidden.device)
-            rows = max(1, _VALUES // weight.shape[0])
-            for some, wanted in zip(logits.split(rows), targets[:, None].split(rows), strict=True):
-                loss += _loss_of(some, wanted, learns)
+            loss = loss_in_place(logits, targets, learns=learns)
         if learns:
             ctx.save_for_backward(hidden, weight, logits)
         return loss
@@ -55,6 +52,16 @@ class _HeadLoss(torch.autograd.Function):  # type: ignore[misc]
                 by_logits.t() @ (hidden * scale) if of_weight else None,
                 None,
             )
+
+
+def loss_in_place(logits: torch.Tensor, targets: torch.Tensor, *, learns: bool = True) -> torch.Tensor:
+    """The sum of -log p(target) over rows of ``logits``, of shape (rows, vocabulary), which become its gradient by
+    them where it ``learns``."""
+    loss = torch.zeros((), dtype=torch.float32, device=logits.device)
+    rows = max(1, _VALUES // logits.shape[1])
+    for some, wanted in zip(logits.split(rows), targets[:, None].split(rows), strict=True):
+        loss += _loss_of(some, wanted, learns)
+    return loss
 
 
 def _loss_of(logits: torch.Tensor, targets: torch.Tensor, learns: bool) -> torch.Tensor:

@@ -2,9 +2,8 @@
 
 Attention is causal and torch's own choice of kernel, forward and backward apart, counted as ``4 ·
 sequence_length² · head_width`` operations a head, the masked ones too, and two and a half times that
-backward (https://arxiv.org/abs/2205.14135). The loss is the cross-entropy of float32 logits, from the
-number format in which a head puts them out, forward and backward together, in memory that is asked for
-anew each time, as a step does.
+backward (https://arxiv.org/abs/2205.14135). The loss is the cross-entropy of logits in the number format in which
+a head puts them out, turned into their own gradient where they lie, as `aictl train` does it.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from aictl.core.events import Events, silent
 from aictl.hw.bench.devices import Device, sample_of
 from aictl.hw.bench.gemm import FORMATS, formats
 from aictl.hw.bench.repeat import LEAST, Figure, repeat
+from aictl.training.head import loss_in_place
 
 HEAD_WIDTH = 64
 BACKWARD = 2.5  # operations of the backward pass for each of the forward pass
@@ -139,14 +139,10 @@ def _cross_entropy(device: Device, name: str, budget_s: float) -> Iterator[dict[
 
 
 def cross_entropy(device: Device, name: str, tokens: int) -> Callable[[], object]:
-    """The loss of ``tokens`` rows of logits and its gradient by them."""
-    logits = torch.randn(tokens, VOCABULARY, device=device.name).to(FORMATS[name]).requires_grad_()
+    """The loss of ``tokens`` rows of logits and its gradient by them, as `aictl train` works them out."""
+    logits = torch.randn(tokens, VOCABULARY, device=device.name).to(FORMATS[name])
     targets = torch.randint(0, VOCABULARY, (tokens,), device=device.name)
-
-    def call() -> object:
-        return torch.autograd.grad(F.cross_entropy(logits.float(), targets, reduction="sum"), logits)
-
-    return call
+    return lambda: loss_in_place(logits, targets)
 
 
 def _certainty(figure: Figure) -> dict[str, Any]:

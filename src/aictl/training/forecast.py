@@ -1,0 +1,114 @@
+"""What training a language model will take, before it is begun: memory by part, and time.
+
+Memory is the planner's (:mod:`aictl.planning.memory`) for one process that trains as this engine does. Time is the
+operations of a step over what this machine multiplies, measured here and now, times the share of it that such runs were
+seen to come to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from aictl.core.errors import MachineLacks
+from aictl.planning.config_json import shape_of
+from aictl.planning.finetune import Method, finetuning
+from aictl.planning.layout import Layout, OptimizerName, Recipe
+from aictl.planning.memory import training_memory
+from aictl.training.precision import Compute
+from aictl.training.utilisation import peak_flops
+
+# Shares of the measured peak, from docs/benchmarks/training.md: as it comes, and compiled.
+UTILISATION, COMPILED_UTILISATION = 0.55, 0.65
+
+
+class Work(NamedTuple):
+    """A language model by its ``config.json``, and how it is trained: sequences of so many tokens in a step, of which
+    ``at_once`` go through the model together. Of an adapter the ``rank`` counts."""
+
+    config: Mapping[str, Any]
+    sequences: int
+    length: int
+    max_steps: int
+    at_once: int
+    optimizer: OptimizerName = "adamw"
+    method: Method = "full"
+    rank: int = 0
+    recompute: bool = False
+
+
+class Forecast(NamedTuple):
+    """``memory_bytes`` by part and in all; ``usable_bytes`` is what there is, None where nobody knows. Time is that
+    of the steps, without evaluations."""
+
+    parameters: int
+    trained: int
+    memory_bytes: Mapping[str, float]
+    usable_bytes: float | None
+    tokens: int
+    tokens_per_s: float
+    seconds: float
+    assumed: tuple[str, ...]
+
+    @property
+    def fits(self) -> bool:
+        return self.usable_bytes is None or self.memory_bytes["total"] <= self.usable_bytes
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        return {**self._asdict(), "fits": self.fits}
+
+    def require_room(self) -> None:
+        """Raise :class:`MachineLacks` where memory does not suffice."""
+        if self.fits:
+            return
+        assert self.usable_bytes is not None
+        parts = {name: size for name, size in self.memory_bytes.items() if name != "total"}
+        largest = max(parts, key=lambda name: parts[name])
+        cures = {
+            "activations": "lower --tokens-at-once, which changes no result, or --sequence-length",
+            "logits": "lower --tokens-at-once, which changes no result",
+        }
+        raise MachineLacks(
+            f"training {self.parameters:,} parameters would take {self.memory_bytes['total'] / 1e9:.2f} GB, of which "
+            f"{parts[largest] / 1e9:.2f} GB are {largest}, and {self.usable_bytes / 1e9:.2f} GB are free",
+            cure=f"{cures.get(largest, 'a smaller model, or an adapter in place of all weights')}; "
+            "--ignore-memory tries all the same",
+        )
+
+
+def forecast(work: Work, compute: Compute, usable_bytes: float | None) -> Forecast:
+    """The forecast of a run in one process. Raises :class:`BadInput` for a configuration without the shape of a
+    decoder."""
+    shape = shape_of(work.config, "the model's configuration")
+    together = max(1, min(work.sequences, work.at_once // work.length))
+    recipe = Recipe(
+        sequence_length=work.length,
+        batch=work.sequences,
+        precision=compute.precision,
+        optimizer=work.optimizer,
+        kernels="transformers",
+    )
+    recipe = finetuning(shape, recipe, work.method, work.rank, chunked_loss=False)
+    layout = Layout(microbatch=together, recompute="full" if work.recompute else "none")
+    memory = training_memory(shape, recipe, layout)
+    parameters = shape.parameters.total
+    trained = round(recipe.trained_share * parameters)
+    share = COMPILED_UTILISATION if compute.compiled else UTILISATION
+    # Forward, and backward by the inputs and by the weights that learn (https://arxiv.org/abs/2001.08361 section 2.1),
+    # and attention's products with every position before (the causal half).
+    passes = 3 if work.method == "full" else 2
+    attention = shape.layers * 2 * shape.query_width * work.length
+    operations = passes * (2 * shape.active_parameters + attention)
+    rate = share * peak_flops(compute) / operations
+    tokens = work.sequences * work.length * work.max_steps
+    return Forecast(
+        parameters=parameters,
+        trained=trained,
+        memory_bytes={**memory._asdict(), "total": memory.total},
+        usable_bytes=usable_bytes,
+        tokens=tokens,
+        tokens_per_s=rate,
+        seconds=tokens / rate,
+        assumed=(f"{share:.0%} of the measured peak",),
+    )

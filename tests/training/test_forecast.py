@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from tests.training.conftest import tiny_model
+
+from aictl.core.errors import MachineLacks
+from aictl.training.forecast import Work, forecast
+from aictl.training.precision import Compute
+
+CPU = Compute(torch.device("cpu"), "fp32")
+LARGE = {
+    "model_type": "llama", "vocab_size": 32_000, "hidden_size": 4096, "intermediate_size": 11_008,
+    "num_hidden_layers": 32, "num_attention_heads": 32, "max_position_embeddings": 4096,
+}  # fmt: skip
+
+
+def test_parameters_are_those_of_the_model_and_the_parts_add_up():
+    model = tiny_model()
+    found = forecast(Work(model.config.to_dict(), 4, 16, 10, 1024), CPU, None)
+    matrices = sum(p.numel() for p in model.parameters())
+    assert found.parameters == pytest.approx(matrices, rel=0.02)
+    assert found.trained == found.parameters
+    assert sum(size for name, size in found.memory_bytes.items() if name != "total") == found.memory_bytes["total"]
+    assert found.tokens == 640
+    assert found.seconds == pytest.approx(640 / found.tokens_per_s)
+    assert found.fits
+
+
+def test_what_cannot_fit_is_refused_with_what_to_lower():
+    whole = forecast(Work(LARGE, 8, 4096, 10, 16_384), CPU, 24e9)
+    assert whole.memory_bytes["weights"] == pytest.approx(4 * 6.74e9, rel=0.01)
+    with pytest.raises(MachineLacks, match=r"would take .* GB") as raised:
+        whole.require_room()
+    assert "--ignore-memory" in (raised.value.cure or "")
+    fewer = forecast(Work(LARGE, 8, 4096, 10, 4096), CPU, 24e9)
+    assert fewer.memory_bytes["activations"] == pytest.approx(whole.memory_bytes["activations"] / 4)
+    again = forecast(Work(LARGE, 8, 4096, 10, 16_384, recompute=True), CPU, 24e9)
+    assert again.memory_bytes["activations"] < whole.memory_bytes["activations"] / 8
+
+
+def test_an_adapter_takes_far_less():
+    bf16 = Compute(torch.device("cpu"), "bf16")
+    adapter = forecast(Work(LARGE, 1, 512, 10, 512, method="lora", rank=16), bf16, 24e9)
+    assert adapter.trained < 0.01 * adapter.parameters
+    assert (
+        adapter.memory_bytes["total"] < 0.25 * forecast(Work(LARGE, 1, 512, 10, 512), bf16, 24e9).memory_bytes["total"]
+    )
+    adapter.require_room()
