@@ -142,7 +142,12 @@ def cross_entropy(device: Device, name: str, tokens: int) -> Callable[[], object
     """The loss of ``tokens`` rows of logits and its gradient by them, as `aictl train` works them out."""
     logits = torch.randn(tokens, VOCABULARY, device=device.name).to(FORMATS[name])
     targets = torch.randint(0, VOCABULARY, (tokens,), device=device.name)
-    return lambda: loss_in_place(logits, targets)
+
+    def call() -> torch.Tensor:
+        loss_in_place(logits, targets)
+        return logits
+
+    return call
 
 
 def _certainty(figure: Figure) -> dict[str, Any]:
