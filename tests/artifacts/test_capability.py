@@ -11,7 +11,8 @@ from aictl.core.errors import WrongKind
     [
         ("LlamaForCausalLM", {}, "text-generation"),
         ("GPT2LMHeadModel", {}, "text-generation"),
-        ("Gemma3ForConditionalGeneration", {"vision_config": {"hidden_size": 8}}, None),
+        ("Gemma3ForConditionalGeneration", {"vision_config": {"hidden_size": 8}}, "text-generation"),
+        ("LlavaForConditionalGeneration", {"vision_config": {"hidden_size": 8}}, None),
         ("BertForSequenceClassification", {"id2label": {"0": "no", "1": "yes"}}, "text-classification"),
         ("BertForSequenceClassification", {}, "text-classification"),
         ("XLMRobertaForSequenceClassification", {"id2label": {"0": "LABEL_0"}}, "reranking"),

@@ -93,6 +93,10 @@ EMBEDDING_FILES = ("modules.json", "1_Pooling/config.json")
 # By the end of the architecture's name; the first that fits counts.
 _ENDINGS: tuple[tuple[str, Capability], ...] = (
     ("ForCausalLM", "text-generation"),
+    # They take pictures too, and transformers lists them for going on with a text alone.
+    ("Gemma3ForConditionalGeneration", "text-generation"),
+    ("Gemma3nForConditionalGeneration", "text-generation"),
+    ("Gemma4ForConditionalGeneration", "text-generation"),
     ("WithLMHeadModel", "masked-language-modelling"),  # XLM and Flaubert, which transformers lists there
     ("LMHeadModel", "text-generation"),
     ("ForSequenceClassification", "text-classification"),
@@ -108,7 +112,7 @@ _ENDINGS: tuple[tuple[str, Capability], ...] = (
 # Dual encoders, as transformers lists them for zero-shot image classification.
 _IMAGE_TEXT = {"AlignModel", "AltCLIPModel", "BlipModel", "CLIPModel", "CLIPSegModel", "ChineseCLIPModel"}
 _IMAGE_TEXT |= {"MetaClip2Model", "Siglip2Model", "SiglipModel", "VisionTextDualEncoderModel"}
-# Parts of a configuration that mean pictures or sound go in as well as text: a network of another sort.
+# Parts of a configuration that mean that pictures or sound go in: a network of another sort.
 _OTHER_SENSES = ("vision_config", "audio_config", "num_mel_bins")
 
 
@@ -129,8 +133,7 @@ def capability_of(config: Mapping[str, Any], files: Collection[str] = ()) -> Cap
         return "embedding" if is_text_encoder and architecture.endswith("Model") else None
     if found == "text-classification" and _is_one_score(config):
         return "reranking"
-    needs = {"text-generation": has_text_alone, "text-to-text": has_text_alone and is_two_sided}
-    return found if needs.get(found, True) else None
+    return found if found != "text-to-text" or (has_text_alone and is_two_sided) else None
 
 
 def _is_one_score(config: Mapping[str, Any]) -> bool:
@@ -141,11 +144,11 @@ def _is_one_score(config: Mapping[str, Any]) -> bool:
 
 
 def require_capability(label: str, has: Capability | None, *wanted: Capability, command: str) -> None:
-    """Raise :class:`WrongKind` unless a model called ``label`` can do what ``command`` (such as ``generate``)
-    needs."""
+    """Raise :class:`WrongKind` unless a model called ``label`` can do one of what ``command`` (such as ``serve``)
+    is for."""
     if has in wanted:
         return
-    does = f"is for {has}" if has else "has an architecture that is not known here"
+    does = f"is for {has}" if has else "is for something that is not known here"
     raise WrongKind(
         f"'{label}' {does}, and aictl {command} takes models for {' or '.join(wanted)}",
         cure=f"aictl model show {label} says what it can do; aictl model ls lists the others",
