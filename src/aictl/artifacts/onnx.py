@@ -25,10 +25,13 @@ import json
 import shutil
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from aictl.artifacts.capability import ABILITIES, Capability
-from aictl.core.artifact import Artifact
+from aictl.artifacts.checkpoint import Checkpoint
+from aictl.artifacts.model import Brief, Model
+from aictl.artifacts.onnx_header import Header, read_header
+from aictl.artifacts.signature import Signature, Tensor
 from aictl.core.errors import Damaged
 
 # The files that turn text into tokens and back, of whatever kind of model folder.
@@ -41,26 +44,7 @@ TEXT_FILES = (
 )
 
 
-class Tensor(NamedTuple):
-    """What goes into a graph or comes out of it: its name there, its type as numpy calls it, and its extents, those
-    that are free by a name."""
-
-    name: str
-    type: str
-    shape: tuple[int | str, ...]
-
-
-class Signature(NamedTuple):
-    """All that goes into a graph and comes out of it, in order."""
-
-    inputs: tuple[Tensor, ...]
-    outputs: tuple[Tensor, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        return {"inputs": [one._asdict() for one in self.inputs], "outputs": [one._asdict() for one in self.outputs]}
-
-
-class OnnxModel(Artifact):
+class OnnxModel(Model):
     """An exported model that runs without torch."""
 
     kind = "onnx"
@@ -119,6 +103,25 @@ class OnnxModel(Artifact):
     def weights_bytes(self) -> int:
         """Size of the graph and its weights on disk."""
         return sum(path.stat().st_size for path in self.folder.glob("model.onnx*"))
+
+    @cached_property
+    def header(self) -> Header:
+        """What the graph's file says of itself. Raises :class:`Damaged`."""
+        return read_header(self.model_path)
+
+    def brief(self) -> Brief:
+        """Where weights were rounded to fewer bits, the graph cannot say how many they were: the model that it was
+        made from can."""
+        origin = self.nearest(Checkpoint)
+        rounded = self.facts["precision"] not in ("fp32", "fp16", "bf16")
+        counted = self.metrics.get("parameters") or (origin.brief().parameters if origin else None)
+        return Brief(
+            self.capability,
+            origin.brief().architecture if origin else None,
+            counted or (None if rounded else self.header.weights),
+            self.facts["precision"],
+            self.context_length if self.capability == "text-generation" else None,
+        )
 
     def check(self) -> None:
         if self.capability == "text-generation":
