@@ -11,13 +11,14 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
+from aictl.artifacts.capability import ABILITIES, Capability
 from aictl.artifacts.checkpoint import Checkpoint, model_content
+from aictl.artifacts.model import Brief, Model, count_weights
 from aictl.artifacts.safetensors import read_header
-from aictl.core.artifact import Artifact
-from aictl.core.errors import Damaged
+from aictl.core.errors import AictlError, Damaged, NotFound
 
 
-class Adapter(Artifact):
+class Adapter(Model):
     """A LoRA adapter; :attr:`base` is the checkpoint that it was trained on."""
 
     kind = "adapter"
@@ -38,6 +39,28 @@ class Adapter(Artifact):
         parent = self.made_from("checkpoint")
         assert isinstance(parent, Checkpoint)
         return parent
+
+    @property
+    def capability(self) -> Capability | None:
+        """What the base can do with this adapter: the task that it was trained for, where its configuration names
+        one, and otherwise the base's. Raises ``NotFound`` if that has to be known and was removed."""
+        return self._trained_for or self.base.capability
+
+    @property
+    def _trained_for(self) -> Capability | None:
+        task = self.config.get("task_type")
+        return next((what for what, ability in ABILITIES.items() if task and ability.task_type == task), None)
+
+    def brief(self) -> Brief:
+        """Also of one whose base was removed or is damaged."""
+        counts = count_weights(read_header(self.folder / "adapter_model.safetensors").values())
+        own, precision = sum(counts.values()), "+".join(counts) or None
+        try:
+            base = self.base.brief()
+            return Brief(self.capability, base.architecture, own, precision, base.context, self.base.label)
+        except AictlError as error:
+            lost = "(removed)" if isinstance(error, NotFound) else "(damaged)"
+            return Brief(self._trained_for, None, own, precision, None, lost)
 
     def check(self) -> None:
         if self.config.get("peft_type") != "LORA":

@@ -15,8 +15,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from aictl.artifacts.capability import EMBEDDING_FILES, Capability, capability_of
+from aictl.artifacts.model import Brief, Model, count_weights
 from aictl.artifacts.safetensors import read_header
-from aictl.core.artifact import Artifact
 from aictl.core.errors import Damaged
 
 # They say how a model came to be, not what it is.
@@ -25,7 +26,7 @@ HISTORY, CURVES = "metrics.jsonl", "curves.svg"
 NOTED = frozenset({"transformers_version", "peft_version", "_name_or_path", "base_model_name_or_path"})
 
 
-class Checkpoint(Artifact):
+class Checkpoint(Model):
     """Weights, configuration and tokenizer of one model."""
 
     kind = "checkpoint"
@@ -44,6 +45,26 @@ class Checkpoint(Artifact):
     def context_length(self) -> int:
         """Longest sequence in tokens that the model was made for."""
         return int(self.config.get("max_position_embeddings") or self.config.get("n_positions") or 2048)
+
+    @cached_property
+    def capability(self) -> Capability | None:
+        """What the model can do; None for an architecture that is not known here."""
+        beside = [name for name in EMBEDDING_FILES if (self.folder / name).is_file()]
+        return capability_of(self.config, beside)
+
+    def tensors(self) -> dict[str, dict[str, Any]]:
+        """Every tensor by its name, with its ``dtype`` and ``shape``, from the headers of the weights."""
+        return {name: entry for path in self.weights() for name, entry in read_header(path).items()}
+
+    def brief(self) -> Brief:
+        counts = count_weights(self.tensors().values())
+        named = self.config.get("architectures") or [None]
+        return Brief(self.capability, named[0], sum(counts.values()), "+".join(counts) or None, self._stated_context())
+
+    def _stated_context(self) -> int | None:
+        config = self.config.get("text_config") or self.config
+        length = config.get("max_position_embeddings") or config.get("n_positions")
+        return int(length) if isinstance(length, int | float) else None
 
     def weights(self) -> list[Path]:
         return sorted(self.folder.glob("*.safetensors"))

@@ -14,12 +14,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from aictl.artifacts.capability import Capability
+from aictl.artifacts.checkpoint import Checkpoint
+from aictl.artifacts.model import Brief, Model
+from aictl.artifacts.onnx import OnnxModel
 from aictl.core.answer import Answer, Document
-from aictl.core.artifact import Artifact
 from aictl.core.errors import Damaged
 
 
-class Engine(Artifact):
+class Engine(Model):
     """A compiled inference engine, such as TensorRT's."""
 
     kind = "engine"
@@ -39,6 +42,20 @@ class Engine(Artifact):
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise Damaged(f"{path}: {error!r}") from error
         return facts
+
+    @property
+    def capability(self) -> Capability | None:
+        """What the model can do that it was built from; with a driving of its own it goes on with a text."""
+        origin = self.nearest(OnnxModel, Checkpoint)
+        if origin is not None:
+            return origin.capability
+        return "text-generation" if (self.folder / "genai_config.json").is_file() else None
+
+    def brief(self) -> Brief:
+        origin = self.nearest(OnnxModel, Checkpoint)
+        built = origin.brief() if origin else Brief(None)
+        precision, longest = self.facts.get("precision"), self.facts.get("max_sequence")
+        return Brief(self.capability, built.architecture, built.parameters, precision, longest)
 
     def in_place(self) -> bool:
         """False if this machine's builder has another version than the one that built the engine:

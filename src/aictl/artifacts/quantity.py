@@ -20,6 +20,18 @@ def size(value: float | None) -> str:
     return ""
 
 
+def number_shown(value: int | None) -> str:
+    """A count of things in three or four digits: ``134.5M``; nothing for None."""
+    if value is None:
+        return ""
+    amount = float(value)
+    for letter in ("", "k", "M", "G", "T"):
+        if abs(amount) < 1000 or letter == "T":
+            return f"{amount:.4g}{letter}"
+        amount /= 1000
+    return ""
+
+
 def rate(mbit: float | None) -> str:
     """Mbit/s in the unit in which cards are sold: ``100 Gbit/s``."""
     if mbit is None:

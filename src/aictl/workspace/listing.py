@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from aictl.core import doors
 from aictl.core.answer import Document, Section, Table
+from aictl.core.artifact import Record
 from aictl.core.errors import AictlError, BadRequest, Damaged, NotFound
 from aictl.core.events import Events
 from aictl.workspace import config, refs
@@ -17,22 +18,36 @@ from aictl.workspace.lineage import Freshness, Node, trace
 from aictl.workspace.project import CONFIG_NAME, Project
 from aictl.workspace.store import Store
 
-_STATES = {"fresh": "green", "stale": "yellow", "older": "dim", "damaged": "red"}
+STATES = {"fresh": "green", "stale": "yellow", "older": "dim", "damaged": "red"}
 
 
-def _opened(root: Path, events: Events) -> tuple[Store, Freshness]:
+def opened(root: Path, events: Events) -> tuple[Store, Freshness]:
+    """The store of a workspace, and what says whether things in it are fresh."""
     project = Project(root)
     store = Store(project)
     return store, Freshness(store, Inputs(store, Digests(project.digests), events).digest_now)
 
 
-def list_artifacts(root: Path, events: Events, *, kind: str | None, older: bool) -> Table:
-    """Every artifact with its state; a record that cannot be read is listed as damaged."""
-    if kind is not None and kind not in doors.doors(doors.KINDS):
-        doors.kind(kind)
-    store, freshness = _opened(root, events)
+class Listed(NamedTuple):
+    """A line of a listing: an object under one of its names. ``record`` is None of one that is damaged; ``because``
+    says why it is, or why it is stale."""
+
+    object: str
+    label: str
+    state: Literal["fresh", "stale", "older", "damaged"]
+    record: Record | None
+    because: str | None = None
+
+    @property
+    def kind(self) -> str:
+        return self.object.partition("/")[0]
+
+
+def listed(store: Store, freshness: Freshness, *, kind: str | None, older: bool) -> list[Listed]:
+    """Every artifact of a kind, or of all, under each of its names, in order; with ``older`` also the versions that
+    were replaced."""
     newest = store.names.newest()
-    rows = []
+    found = []
     for object in store.objects(kind):
         of_kind = object.partition("/")[0]
         labels = store.labels.get(object, [])
@@ -40,33 +55,32 @@ def list_artifacts(root: Path, events: Events, *, kind: str | None, older: bool)
             record = store.record(object)
             because = freshness.stale_because(object)
         except AictlError as error:
-            rows.append((of_kind, labels[-1] if labels else object, "damaged", "", "", "", error.message))
+            found.append(Listed(object, labels[-1] if labels else object, "damaged", None, error.message))
             continue
         for label in labels or [record.id[:12]]:
             current = not labels or f"{of_kind}/{label}" in newest
-            if not (current or older):
-                continue
-            state = ("stale" if because else "fresh") if current else "older"
-            created = record.created[:16].replace("T", " ")
-            rows.append(
-                (
-                    of_kind,
-                    label,
-                    state,
-                    size_shown(record.size_bytes),
-                    created,
-                    record.id[:12],
-                    because or record.summary,
-                )
-            )
+            if current or older:
+                state: Literal["fresh", "stale", "older"] = ("stale" if because else "fresh") if current else "older"
+                found.append(Listed(object, label, state, record, because))
+    return sorted(found, key=lambda one: (one.kind, *_in_order(one.label)))
+
+
+def list_artifacts(root: Path, events: Events, *, kind: str | None, older: bool) -> Table:
+    """Every artifact with its state; a record that cannot be read is listed as damaged."""
+    if kind is not None and kind not in doors.doors(doors.KINDS):
+        doors.kind(kind)
+    rows = []
+    for one in listed(*opened(root, events), kind=kind, older=older):
+        record = one.record
+        known = (size_shown(record.size_bytes), made(record), record.id[:12]) if record else ("", "", "")
+        rows.append((one.kind, one.label, one.state, *known, one.because or (record.summary if record else "")))
     columns = ("kind", "name", "state", "size", "made", "id", "about")
-    rows.sort(key=lambda row: (row[0], *_in_order(row[1])))
-    return Table(columns, rows, styles={"state": _STATES}, spare=("id", "made", "size"), cut="about")
+    return Table(columns, rows, styles={"state": STATES}, spare=("id", "made", "size"), cut="about")
 
 
 def show_artifact(root: Path, ref: str, events: Events, *, get: str | None) -> Document:
     """An artifact's record, where it lies and whether it is fresh; or one value of all that."""
-    store, freshness = _opened(root, events)
+    store, freshness = opened(root, events)
     found = refs.resolve(store, ref)
     artifact = store.open(found.object, found.name)
     record = store.record(found.object)
@@ -93,15 +107,15 @@ def show_artifact(root: Path, ref: str, events: Events, *, get: str | None) -> D
         if not isinstance(report, Document) or not report.sections:
             return Document(value, drawn=report.drawn if isinstance(report, Document) else None)
         about = ("name", "kind", "id", "path", "command", "created", "summary")
-        made = Section("artifact", {name: value[name] for name in about if value[name]})
-        return Document(value, sections=(*report.sections, made))
+        origin = Section("artifact", {name: value[name] for name in about if value[name]})
+        return Document(value, sections=(*report.sections, origin))
     picked = _pick({**value, "files": dict(record.files)}, get, ref)
     return Document(picked, text=None if isinstance(picked, dict | list) else _plain(picked))
 
 
 def show_lineage(root: Path, ref: str, events: Events) -> Document:
     """The tree of everything an artifact was made from."""
-    store, freshness = _opened(root, events)
+    store, freshness = opened(root, events)
     found = refs.resolve(store, ref)
     node = trace(store, freshness, found.object, name=found.label)
     columns = ("depth", "role", "kind", "label", "id", "command", "state", "about")
@@ -228,6 +242,11 @@ def _flat(node: Node, depth: int = 0) -> Iterator[tuple[int | str, ...]]:
     yield depth, node.role, node.kind, node.label, node.id, node.command, state, node.stale or node.summary
     for inner in node.inputs:
         yield from _flat(inner, depth + 1)
+
+
+def made(record: Record) -> str:
+    """When an artifact was made, to the minute."""
+    return record.created[:16].replace("T", " ")
 
 
 def size_shown(size_bytes: int) -> str:
