@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.dataset import Dataset
 from aictl.artifacts.tokenizer import Tokenizer
+from aictl.core.answer import Answer
 from aictl.core.command import Command, Takes, Work
 from aictl.core.events import Events
 from aictl.train.spec import TrainSpec
@@ -29,7 +30,11 @@ def run(work: Work[TrainSpec]) -> Checkpoint:
     )
 
 
-def launch(spec: TrainSpec, words: Sequence[str], events: Events) -> int | None:
+def launch(spec: TrainSpec, words: Sequence[str], events: Events) -> Answer | int | None:
+    if spec.cluster.on != "here":
+        from aictl.training.clusters.submit import submit
+
+        return submit(spec.cluster, spec.parallel, words)
     if spec.parallel == ParallelSpec():
         return None
     from aictl.training.ranks.launch import launch

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from aictl.core.spec import Spec, option
-from aictl.training.spec import LoopSpec, OptimizerSpec, ParallelSpec, PrecisionSpec
+from aictl.training.spec import ClusterSpec, LoopSpec, OptimizerSpec, ParallelSpec, PrecisionSpec
 
 
 class LoraOptimizerSpec(OptimizerSpec):
@@ -35,3 +35,4 @@ class LoraSpec(Spec):
     precision: PrecisionSpec = PrecisionSpec()
     loop: LoopSpec = LoopSpec()
     parallel: ParallelSpec = ParallelSpec()
+    cluster: ClusterSpec = ClusterSpec()

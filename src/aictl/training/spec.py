@@ -105,6 +105,30 @@ class ParallelSpec(Spec):
         return value
 
 
+class ClusterSpec(Spec):
+    """Other machines on which the same command is to be run."""
+
+    on: Literal["here", "k8s", "kubeflow", "slurm"] = option(
+        "here",
+        affects_result=False,
+        help="where: k8s prints a Kubernetes JobSet for this command, kubeflow a TrainJob, slurm a batch script",
+    )
+    apply: bool = option(False, affects_result=False, help="hand it in, by kubectl or sbatch, instead of printing it")
+    job_name: str | None = option(
+        None, affects_result=False, max_length=40, help="what the job is called there (default: after --name)"
+    )
+    image: str | None = option(None, affects_result=False, help="container image that has aictl in it")
+    namespace: str | None = option(None, affects_result=False, help="namespace of Kubernetes")
+    volume_claim: str = option(
+        "workspace", affects_result=False, help="persistent volume claim that holds the workspace, for all machines"
+    )
+    gpus_per_node: int = option(0, ge=0, le=64, affects_result=False, help="GPUs to ask for on each machine")
+    partition: str | None = option(None, affects_result=False, pattern=r"^[\w,.-]+$", help="partition of Slurm")
+    time_limit: str | None = option(
+        None, affects_result=False, pattern=r"^[0-9]+(-[0-9]+)?(:[0-9]+){0,2}$", help="Slurm's limit, as in 12:00:00"
+    )
+
+
 class LoopSpec(Spec):
     """Randomness, evaluation and saving."""
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from aictl.artifacts.adapter import Adapter
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.dataset import Dataset
+from aictl.core.answer import Answer
 from aictl.core.command import Command, Takes, Work
 from aictl.core.events import Events
 from aictl.finetune.spec import LoraSpec
@@ -24,7 +25,11 @@ def run(work: Work[LoraSpec]) -> Adapter:
     return finetune(checkpoint, dataset, work.spec, work.folder, scratch=work.scratch, events=work.events)
 
 
-def launch(spec: LoraSpec, words: Sequence[str], events: Events) -> int | None:
+def launch(spec: LoraSpec, words: Sequence[str], events: Events) -> Answer | int | None:
+    if spec.cluster.on != "here":
+        from aictl.training.clusters.submit import submit
+
+        return submit(spec.cluster, spec.parallel, words)
     if spec.parallel == ParallelSpec():
         return None
     from aictl.training.ranks.launch import launch

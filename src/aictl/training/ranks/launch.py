@@ -36,7 +36,7 @@ def launch(spec: ParallelSpec, words: Sequence[str], events: Events) -> int | No
     Raises :class:`BadRequest` for machines that do not know where to meet, and :class:`TryLater` for those that do not
     come in time and for a process that was killed.
     """
-    processes, (fewest, most) = _processes(spec), _nodes(spec)
+    processes, (fewest, most) = _processes(spec), nodes_of(spec)
     if processes * most == 1:
         return None
     if most > 1 and spec.rdzv is None:
@@ -55,7 +55,7 @@ def launch(spec: ParallelSpec, words: Sequence[str], events: Events) -> int | No
             rdzv_backend="c10d",
             rdzv_endpoint=spec.rdzv or "localhost:0",
             rdzv_configs=_meeting(spec),
-            max_restarts=_restarts(spec, fewest, most),
+            max_restarts=restarts_of(spec),
             local_addr=_address(spec),
             logs_specs=DefaultLogsSpecs(log_dir=logs),
             shutdown_timeout=GRACE_S,
@@ -91,12 +91,15 @@ def _processes(spec: ParallelSpec) -> int:
     return max(1, torch.cuda.device_count()) if spec.nproc == "auto" else int(spec.nproc)
 
 
-def _nodes(spec: ParallelSpec) -> tuple[int, int]:
+def nodes_of(spec: ParallelSpec) -> tuple[int, int]:
+    """The fewest and the most machines."""
     fewest, _, most = spec.nnodes.partition(":")
     return int(fewest), int(most or fewest)
 
 
-def _restarts(spec: ParallelSpec, fewest: int, most: int) -> int:
+def restarts_of(spec: ParallelSpec) -> int:
+    """How often lost processes are started again."""
+    fewest, most = nodes_of(spec)
     if spec.max_restarts is not None:
         return spec.max_restarts
     return ELASTIC_RESTARTS if fewest < most else 0
