@@ -154,7 +154,9 @@ def test_the_command_line_prints_it(project, aictl):
     notes = project.root / "notes"
     notes.mkdir()
     for number in range(5):
-        (notes / f"{number}.txt").write_text(f"The house number {number} of the street is the one in which we live. " * 3)
+        (notes / f"{number}.txt").write_text(
+            f"The house number {number} of the street is the one in which we live. " * 3
+        )
     assert aictl("data", "prep", "notes", "--name", "notes", cwd=project.root).returncode == 0
     words = ["train", "notes", "--name", "m", "--nnodes", "2", "--image", "x"]
     done = aictl(*words, "--on", "k8s", cwd=project.root)
