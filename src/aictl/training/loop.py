@@ -246,6 +246,7 @@ class _Run:
         count, world = self.job.optimizer.accumulate, self.job.world
         batches = [self.batches[self.step * count + part] for part in range(count)]
         parts = [part for batch in batches for part in batch.parts(self.job.compute.tokens_at_once)]
+        parts = [part for part in parts if part.counted]
         counted, positions = sum(part.counted for part in parts), sum(part.positions for part in parts)
         targets, tokens = world.sums([counted, positions])
         total = 0.0

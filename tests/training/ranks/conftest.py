@@ -1,82 +1,33 @@
-"""Several processes that train the tiny model of ``tests/training`` together, started by hand or by torchrun."""
+"""Several processes that train the tiny model of ``tests/training`` together.
+
+They are forked from a process that has imported everything already, so that a test of two processes takes as long as
+its training and no longer.
+"""
 
 from __future__ import annotations
 
 import json
-import os
-import signal
+import multiprocessing
 import socket
-import subprocess
-import sys
-import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 import pytest
+from tests.training.ranks import trainer
 
-TRAINER = """
-    import importlib.util, json, os, signal, sys, time
-    from pathlib import Path
-    import torch
-    from aictl.core.command import Followed
-    from aictl.core.errors import AictlError, Interrupted
-    from aictl.core.events import Advanced, Events, Noted
-    from aictl.training.loop import Job, fit
-    from aictl.training.precision import Compute
-    from aictl.training.ranks.joining import join
-    from aictl.training.spec import LoopSpec, OptimizerSpec, ParallelSpec
-    from aictl.training.tokens import PackedBatches, held_out
-
-    spec = importlib.util.spec_from_file_location("models", sys.argv[1])
-    models = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(models)
-    wanted = json.loads(sys.argv[2])
-    rank, scratch = int(os.environ.get("RANK", "0")), Path(wanted["scratch"])
-    torch.set_num_threads(1)
-
-    def sink(event):
-        if isinstance(event, Noted) and rank == 0:
-            print(event.message, flush=True)
-        if isinstance(event, Advanced) and event.task == "train":
-            if wanted.get("shows"):
-                print("rank", rank, "step", int(event.done), flush=True)
-            if event.done == wanted.get("dies_at") and rank == wanted["who"] and not (scratch / "died").exists():
-                (scratch / "died").touch()
-                os.kill(os.getpid(), wanted["signal"])
-            time.sleep(wanted.get("pause_s", 0))
-
-    device = torch.device("cpu")
-    for name in ("SIGTERM", "SIGINT"):
-        signal.signal(getattr(signal, name), lambda number, frame: (_ for _ in ()).throw(Interrupted(number)))
-    try:
-        world = join(ParallelSpec(**{"process_timeout_s": 60, **wanted["parallel"]}), device, Events(sink))
-        tokens = models.counting_tokens()
-        model = models.tiny_model(wanted.get("dropout", 0.0))
-        job = Job(model, PackedBatches(tokens[:1800], wanted.get("rows", 4), 16, seed=3),
-                  held_out(tokens[1800:], 4, 16, most=128), wanted.get("steps", 12), 1e-2, OptimizerSpec(),
-                  LoopSpec(seed=5, evaluate_every=5, checkpoint_every=wanted.get("every", 4)),
-                  Compute(device, "fp32", tokens_at_once=wanted.get("at_once", 1024)), scratch, world=world)
-        fit(job, Events(sink))
-        torch.save({name: value.detach() for name, value in model.named_parameters()}, scratch / "weights.pt")
-    except Followed:
-        pass
-    except Interrupted as stopped:
-        sys.exit(stopped.exit_code)
-    except AictlError as error:
-        print("rank", rank, "failed:", error.message, flush=True)
-        sys.exit(error.exit_code)
-"""
+FORKED = multiprocessing.get_context("forkserver")
+FORKED.set_forkserver_preload(["tests.training.ranks.trainer", "transformers.models.llama.modeling_llama"])
+LONGEST_S = 240
 
 
 class Trainers:
-    """Starts the trainer as one process, or as several that find each other at a port of this machine."""
+    """Starts trainers, each alone or several that find each other at a port of this machine."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._program = folder / "trainer.py"
-        self._program.write_text(textwrap.dedent(TRAINER))
-        self._models = Path(__file__).parents[1] / "conftest.py"
-        self.started: list[subprocess.Popen[str]] = []
+        self.started: list[BaseProcess] = []
 
     def scratch(self, name: str) -> Path:
         place = self._folder / name
@@ -84,36 +35,39 @@ class Trainers:
         return place
 
     def start(
-        self, name: str, ranks: int = 1, only: tuple[int, ...] | None = None, **wanted: object
-    ) -> list[subprocess.Popen[str]]:
-        wanted = {"parallel": {}, "scratch": str(self.scratch(name)), **wanted}
-        words = [sys.executable, str(self._program), str(self._models), json.dumps(wanted)]
-        place = {"MASTER_ADDR": "localhost", "MASTER_PORT": str(free_port()), "WORLD_SIZE": str(ranks)}
-        quiet = {**os.environ, "OMP_NUM_THREADS": "1", "TORCH_CPP_LOG_LEVEL": "FATAL"}
-        found = [
-            subprocess.Popen(
-                words,
-                env={**quiet, **(place | {"RANK": str(rank)} if ranks > 1 else {})},
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-            )
-            for rank in (only or range(ranks))
-        ]
+        self, name: str, ranks: int = 1, *, only: Sequence[int] | None = None, **wanted: Any
+    ) -> list[BaseProcess]:
+        group = {"MASTER_ADDR": "localhost", "MASTER_PORT": str(free_port()), "WORLD_SIZE": str(ranks)}
+        found: list[BaseProcess] = []
+        for rank in range(ranks) if only is None else only:
+            place = group | {"RANK": str(rank)} if ranks > 1 else {}
+            given = (place, self.scratch(name), self._said(name, rank), trainer.Wanted(**wanted))
+            found.append(FORKED.Process(target=trainer.main, args=given, name=f"{name} {rank}"))
+            found[-1].start()
         self.started += found
         return found
 
-    def run(self, name: str, ranks: int = 1, **wanted: object) -> list[tuple[int, str]]:
-        """The exit status of each process and what it said."""
-        return ended(self.start(name, ranks, **wanted))
+    def run(self, name: str, ranks: int = 1, **wanted: Any) -> list[tuple[int | None, str]]:
+        """The exit status of each process, and what it said."""
+        return self.ended(name, self.start(name, ranks, **wanted))
+
+    def ended(self, name: str, processes: Sequence[BaseProcess]) -> list[tuple[int | None, str]]:
+        for process in processes:
+            process.join(LONGEST_S)
+        return [(one.exitcode, self._said(name, int(one.name.split()[-1])).read_text()) for one in processes]
 
     def rows(self, name: str) -> list[dict[str, float]]:
+        """The history of a run."""
         return [json.loads(line) for line in (self.scratch(name) / "metrics.jsonl").read_text().splitlines()]
 
+    def assert_same_curve(self, one: str, other: str) -> None:
+        first, second = self.rows(one), self.rows(other)
+        assert [row["step"] for row in first] == [row["step"] for row in second]
+        for left, right in zip(first, second, strict=True):
+            assert right == pytest.approx(left, abs=1e-5, rel=1e-5)
 
-def ended(processes: list[subprocess.Popen[str]]) -> list[tuple[int, str]]:
-    said = [process.communicate(timeout=240)[0] for process in processes]
-    return [(process.returncode, text) for process, text in zip(processes, said, strict=True)]
+    def _said(self, name: str, rank: int) -> Path:
+        return self._folder / f"{name}-{rank}.txt"
 
 
 def free_port() -> int:
@@ -127,22 +81,6 @@ def trainers(tmp_path: Path) -> Iterator[Trainers]:
     made = Trainers(tmp_path)
     yield made
     for process in made.started:
-        if process.poll() is None:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-
-
-@pytest.fixture
-def wait_for() -> Callable[[subprocess.Popen[str], str], list[str]]:
-    """Reads what a process says until a line holds a word."""
-
-    def wait(process: subprocess.Popen[str], word: str) -> list[str]:
-        assert process.stdout
-        lines = []
-        for line in process.stdout:
-            lines.append(line)
-            if word in line:
-                return lines
-        raise AssertionError(f"it never said {word!r}:\n{''.join(lines)}")
-
-    return wait
+        if process.is_alive():
+            process.kill()
+        process.join()

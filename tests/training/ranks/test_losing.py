@@ -4,18 +4,17 @@ import signal
 import time
 
 import pytest
-from tests.training.ranks.conftest import ended
 
-pytestmark = pytest.mark.slow  # two processes that import torch
+pytestmark = pytest.mark.slow  # each is several processes
 
 
 @pytest.mark.parametrize("parallel", [{}, {"shard": "full"}], ids=["ddp", "fsdp"])
 def test_when_one_is_killed_the_other_stops_names_it_and_the_run_goes_on_later(trainers, parallel):
     assert trainers.run("whole", 2, parallel=parallel)[0][0] == 0
     processes = trainers.start("cut", 2, parallel=parallel, dies_at=9, who=1, signal=int(signal.SIGKILL))
-    processes[1].wait(timeout=240)
+    processes[1].join(240)
     died = time.monotonic()
-    (code, said), (killed, _) = ended(processes)
+    (code, said), (killed, _) = trainers.ended("cut", processes)
     assert time.monotonic() - died < 30
     assert killed == -signal.SIGKILL
     assert code == 75
@@ -28,7 +27,7 @@ def test_when_one_is_killed_the_other_stops_names_it_and_the_run_goes_on_later(t
 
 def test_when_the_first_is_killed_the_others_say_so(trainers):
     processes = trainers.start("run", 2, dies_at=5, who=0, signal=int(signal.SIGKILL))
-    (killed, _), (code, said) = ended(processes)
+    (killed, _), (code, said) = trainers.ended("run", processes)
     assert (killed, code) == (-signal.SIGKILL, 75)
     assert "rank 0, or its machine, is gone" in said
 
@@ -43,6 +42,6 @@ def test_a_signal_to_one_stops_all_after_the_same_step_with_a_checkpoint(trainer
 
 def test_whoever_does_not_come_is_named(trainers):
     (process,) = trainers.start("run", 3, only=(0,), parallel={"process_timeout_s": 3})
-    code, said = ended([process])[0]
+    code, said = trainers.ended("run", [process])[0]
     assert code == 75
     assert "ranks 1, 2 of 3 did not come within" in said

@@ -2,24 +2,14 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tests.training.ranks.conftest import Trainers
 
 WORLDS = {"ddp": {}, "fsdp": {"shard": "full"}, "tensor": {"tensor_parallel": 2}}
 
-pytestmark = pytest.mark.slow  # two processes that import torch
+pytestmark = pytest.mark.slow  # each is several processes
 
 
-def weights(trainers: Trainers, name: str) -> dict[str, torch.Tensor]:
+def weights(trainers, name: str) -> dict[str, torch.Tensor]:
     return torch.load(trainers.scratch(name) / "weights.pt", weights_only=True)
-
-
-def assert_same_curve(trainers: Trainers, one: str, other: str) -> None:
-    first, second = trainers.rows(one), trainers.rows(other)
-    assert [row["step"] for row in first] == [row["step"] for row in second]
-    for left, right in zip(first, second, strict=True):
-        assert left.keys() == right.keys()
-        for key in left:
-            assert right[key] == pytest.approx(left[key], abs=1e-5, rel=1e-5), (left, right)
 
 
 @pytest.mark.parametrize("world", WORLDS)
@@ -28,7 +18,7 @@ def test_the_losses_and_weights_are_those_of_one_process(trainers, world):
     said = trainers.run("two", 2, parallel=WORLDS[world])
     assert [code for code, _ in said] == [0, 0], said
     assert "training with 2 processes" in said[0][1]
-    assert_same_curve(trainers, "one", "two")
+    trainers.assert_same_curve("one", "two")
     one, two = weights(trainers, "one"), weights(trainers, "two")
     assert one.keys() == two.keys()
     for name in one:
@@ -42,7 +32,7 @@ def test_processes_with_unlike_shares_and_none_at_all_stay_in_step(trainers, wor
         assert trainers.run(f"one{rows}", rows=rows, at_once=16, steps=6)[0][0] == 0
         said = trainers.run(f"two{rows}", 2, rows=rows, at_once=16, steps=6, parallel=WORLDS[world])
         assert [code for code, _ in said] == [0, 0], said
-        assert_same_curve(trainers, f"one{rows}", f"two{rows}")
+        trainers.assert_same_curve(f"one{rows}", f"two{rows}")
 
 
 @pytest.mark.parametrize("world", ["ddp", "fsdp", "tensor"])
@@ -56,7 +46,7 @@ def test_another_number_of_processes_goes_on_where_the_first_left_off(trainers, 
     said = trainers.run("cut", after, parallel=parallel[after])
     assert {code for code, _ in said} == {0}, said
     assert "going on from step" in said[0][1]
-    assert_same_curve(trainers, "whole", "cut")
+    trainers.assert_same_curve("whole", "cut")
 
 
 @pytest.mark.parametrize("world", ["ddp", "fsdp"])

@@ -44,8 +44,9 @@ def launch(spec: ParallelSpec, words: Sequence[str], events: Events) -> int | No
     # Each round of processes meets at a port of its own, so that nothing is left there of the one before.
     os.environ["TORCH_DISABLE_SHARE_RDZV_TCP_STORE"] = "1"
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, len(os.sched_getaffinity(0)) // processes)))
-    for name in ("torch.distributed.elastic", "torch.distributed.launcher", "torch.distributed.run"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)  # what is to be said of it is said below, in a line
+    for name in list(logging.root.manager.loggerDict):
+        if name.startswith("torch.distributed"):
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)  # what is to be said is said below, in a line
     with tempfile.TemporaryDirectory(prefix="aictl-ranks-") as logs:
         config = LaunchConfig(
             min_nodes=fewest,
