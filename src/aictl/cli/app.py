@@ -21,7 +21,7 @@ from aictl.cli.lazy import LazyGroup, tree
 from aictl.cli.running import running
 from aictl.cli.streams import unheard
 from aictl.core import doors
-from aictl.core.errors import AictlError, Interrupted, MachineLacks, NotFound
+from aictl.core.errors import AictlError, BadRequest, Interrupted, MachineLacks, NotFound, WorkFailed
 from aictl.core.redaction import redacted
 
 
@@ -92,6 +92,8 @@ def main() -> None:
     # is, two threads that wait for a third which has no core to run on cost several times the work
     # itself (measured on two busy cores: 4 times the CPU time, 3 times the wall time).
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # torch's C++ prints its stack for each connection that another process of a training run closes.
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "FATAL")
     sparing.begin()
     streams.begin()
     signal.signal(signal.SIGTERM, _interrupt)
@@ -109,6 +111,8 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 def _failed(error: BaseException) -> int:
     """Say on stderr what failed and what to do, and return the exit code."""
     if isinstance(error, Interrupted):
+        if running.follows is not None:
+            return error.exit_code
         again = "; nothing is half-made, and the same command goes on from what was saved" if running.makes else ""
         _say("interrupted", again, running.events, error.exit_code)
         return error.exit_code
@@ -122,7 +126,10 @@ def _failed(error: BaseException) -> int:
         message = f"a bug in aictl: {type(error).__name__}: {error} ({where})"
         _say(redacted(message), "run it again with --debug and report what it shows", running.events, 70)
         return 70
-    _say(known.message, known.cure, running.events, known.exit_code)
+    if running.follows is None:
+        _say(known.message, known.cure, running.events, known.exit_code)
+    elif not isinstance(known, BadRequest | WorkFailed):  # every process finds these, and the first one tells
+        _say(f"rank {running.follows}: {known.message}", known.cure, running.events, known.exit_code)
     return known.exit_code
 
 

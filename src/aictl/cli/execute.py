@@ -13,7 +13,9 @@ from aictl.cli import sparing
 from aictl.cli.running import running
 from aictl.cli.show import show
 from aictl.cli.sinks import Style, choose
-from aictl.core.answer import Document
+from aictl.core import extras
+from aictl.core import place as places
+from aictl.core.answer import Answer, Document
 from aictl.core.command import Command
 from aictl.core.errors import BadRequest
 from aictl.core.events import Events
@@ -53,13 +55,20 @@ def execute(
     settings = config.settle(path, command.spec, given, toml=place.config_path if place else None)
     read = {role: tuple(one for text in texts for one in _from_stdin(text)) for role, texts in refs.items()}
     request = Request(path, command, settings.spec, read, name=common.name, force=common.force)
+    among = places.place() if command.launch else None
+    if among and among.rank:
+        running.follows, common = among.rank, common._replace(events="none")
     sink = choose(common.events)  # type: ignore[arg-type]
-    runner = Runner(place, Events(sink), rehash=common.rehash)
+    runner = Runner(place, Events(sink), rehash=common.rehash, follows=running.follows is not None)
     sparing.end()
     try:
         if common.dry_run:
             return show(_plan(runner.plan(request, fetch=False), runner, settings.origin), as_json=common.as_json)
+        if command.launch and among is None and (launched := _launched(command, runner, request, refs)) is not None:
+            return launched if isinstance(launched, int) else show(launched, as_json=common.as_json)
         outcome = runner.run(request)
+        if running.follows is not None:
+            return outcome.status
         if outcome.artifact is None:
             return show(outcome.answer, as_json=common.as_json) or outcome.status
         if outcome.artifact.is_report and not common.as_json and common.events not in ("jsonl", "none"):
@@ -68,6 +77,21 @@ def execute(
         return _show_made(outcome, runner.events, as_json=common.as_json) or outcome.status
     finally:
         sink.close()
+
+
+def _launched(
+    command: Command, runner: Runner, request: Request, typed: Mapping[str, Sequence[str]]
+) -> Answer | int | None:
+    """What comes of a command that other processes are to run; None if this one is."""
+    assert command.launch
+    if runner.is_made(request):
+        return None
+    if command.extra:
+        extras.require(command.extra)
+    # What came from stdin comes no second time.
+    came = [ref for role, texts in typed.items() if "-" in texts for ref in request.refs[role]]
+    words = [one for word in running.words for one in (came if word == "-" else [word])]
+    return command.launch(request.spec, words, runner.events)
 
 
 def _workspace(command: Command, named: Path | None) -> project.Project | None:

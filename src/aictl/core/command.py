@@ -76,7 +76,10 @@ class Command(NamedTuple):
     size alone, where otherwise every byte is read first. ``workspace`` says whether one is needed, used if
     there, or never looked for. ``hands_out`` writes what a person takes away from the artifact, such as a file to
     fill in: it is called each time, whether the artifact is made now or was there already, so what it is told with
-    has ``affects_result=False``.
+    has ``affects_result=False``. ``launch`` marks a command that several processes can run together. It is handed the
+    spec, the words of the command line and the events, and has them run by several processes, whose exit status it
+    returns, or answers with how another machine is told to; None says that this process is enough. It is not called
+    in a process that stands among others already, nor where nothing is left to do.
     """
 
     run: Callable[[Work[Any]], Artifact | Answer | None]
@@ -89,3 +92,9 @@ class Command(NamedTuple):
     glances: bool = False
     workspace: Literal["required", "optional", "none"] = "required"
     hands_out: Callable[[Any, Any, Events], None] | None = None
+    launch: Callable[[Any, Sequence[str], Events], Answer | int | None] | None = None
+
+
+class Followed(Exception):
+    """Raised by a verb in a process that is not the first of those that run a command together, once the first one
+    can do the rest alone. The runner takes it for a good end."""

@@ -16,7 +16,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "label": ("numpy", "polars", "httpx", "tokenizers"),
     "tokenizing": ("tokenizers", "numpy"),
     "fast-tokenizing": ("tokenizers", "numpy", "gigatoken"),
-    "train": ("torch", "transformers", "tokenizers", "safetensors"),
+    "train": ("torch", "transformers", "tokenizers", "safetensors", "yaml"),
     "finetune": ("torch", "transformers", "peft"),
     "gguf": ("torch", "transformers", "gguf"),
     "hub": ("huggingface_hub",),

@@ -24,6 +24,7 @@ from aictl.training import conversations, precision
 from aictl.training.conversations import ConversationBatches, Conversations
 from aictl.training.dialogue import Dialogue, DialogueEncoder, Unusable
 from aictl.training.loop import Job, fit
+from aictl.training.ranks.joining import join
 from aictl.training.state import disk
 
 LONGEST = 1024  # tokens of a conversation that are kept unless told otherwise
@@ -42,13 +43,15 @@ def finetune(
     dataset.require_format("chat", cure="make one with `aictl data prep FILES --format chat`")
     longest = _longest(spec, checkpoint)
     compute = precision.choose(spec.precision)
+    world = join(spec.parallel, compute.device, events)
     tokenizer = pretrained.load_tokenizer(checkpoint)
     task = f"load {checkpoint.label}"
     events.started(task)
     model = pretrained.load(checkpoint, compute)
     events.finished(task)
     encoder = DialogueEncoder(tokenizer, pretrained.end_ids(model, tokenizer), longest)
-    training, validation = (_encode(dataset, split, encoder, scratch, events) for split in ("train", "validation"))
+    with world.in_turn():
+        training, validation = (_encode(dataset, split, encoder, scratch, events) for split in ("train", "validation"))
     held_out = conversations.held_out(validation, spec.batch_size, spec.held_out_conversations)
     adapted = _adapt(model, spec)
     job = Job(
@@ -61,6 +64,7 @@ def finetune(
         loop=spec.loop,
         compute=compute,
         scratch=scratch,
+        world=world,
     )
     outcome = fit(job, events)
     before, after = outcome.held_out_before, outcome.held_out_after

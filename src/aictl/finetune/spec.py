@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from aictl.core.spec import Spec, option
-from aictl.training.spec import LoopSpec, OptimizerSpec, PrecisionSpec
+from aictl.training.spec import ClusterSpec, LoopSpec, OptimizerSpec, ParallelSpec, PrecisionSpec
 
 
 class LoraOptimizerSpec(OptimizerSpec):
@@ -34,3 +34,5 @@ class LoraSpec(Spec):
     optimizer: LoraOptimizerSpec = LoraOptimizerSpec()
     precision: PrecisionSpec = PrecisionSpec()
     loop: LoopSpec = LoopSpec()
+    parallel: ParallelSpec = ParallelSpec()
+    cluster: ClusterSpec = ClusterSpec()

@@ -25,6 +25,7 @@ from aictl.train.spec import TrainSpec
 from aictl.training import precision, tokens
 from aictl.training.batches import TokenBatch
 from aictl.training.loop import Job, fit
+from aictl.training.ranks.joining import join
 from aictl.training.state import disk
 
 FEWEST_WINDOWS = 4  # a corpus that fills fewer sequences has nothing to learn from
@@ -51,8 +52,10 @@ def train(
     preset = PRESETS[spec.preset]
     length = _sequence_length(spec, preset)
     compute = precision.choose(spec.precision)
-    opened = _tokenizer(dataset, tokenizer, spec, scratch, events)
-    corpus, validation = _encode(dataset, opened, scratch, events)
+    world = join(spec.parallel, compute.device, events)
+    with world.in_turn():
+        opened = _tokenizer(dataset, tokenizer, spec, scratch, events)
+        corpus, validation = _encode(dataset, opened, scratch, events)
     _refuse_too_small(corpus, validation, length, dataset)
     sequences = spec.batch_size or preset.batch_size
     held_out = tokens.held_out(validation, sequences, length, spec.held_out_tokens)
@@ -67,6 +70,7 @@ def train(
         loop=spec.loop,
         compute=compute,
         scratch=scratch,
+        world=world,
     )
     outcome = fit(job, events)
     if outcome.held_out_after >= outcome.held_out_before:

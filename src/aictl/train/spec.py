@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aictl.core.spec import Spec, option
 from aictl.train.presets import PresetName
-from aictl.training.spec import LoopSpec, OptimizerSpec, PrecisionSpec
+from aictl.training.spec import ClusterSpec, LoopSpec, OptimizerSpec, ParallelSpec, PrecisionSpec
 
 
 class TrainSpec(Spec):
@@ -21,3 +21,5 @@ class TrainSpec(Spec):
     optimizer: OptimizerSpec = OptimizerSpec()
     precision: PrecisionSpec = PrecisionSpec()
     loop: LoopSpec = LoopSpec()
+    parallel: ParallelSpec = ParallelSpec()
+    cluster: ClusterSpec = ClusterSpec()

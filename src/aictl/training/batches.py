@@ -42,7 +42,8 @@ class Batches(Protocol):
     def __getitem__(self, position: int) -> Any: ...
 
     def shared(self, rank: int, ranks: int) -> Batches:
-        """The same stream, of whose every batch only the rows of one of ``ranks`` processes come."""
+        """The same stream, of whose every batch only the rows of one of ``ranks`` processes come: none at all where
+        there are fewer rows."""
         ...
 
     def named(self, position: int) -> str:
@@ -89,6 +90,9 @@ class TokenBatch:
         if device.type == "cpu":
             return self
         return TokenBatch(self.inputs.to(device), self.targets.to(device), self.counted)
+
+
+NOTHING = TokenBatch(torch.empty(0, 1, dtype=torch.long), torch.empty(0, 1, dtype=torch.long), 0)
 
 
 @dataclass(frozen=True)

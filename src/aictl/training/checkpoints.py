@@ -1,8 +1,9 @@
 """The checkpoints of a run that is under way: written beside training, whole or not there.
 
-Each is a folder ``step-0000120`` with ``state.safetensors`` and, written last, ``manifest.json``, which has the file's
-size and CRC-32. A folder takes its name only once it is whole and on the disk. The last few are kept, so that where the
-newest does not match its manifest the one before it is gone on from, and the best, if it is asked for.
+Each is a folder ``step-0000120`` with ``state.safetensors``, or with the shards of several processes (see
+``training.sharded``), and, written last, ``manifest.json``, which has each file's size and CRC-32. A folder takes its
+name only once it is whole and on the disk. The last few are kept, so that where the newest does not match its manifest
+the one before it is gone on from, and the best, if it is asked for.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import os
 import shutil
 import zlib
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -38,7 +40,8 @@ class Checkpoints:
         folder.mkdir(exist_ok=True)
 
     def newest(self, events: Events) -> Path | None:
-        """The state to go on from: the newest that is whole. What is torn is told, and removed."""
+        """The state to go on from, its file or the folder of its shards: the newest that is whole. What is torn is
+        told, and removed."""
         return self._found(LATEST, events)
 
     def best(self, events: Events) -> Path | None:
@@ -48,7 +51,7 @@ class Checkpoints:
     def _found(self, kind: str, events: Events) -> Path | None:
         for folder in sorted(self._folder.glob(f"{kind}-*"), reverse=True):
             if is_whole(folder):
-                return folder / STATE_NAME
+                return folder / STATE_NAME if (folder / STATE_NAME).exists() else folder
             events.noted(f"checkpoint {folder.name} is torn, and the one before it is looked for", "warning")
             shutil.rmtree(folder)
         return None
@@ -61,9 +64,10 @@ class Checkpoints:
         """Write a state beside what goes on, under its step or as the best. Raises :class:`MachineLacks` if the one
         before it could not be written."""
         self.finish()
-        kind = BEST if best else LATEST
-        target = self._folder / f"{kind}-{int(facts_of(state)['step']):09d}"
-        self._writing = self._writer.submit(self._write, state, target, 1 if best else self._keep)
+        self._writing = self._writer.submit(self._write, state, self._target(state, best), 1 if best else self._keep)
+
+    def _target(self, state: State, best: bool) -> Path:
+        return self._folder / f"{BEST if best else LATEST}-{int(facts_of(state)['step']):09d}"
 
     def finish(self) -> None:
         """Wait until what is being written is. Raises :class:`MachineLacks` if it could not be."""
@@ -72,23 +76,38 @@ class Checkpoints:
             writing.result()
 
     def _write(self, state: State, target: Path, keep: int) -> None:
-        partial = target.with_name("partial")
         with disk(target):
-            shutil.rmtree(partial, ignore_errors=True)
-            partial.mkdir()
+            partial = begin(target)
             save_file(state.tensors, partial / STATE_NAME, metadata=state.header)
-            _sync(partial / STATE_NAME)
-            manifest = {STATE_NAME: {"size_bytes": (partial / STATE_NAME).stat().st_size}}
-            manifest[STATE_NAME]["crc32"] = _crc32(partial / STATE_NAME)
-            (partial / MANIFEST_NAME).write_text(json.dumps(manifest) + "\n")
-            _sync(partial / MANIFEST_NAME)
-            _sync(partial)
-            if target.exists():  # a run that went on from an older one comes by here again, with the same
-                shutil.rmtree(target)
-            partial.rename(target)
-            _sync(self._folder)
-        for old in sorted(self._folder.glob(f"{target.name.partition('-')[0]}-*"))[:-keep]:
-            shutil.rmtree(old)
+            complete(target, {STATE_NAME: settled(partial / STATE_NAME)}, keep)
+
+
+def begin(target: Path) -> Path:
+    """The empty folder in which a checkpoint is written before it takes its name."""
+    partial = target.with_name("partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir()
+    return partial
+
+
+def settled(path: Path) -> dict[str, int]:
+    """Bring a file to the disk; what the manifest says of it."""
+    _sync(path)
+    return {"size_bytes": path.stat().st_size, "crc32": _crc32(path)}
+
+
+def complete(target: Path, manifest: Mapping[str, Mapping[str, int]], keep: int) -> None:
+    """Give a checkpoint whose files are on the disk its name, and remove all but the last ``keep`` of its kind."""
+    partial = target.with_name("partial")
+    (partial / MANIFEST_NAME).write_text(json.dumps(manifest) + "\n")
+    _sync(partial / MANIFEST_NAME)
+    _sync(partial)
+    if target.exists():  # a run that went on from an older one comes by here again, with the same
+        shutil.rmtree(target)
+    partial.rename(target)
+    _sync(target.parent)
+    for old in sorted(target.parent.glob(f"{target.name.partition('-')[0]}-*"))[:-keep]:
+        shutil.rmtree(old)
 
 
 def is_whole(folder: Path) -> bool:

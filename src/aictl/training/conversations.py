@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from safetensors.numpy import load_file, save_file
 
-from aictl.training.batches import IGNORED, Order, Share, TokenBatch
+from aictl.training.batches import IGNORED, NOTHING, Order, Share, TokenBatch
 from aictl.training.dialogue import Dialogue
 from aictl.training.state import disk
 
@@ -35,6 +35,8 @@ class Conversations:
 
     def batch(self, rows: Sequence[int]) -> TokenBatch:
         """The conversations of ``rows``, each token beside the one that follows it."""
+        if not len(rows):
+            return NOTHING
         spans = [(int(self.ends[row - 1]) if row else 0, int(self.ends[row])) for row in rows]
         width = max(last - first for first, last in spans) - 1
         # What stands at a padded position is never looked at: it comes after every real one.

@@ -15,6 +15,9 @@ from weakref import WeakKeyDictionary
 
 import torch
 import torch.nn.functional as F
+from torch.distributed.fsdp import FSDPModule
+from torch.distributed.tensor import DTensor
+from torch.nn.parallel import DistributedDataParallel
 
 # Probabilities that are held at once in float32: 1 MB, which stays in the cache.
 _VALUES = 2**18
@@ -77,14 +80,25 @@ def _loss_of(logits: torch.Tensor, targets: torch.Tensor, learns: bool) -> torch
     return loss
 
 
+def bare(model: torch.nn.Module) -> Any:
+    """The model itself, out of what compiles it or replicates it over processes."""
+    while inner := model._modules.get("_orig_mod") or (
+        model.module if isinstance(model, DistributedDataParallel) else None
+    ):
+        model = inner
+    return model
+
+
 _plain: WeakKeyDictionary[torch.nn.Module, bool] = WeakKeyDictionary()
 
 
-def plain_head(model: torch.nn.Module) -> torch.nn.Linear | None:
+def plain_head(model: Any) -> torch.nn.Linear | None:
     """The head of a language model if its logits are the product of the last hidden states with it and nothing else,
     which is found out by trying: some models cap or scale them."""
     head = model.get_output_embeddings()
     if type(head) is not torch.nn.Linear or head.bias is not None:
+        return None
+    if isinstance(model, FSDPModule) or isinstance(head.weight, DTensor):  # its weights are whole only inside of it
         return None
     if model not in _plain:
         _plain[model] = _is_plain(model, head)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +19,21 @@ class History:
     """Appends rows to ``path``. An interrupted run's rows up to ``step`` are kept; those after
     the state it resumes from, and half a line that a kill left, are dropped."""
 
-    def __init__(self, path: Path, step: int) -> None:
+    def __init__(self, path: Path, step: int, told: Callable[[str], str] = str, *, writes: bool = True) -> None:
+        """Of several processes one ``writes``, and ``told`` gives its rows to all."""
         self.path = path
-        self.rows = [row for row in _read(path) if row["step"] <= step] if step else []
-        with path.open("w", encoding="utf-8") as file:
-            file.writelines(json.dumps(row) + "\n" for row in self.rows)
+        self._writes = writes
+        rows = [row for row in _read(path) if row["step"] <= step] if step and writes else []
+        self.rows: list[dict[str, Any]] = json.loads(told(json.dumps(rows)))
+        if writes:
+            with path.open("w", encoding="utf-8") as file:
+                file.writelines(json.dumps(row) + "\n" for row in self.rows)
 
     def add(self, row: dict[str, Any]) -> None:
         self.rows.append(row)
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+        if self._writes:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
 
     def values(self, name: str) -> list[float]:
         return [row[name] for row in self.rows if name in row]

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
+import signal
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
 from aictl.core.errors import Interrupted, WorkFailed
 from aictl.core.events import Events
-from aictl.training import state
+from aictl.training import restoring, state
 from aictl.training.batches import Batch, Batches, TokenBatch
 from aictl.training.causal_blocks import short_attention
 from aictl.training.checkpoints import FOLDER_NAME, Checkpoints
@@ -23,7 +24,8 @@ from aictl.training.divergence import Spikes
 from aictl.training.history import HISTORY_NAME, History
 from aictl.training.memory import shortage
 from aictl.training.objective import Judge, Objective, judged_by, means, next_token_loss
-from aictl.training.optimizer import adamw, learning_rate
+from aictl.training.optimizer import adamw, clip, learning_rate
+from aictl.training.passes import in_step
 from aictl.training.precision import Compute
 from aictl.training.spec import LoopSpec, OptimizerSpec
 from aictl.training.utilisation import flops_per_position, peak_flops
@@ -118,7 +120,7 @@ def fit(job: Job, events: Events) -> Outcome:
     """
     if job.loop.deterministic:
         torch.use_deterministic_algorithms(True)
-    with shortage(job.compute), _attention(job):
+    with job.world.stopping_together(), shortage(job.compute), job.world.failing(), _attention(job):
         return _fit(job, events)
 
 
@@ -131,13 +133,14 @@ def _attention(job: Job) -> AbstractContextManager[None]:
 def _fit(job: Job, events: Events) -> Outcome:
     run = _Run(job)
     max_steps = job.max_steps
-    checkpoints = Checkpoints(job.scratch / FOLDER_NAME, job.loop.keep_checkpoints)
+    world = job.world
+    checkpoints = world.checkpoints(job.scratch / FOLDER_NAME, job.loop.keep_checkpoints)
     if path := checkpoints.newest(events):
-        run.facts = state.restore(path, job.model, run.optimizer, run.scaler)
+        run.facts = restoring.restore(path, job.model, run.optimizer, run.scaler, world.rank)
         events.noted(f"going on from step {run.step} of {max_steps}")
     else:
-        torch.manual_seed(job.loop.seed)
-    history = History(job.scratch / HISTORY_NAME, run.step)
+        torch.manual_seed(job.loop.seed + world.rank)
+    history = History(job.scratch / HISTORY_NAME, run.step, world.told, writes=world.is_first)
     spikes = Spikes(job.loop.spike_patience, history.values("loss"))
     saver = _Saver(checkpoints, run, job.loop)
     run.measure_peak()
@@ -153,13 +156,17 @@ def _fit(job: Job, events: Events) -> Outcome:
                     saver.save(best=True)
             if run.step == max_steps:
                 break
-            history.add(run.advance())
+            row, agreed = run.advance(saver.is_due(run.step + 1))
+            history.add(row)
             run.whole = True
             spikes.add(history.rows[-1]["loss"], lambda: run.named(run.step - 1))
             if run.step % max(1, max_steps // TOLD) == 0:
                 run.tell(history.rows[-1], events)
             events.advanced("train", run.step)
-            saver.save_if_due()
+            if agreed.stop:
+                raise Interrupted(agreed.stop)
+            if agreed.save:
+                saver.save()
     except (Interrupted, KeyboardInterrupt):
         saver.save_if_whole()
         raise
@@ -167,10 +174,19 @@ def _fit(job: Job, events: Events) -> Outcome:
         checkpoints.finish()
     kept = max_steps
     if job.loop.keep == "best" and (best := checkpoints.best(events)):
-        kept = state.restore_weights(best, job.model)
+        kept = restoring.restore_weights(best, job.model)
+    world.gather(job.model)
     events.finished("train")
+    world.leave()
     tokens, seconds = int(run.facts["tokens"]), run.facts["seconds"]
     return Outcome(job.compute, history, max_steps, tokens, seconds, kept, run.mfu())
+
+
+class _Agreed(NamedTuple):
+    """What all processes do after a step: stop because of a signal, save a checkpoint."""
+
+    stop: int
+    save: bool
 
 
 class _Run:
@@ -203,19 +219,21 @@ class _Run:
     def evaluate(self) -> dict[str, float]:
         """The held-out means, their names as in the history."""
         judge = self.job.judge or judged_by(self.job.objective)
-        found = means(self.forward, self.job.held_out, self.job.compute, judge)
+        found = means(self.forward, self.job.held_out, self.job.compute, judge, self.job.world)
+        self.job.world.settle(self.model)
         return {f"held_out_{name}": value for name, value in found.items()}
 
-    def advance(self) -> dict[str, Any]:
-        """Take one optimiser step and return its row of the history."""
+    def advance(self, save: bool = False) -> tuple[dict[str, Any], _Agreed]:
+        """Take one optimiser step; returns its row of the history, and what all processes do after it if this one
+        would ``save``."""
         began = time.perf_counter()
         self.random = state.random_state()
         rate = learning_rate(self.step, self.job.max_steps, self.job.peak_rate, self.job.optimizer)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        loss, tokens = self._accumulate_gradients()
+        loss, tokens, agreed = self._accumulate_gradients(save)
         self.scaler.unscale_(self.optimizer)
-        norm = torch.nn.utils.clip_grad_norm_(self._parameters, self.job.optimizer.max_gradient_norm).item()
+        norm = clip(self._parameters, self.job.optimizer.max_gradient_norm)
         self._refuse_divergence(loss, norm)
         self.whole = False
         self.scaler.step(self.optimizer)
@@ -228,12 +246,13 @@ class _Run:
             "tokens": self.facts["tokens"] + tokens,
             "seconds": self.facts["seconds"] + seconds,
         }
-        return {
+        row = {
             "step": self.step,
             "loss": loss,
             "learning_rate": rate,
             "gradient_norm": norm if math.isfinite(norm) else None,
         }
+        return row, agreed
 
     def tell(self, row: dict[str, Any], events: Events) -> None:
         """Measure the run for whoever watches it."""
@@ -255,23 +274,33 @@ class _Run:
         count = self.job.optimizer.accumulate
         return "; ".join(self.job.batches.named(step * count + part) for part in range(count))
 
-    def _accumulate_gradients(self) -> tuple[float, int]:
+    def _accumulate_gradients(self, save: bool) -> tuple[float, int, _Agreed]:
         """Gradients of the mean loss over all targets of the step's batches: dividing by their
         common count, not batch by batch, makes accumulation equal to one large batch. So it is with
         the shares of several processes, whose gradients are averaged."""
         count, world = self.job.optimizer.accumulate, self.job.world
         batches = [self.batches[self.step * count + part] for part in range(count)]
         parts = [part for batch in batches for part in batch.parts(self.job.compute.tokens_at_once)]
-        targets, tokens = world.sums([sum(part.counted for part in parts), sum(part.positions for part in parts)])
+        parts = [part for part in parts if part.counted]
+        counted, positions = sum(part.counted for part in parts), sum(part.positions for part in parts)
+        targets, tokens = world.sums([counted, positions])
         total = 0.0
         self.optimizer.zero_grad(set_to_none=True)
-        for number, part in enumerate(parts, 1):
-            with world.exchanging(self.trained, now=number == len(parts)):
+        passes = in_step(parts, self._spare, world)
+        for number, (part, weight) in enumerate(passes, 1):
+            with world.exchanging(self.trained, now=number == len(passes)):
                 with self.job.compute.autocast():
-                    loss = self.job.objective(self.forward, part.to(self.job.compute.device)) / targets
+                    loss = self.job.objective(self.forward, part.to(self.job.compute.device)) / targets * weight
                 self.scaler.scale(loss * world.ranks).backward()
             total += loss.item()
-        return world.sums([total])[0], int(tokens)
+        total, terminated, interrupted, saving = world.sums([total, *world.stop_signals, save and world.is_first])
+        stop = signal.SIGTERM if terminated else signal.SIGINT if interrupted else 0
+        return total, int(tokens), _Agreed(stop, bool(saving))
+
+    def _spare(self) -> Batch:
+        """A part of the step's first batch, whosever it is."""
+        batch = self.job.batches[self.step * self.job.optimizer.accumulate]
+        return batch.parts(self.job.compute.tokens_at_once)[0]
 
     def _refuse_divergence(self, loss: float, norm: float) -> None:
         # With fp16 an infinite gradient only means that the loss was scaled too high: the
@@ -292,15 +321,13 @@ class _Saver:
         self._saved_at = time.monotonic()
         self._cost_s = 0.0
 
-    def save_if_due(self) -> None:
+    def is_due(self, step: int) -> bool:
+        """Whether to save after a step."""
         if self._loop.checkpoint_every:
-            if self._run.step % self._loop.checkpoint_every == 0:
-                self.save()
-            return
+            return step % self._loop.checkpoint_every == 0
         every_s = self._loop.save_every_s
         interval_s = max(every_s, self._cost_s / SAVING_SHARE) if every_s else 0
-        if time.monotonic() - self._saved_at >= interval_s and not (every_s and self._checkpoints.busy):
-            self.save()
+        return time.monotonic() - self._saved_at >= interval_s and not (every_s and self._checkpoints.busy)
 
     def save_if_whole(self) -> None:
         """Keep the last whole step of a run that is being stopped."""
@@ -310,8 +337,7 @@ class _Saver:
     def save(self, *, best: bool = False) -> None:
         began = time.monotonic()
         run = self._run
-        self._checkpoints.save(
-            state.capture(run.model, run.optimizer, run.scaler, facts=run.facts, rng=run.random), best=best
-        )
+        saved = run.job.world.capture(run.model, run.optimizer, run.scaler, facts=run.facts, rng=run.random)
+        self._checkpoints.save(saved, best=best)
         self._saved_at = time.monotonic()
         self._cost_s = self._saved_at - began

@@ -10,8 +10,10 @@ import torch
 import torch.nn.functional as F
 
 from aictl.training.batches import IGNORED, FieldBatch, TokenBatch
-from aictl.training.head import cross_entropy, hidden_states, plain_head
+from aictl.training.head import bare, cross_entropy, hidden_states, plain_head
+from aictl.training.passes import in_step
 from aictl.training.precision import Compute
+from aictl.training.world import ALONE, World
 
 Objective = Callable[[torch.nn.Module, Any], torch.Tensor]
 Judge = Callable[[torch.nn.Module, Any], Mapping[str, torch.Tensor | float]]
@@ -27,8 +29,7 @@ def next_token_loss(model: torch.nn.Module, batch: TokenBatch) -> torch.Tensor:
 
     Sequences are padded on the right, so that causal attention keeps padding out without a mask.
     """
-    base = getattr(model, "_orig_mod", model)
-    head = plain_head(base)
+    head = plain_head(bare(model))
     targets = batch.targets.flatten()
     if head is None:
         with _head_sees_only(model, batch):
@@ -68,20 +69,24 @@ def _class_logits(model: torch.nn.Module, batch: FieldBatch) -> torch.Tensor:
     return model(**given).logits.float()
 
 
-def means(model: torch.nn.Module, batches: Sequence[Any], compute: Compute, judge: Judge) -> dict[str, float]:
+def means(
+    model: torch.nn.Module, batches: Sequence[Any], compute: Compute, judge: Judge, world: World = ALONE
+) -> dict[str, float]:
     """What ``judge`` sums over parts of held-out batches, per target, with the model in evaluation mode. A mean loss
-    is in nats; of tokens its exponential is the perplexity."""
+    is in nats; of tokens its exponential is the perplexity. Several processes take every so manieth part."""
     training = model.training
     model.eval()
     totals: dict[str, float] = {}
-    counted = 0
-    for part in (part for batch in batches for part in batch.parts(compute.tokens_at_once)):
+    counted = 0.0
+    parts = [part for batch in batches for part in batch.parts(compute.tokens_at_once)]
+    for part, weight in in_step(parts[world.rank :: world.ranks], lambda: parts[0], world):
         with torch.no_grad(), compute.autocast():
             for name, value in judge(model, part.to(compute.device)).items():
-                totals[name] = totals.get(name, 0.0) + float(value)
-        counted += part.counted
+                totals[name] = totals.get(name, 0.0) + float(value) * weight
+        counted += part.counted * weight
     model.train(training)
-    return {name: total / counted for name, total in totals.items()}
+    *sums, counted = world.sums([*totals.values(), counted])
+    return {name: total / counted for name, total in zip(totals, sums, strict=True)}
 
 
 @contextmanager
@@ -93,7 +98,7 @@ def _head_sees_only(model: torch.nn.Module, batch: TokenBatch) -> Iterator[None]
     its logits afterwards (scaling, capping). A compiled model computes all of them.
     """
     compiled = hasattr(model, "_orig_mod")
-    head = None if batch.dense or compiled else model.get_output_embeddings()
+    head = None if batch.dense or compiled else bare(model).get_output_embeddings()
     if head is None:
         yield
         return

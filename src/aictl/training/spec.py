@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import field_validator
+
 from aictl.core.spec import Spec, option
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
@@ -43,6 +45,87 @@ class PrecisionSpec(Spec):
     )
     compile: bool = option(
         False, affects_result=False, help="compile the model with torch.compile (needs a C++ compiler; slow to start)"
+    )
+
+
+class ParallelSpec(Spec):
+    """Processes that train together, on this machine and others. The loss is that of one process, but for the order of
+    its sums."""
+
+    nproc: str = option(
+        "1",
+        pattern=r"^(auto|[1-9][0-9]{0,3})$",
+        affects_result=False,
+        help="processes on this machine that train together; auto: one for each of its GPUs",
+    )
+    nnodes: str = option(
+        "1",
+        pattern=r"^[1-9][0-9]{0,4}(:[1-9][0-9]{0,4})?$",
+        affects_result=False,
+        help="machines, on each of which the same command is given; with 1:4 those that are lost, down to 1, are done "
+        "without",
+    )
+    rdzv: str | None = option(
+        None,
+        pattern=r"^[^\s:/]+:[0-9]{1,5}$",
+        affects_result=False,
+        help="HOST:PORT at which the machines meet; HOST is one of them",
+    )
+    max_restarts: int | None = option(
+        None,
+        ge=0,
+        affects_result=False,
+        help="times that the processes are started again from the last checkpoint after one was lost "
+        "(default: 0; 3 where --nnodes is a range)",
+    )
+    shard: Literal["none", "full"] = option(
+        "none",
+        affects_result=False,
+        help="full: each process holds a part of the weights, gradients and moments (FSDP2) in place of all (DDP)",
+    )
+    tensor_parallel: int = option(
+        1,
+        ge=1,
+        affects_result=False,
+        help="processes that do each matrix product together; --nproc is a multiple of it",
+    )
+    process_timeout_s: float = option(
+        300,
+        gt=0,
+        affects_result=False,
+        help="seconds after which a process that does not come, or does not answer, is taken for lost",
+    )
+
+    @field_validator("nnodes")
+    @classmethod
+    def _in_order(cls, value: str) -> str:
+        fewest, _, most = value.partition(":")
+        if most and int(fewest) > int(most):
+            raise ValueError(f"{value}: the fewest come first")
+        return value
+
+
+class ClusterSpec(Spec):
+    """Other machines on which the same command is to be run."""
+
+    on: Literal["here", "k8s", "kubeflow", "slurm"] = option(
+        "here",
+        affects_result=False,
+        help="where: k8s prints a Kubernetes JobSet for this command, kubeflow a TrainJob, slurm a batch script",
+    )
+    apply: bool = option(False, affects_result=False, help="hand it in, by kubectl or sbatch, instead of printing it")
+    job_name: str | None = option(
+        None, affects_result=False, max_length=40, help="what the job is called there (default: after --name)"
+    )
+    image: str | None = option(None, affects_result=False, help="container image that has aictl in it")
+    namespace: str | None = option(None, affects_result=False, help="namespace of Kubernetes")
+    volume_claim: str = option(
+        "workspace", affects_result=False, help="persistent volume claim that holds the workspace, for all machines"
+    )
+    gpus_per_node: int = option(0, ge=0, le=64, affects_result=False, help="GPUs to ask for on each machine")
+    partition: str | None = option(None, affects_result=False, pattern=r"^[\w,.-]+$", help="partition of Slurm")
+    time_limit: str | None = option(
+        None, affects_result=False, pattern=r"^[0-9]+(-[0-9]+)?(:[0-9]+){0,2}$", help="Slurm's limit, as in 12:00:00"
     )
 
 

@@ -36,7 +36,7 @@ def capture(
 ) -> State:
     """A copy of the state. ``facts`` are the step and whatever numbers the loop counts."""
     tensors = {f"random.{name}": value for name, value in rng.items()}
-    for name, parameter in _trained(model):
+    for name, parameter in trained(model):
         tensors[f"model.{name}"] = _copied(parameter.data)
         for key, value in optimizer.state[parameter].items():
             tensors[f"optimizer.{name}.{key}"] = _copied(value)
@@ -53,13 +53,13 @@ def facts_of(state: State) -> dict[str, float]:
 
 
 def restore(
-    path: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler
+    path: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler, rank: int = 0
 ) -> dict[str, float]:
     """Put a saved state back and return its facts. Raises :class:`Damaged` if it does not fit."""
-    with _reading(path), safe_open(path, framework="pt") as file:
+    with reading(path), safe_open(path, framework="pt") as file:
         metadata = file.metadata()
         names = set(file.keys())
-        for name, parameter in _trained(model):
+        for name, parameter in trained(model):
             parameter.data.copy_(file.get_tensor(f"model.{name}"))
             prefix = f"optimizer.{name}."
             for key in (one.removeprefix(prefix) for one in names if one.startswith(prefix)):
@@ -67,7 +67,7 @@ def restore(
                 # AdamW's fused kernel wants its step counter beside the moments.
                 optimizer.state[parameter][key] = value.to(parameter.device)
         restore_random(
-            {one.removeprefix("random."): file.get_tensor(one) for one in names if one.startswith("random.")}
+            {one.removeprefix("random."): file.get_tensor(one) for one in names if one.startswith("random.")}, rank
         )
         if scaler.is_enabled():
             scaler.load_state_dict(json.loads(metadata["scaler"]))
@@ -78,14 +78,15 @@ def restore(
 def restore_weights(path: Path, model: torch.nn.Module) -> int:
     """Put a saved state's weights back and nothing else, and return its step. Raises :class:`Damaged` if they do not
     fit."""
-    with _reading(path), safe_open(path, framework="pt") as file:
-        for name, parameter in _trained(model):
+    with reading(path), safe_open(path, framework="pt") as file:
+        for name, parameter in trained(model):
             parameter.data.copy_(file.get_tensor(f"model.{name}"))
         return int(json.loads(file.metadata()["facts"])["step"])
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[None]:
+def reading(path: Path) -> Iterator[None]:
+    """Turn a failure to read a state into :class:`Damaged`."""
     try:
         yield
     except (SafetensorError, OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
@@ -102,13 +103,19 @@ def random_state() -> dict[str, torch.Tensor]:
     return state
 
 
-def restore_random(state: Mapping[str, torch.Tensor]) -> None:
-    torch.set_rng_state(state["cpu"])
-    if "cuda" in state and torch.cuda.is_available():
-        torch.cuda.set_rng_state(state["cuda"])
+def restore_random(state: Mapping[str, torch.Tensor], rank: int = 0) -> None:
+    """Put torch's generators back. Those of other ranks than the first have theirs before their names; a rank that was
+    not there when the state was saved draws from the first one's a seed of its own."""
+    own = f"{rank}." if rank else ""
+    torch.set_rng_state(state.get(f"{own}cpu", state["cpu"]))
+    if f"{own}cpu" not in state:
+        torch.manual_seed(int(torch.randint(2**62, ())) + rank)
+    elif f"{own}cuda" in state and torch.cuda.is_available():
+        torch.cuda.set_rng_state(state[f"{own}cuda"])
 
 
-def _trained(model: torch.nn.Module) -> Iterator[tuple[str, torch.nn.Parameter]]:
+def trained(model: torch.nn.Module) -> Iterator[tuple[str, torch.nn.Parameter]]:
+    """The parameters that are trained, by name."""
     return ((name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad)
 
 

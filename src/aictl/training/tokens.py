@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from aictl.tokenizing.shards import Tokens
-from aictl.training.batches import Order, Share, TokenBatch
+from aictl.training.batches import NOTHING, Order, Share, TokenBatch
 
 
 class PackedBatches:
@@ -32,6 +32,8 @@ class PackedBatches:
 
     def __getitem__(self, position: int) -> TokenBatch:
         starts = self._share.of(self._starts(position))
+        if not starts:
+            return NOTHING
         return stack([self._tokens[start : start + self._length + 1] for start in starts])
 
     def shared(self, rank: int, ranks: int) -> PackedBatches:

@@ -7,6 +7,9 @@
 
 A kill at any instant leaves either the whole artifact or nothing under its name. What the verb put
 into its scratch folder stays until the artifact is made, so the same command goes on from there.
+
+Where several processes run a command together, the first one does all of this; the others follow: they find the same
+inputs and the same scratch, work, and keep, name and write down nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,8 +29,8 @@ from typing import Any, NamedTuple
 from aictl.core import extras, redaction
 from aictl.core.answer import Answer, Document, Records, Samples, Stream
 from aictl.core.artifact import Artifact, InputRecord, Record
-from aictl.core.command import Command, Work
-from aictl.core.errors import WorkFailed
+from aictl.core.command import Command, Followed, Work
+from aictl.core.errors import BadRequest, WorkFailed
 from aictl.core.events import Events
 from aictl.core.spec import Spec, result_options
 from aictl.workspace import journal, locks, machine
@@ -79,11 +82,13 @@ class Outcome(NamedTuple):
 
 
 class Runner:
-    """Runs commands in one workspace, or outside of any (``project`` None)."""
+    """Runs commands in one workspace, or outside of any (``project`` None). One that ``follows`` is not the first
+    of several processes which make the same together."""
 
-    def __init__(self, project: Project | None, events: Events, *, rehash: bool = False) -> None:
+    def __init__(self, project: Project | None, events: Events, *, rehash: bool = False, follows: bool = False) -> None:
         self.project = project
         self.events = events
+        self.follows = follows
         self.store = Store(project) if project else None
         self.digests = Digests(project.digests if project else Path(os.devnull), rehash=rehash)
         self.inputs = Inputs(self.store, self.digests, events)
@@ -114,6 +119,8 @@ class Runner:
 
     def run(self, request: Request) -> Outcome:
         """Do what a request asks, or find it done. Raises the family of ``core.errors``."""
+        if self.follows and request.command.makes:
+            return self._follow(request)
         folder = self.project.journal if self.project else None
         with journal.Journal(folder, request.path) as book:
             outcome = self._run(request, book)
@@ -149,6 +156,33 @@ class Runner:
                     with self._told(book):
                         return self._make(again)
             plan = again
+
+    def is_made(self, request: Request) -> bool:
+        """Whether nothing is left to do for a request but to name what is there."""
+        if self.store is None or not request.command.makes:
+            return False
+        with self._nothing_removed():
+            return self.plan(request).is_made
+
+    def _follow(self, request: Request) -> Outcome:
+        """Work beside the process that keeps what is made; it holds the lock of the key."""
+        if self.store is None:
+            raise BadRequest(f"several processes run '{request.path}' in a workspace alone", cure="aictl init NAME")
+        with ExitStack() as held:
+            with self._nothing_removed():
+                plan = self.plan(request)
+                if plan.is_made:
+                    return Outcome()
+                held.enter_context(self.inputs.in_use(plan.rows))
+            if request.command.extra:
+                extras.require(request.command.extra)
+            scratch = self.store.project.making / plan.key / "scratch"
+            scratch.mkdir(parents=True, exist_ok=True)
+            folder = held.enter_context(tempfile.TemporaryDirectory(prefix="aictl-"))
+            root = self.store.project.root
+            with suppress(Followed):
+                request.command.run(Work(request.spec, plan.inputs, Path(folder), scratch, self.events, root))
+            return Outcome()
 
     def _done(self, plan: Plan) -> Outcome | None:
         """What is up to date already, named as it was asked for; None if there is something to do."""

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import signal
+import time
+
+import pytest
+
+pytestmark = pytest.mark.slow  # each is several processes
+
+
+@pytest.mark.parametrize("parallel", [{}, {"shard": "full"}], ids=["ddp", "fsdp"])
+def test_when_one_is_killed_the_other_stops_names_it_and_the_run_goes_on_later(trainers, parallel):
+    assert trainers.run("whole", 2, parallel=parallel)[0][0] == 0
+    processes = trainers.start("cut", 2, parallel=parallel, dies_at=9, who=1, signal=int(signal.SIGKILL))
+    processes[1].join(240)
+    died = time.monotonic()
+    (code, said), (killed, _) = trainers.ended("cut", processes)
+    assert time.monotonic() - died < 30
+    assert killed == -signal.SIGKILL
+    assert code == 75
+    assert "rank 1 of 2 ended in the middle of training" in said
+    again = trainers.run("cut", 2, parallel=parallel)
+    assert [code for code, _ in again] == [0, 0]
+    assert "going on from step 8 of 12" in again[0][1]
+    assert trainers.rows("cut") == trainers.rows("whole")
+
+
+def test_when_the_first_is_killed_the_others_say_so(trainers):
+    processes = trainers.start("run", 2, dies_at=5, who=0, signal=int(signal.SIGKILL))
+    (killed, _), (code, said) = trainers.ended("run", processes)
+    assert (killed, code) == (-signal.SIGKILL, 75)
+    assert "rank 0, or its machine, is gone" in said
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_to_one_stops_all_after_the_same_step_with_a_checkpoint(trainers, number):
+    said = trainers.run("run", 2, every=1000, dies_at=7, who=1, signal=int(number))
+    assert [code for code, _ in said] == [128 + number] * 2, said
+    (saved,) = trainers.scratch("run").glob("checkpoints/step-*")
+    assert [row["step"] for row in trainers.rows("run")][-1] == int(saved.name.removeprefix("step-"))
+
+
+def test_whoever_does_not_come_is_named(trainers):
+    (process,) = trainers.start("run", 3, only=(0,), parallel={"process_timeout_s": 3})
+    code, said = trainers.ended("run", [process])[0]
+    assert code == 75
+    assert "ranks 1, 2 of 3 did not come within" in said
