@@ -9,6 +9,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
+from aictl.training import attention
 from aictl.training.batches import IGNORED, FieldBatch, TokenBatch
 from aictl.training.precision import Compute
 
@@ -27,7 +28,7 @@ def next_token_loss(model: torch.nn.Module, batch: TokenBatch) -> torch.Tensor:
     Sequences are padded on the right, so that causal attention keeps padding out without a mask.
     """
     with _head_sees_only(model, batch):
-        logits = model(input_ids=batch.inputs, use_cache=False).logits
+        logits = model(input_ids=batch.inputs, use_cache=False, **attention.arguments(model, batch)).logits
     targets = batch.targets
     if logits.shape[:2] != targets.shape:  # the head saw the positions with a target alone
         targets = targets[targets != IGNORED]
