@@ -71,7 +71,7 @@ class DialogueEncoder:
             tokenize=True,
             return_dict=True,
             return_assistant_tokens_mask=True,
-            tokenizer_kwargs={"return_offsets_mapping": True},
+            tokenizer_kwargs={"return_offsets_mapping": True, "verbose": False},
         )
         learnt = [bool(one) for one in made["assistant_masks"]]
         spans = made["offset_mapping"]
@@ -94,7 +94,7 @@ class DialogueEncoder:
                         continue
                     raise Unusable("the chat template writes the answer elsewhere than where it is asked for")
                 spans.append((len(prompt), len(through)))
-        made = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        made = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
         places = made["offset_mapping"]
         if any(a < first < b for first, _ in spans for a, b in places):
             return self._by_pieces(text, spans)

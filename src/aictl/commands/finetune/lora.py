@@ -1,9 +1,10 @@
-"""Fine-tune a chat model on conversations by low-rank changes (LoRA).
+"""Fine-tune a language model by low-rank changes (LoRA).
 
-Learnt are low-rank changes of the weights, kept apart as an adapter. Conversations are written
-with the checkpoint's own chat template, and only the assistant's words
-are learnt. The adapter stands on the checkpoint; `aictl export onnx` merges the two. A run that was
-interrupted goes on from where it was when the same command is given again.
+Learnt are low-rank changes of the weights, kept apart as an adapter, from conversations, plain text or
+pairs of an input and an output. Conversations are written with the checkpoint's own chat template, and
+only the assistant's words are learnt. The adapter stands on the checkpoint; `aictl finetune merge` makes
+one model of the two. A run that was interrupted goes on from where it was when the same command is given
+again.
 """
 
 from aictl.artifacts.adapter import Adapter
@@ -24,9 +25,10 @@ command = Command(
     run=run,
     spec=LoraSpec,
     takes=[
-        Takes("checkpoint", (Checkpoint,), help="the chat model to adapt"),
-        Takes("dataset", (Dataset,), help="conversations to learn from, as `aictl data prep --format chat` makes them"),
+        Takes("checkpoint", (Checkpoint,), help="the model to adapt"),
+        Takes("dataset", (Dataset,), help="what to learn from, as `aictl data prep --format chat` makes it"),
     ],
     makes=(Adapter,),
     extra="finetune",
+    revision=2,
 )
