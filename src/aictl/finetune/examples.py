@@ -15,14 +15,14 @@ from typing import Any, Protocol
 
 from transformers import PreTrainedTokenizerBase
 
-from aictl.artifacts.dataset import Dataset
+from aictl.artifacts.dataset import Dataset, Format
 from aictl.core.errors import BadInput
 from aictl.core.events import Events
 from aictl.training import conversations
 from aictl.training.conversations import Conversations
 from aictl.training.dialogue import Dialogue, DialogueEncoder, Unusable
 
-FORMATS = ("chat", "text", "pair")
+FORMATS: tuple[Format, ...] = ("chat", "text", "pair")
 NOUNS = {"chat": "conversations", "text": "documents", "pair": "pairs", "preference": "preferences"}
 TOLD_EVERY = 256
 

@@ -35,6 +35,15 @@ def next_token_loss(model: torch.nn.Module, batch: TokenBatch) -> torch.Tensor:
     return F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORED, reduction="sum")
 
 
+def target_losses(model: torch.nn.Module, batch: TokenBatch) -> torch.Tensor:
+    """-log p of each of the batch's targets, in nats, float32 of shape (counted,), row by row."""
+    wanted = batch.targets != IGNORED
+    with _head_sees_only(model, batch):
+        logits = model(input_ids=batch.inputs, use_cache=False, **attention.arguments(model, batch)).logits
+    chosen = logits[0] if logits.shape[:2] != batch.targets.shape else logits[wanted]
+    return F.cross_entropy(chosen.float(), batch.targets[wanted], reduction="none")
+
+
 def own_loss(model: torch.nn.Module, batch: FieldBatch) -> torch.Tensor:
     """Sum over the batch's targets of the loss that the model itself computes, which is a mean over them:
     that of encoder-decoders, detectors and dual encoders."""
