@@ -32,7 +32,7 @@ SIZES = torch.tensor([[4, 5], [2, 10]])
     [
         # log(1 + exp(-beta x margin)): margins of 0.3 and -0.15
         (PreferenceLoss("sigmoid", 0.1), [math.log1p(math.exp(-0.3)), math.log1p(math.exp(0.15))]),
-        # (1 - s) of that and s of the loss the other way round, which is beta x margin larger: 0.554355 + 0.1 x 0.3, and 0.770957 - 0.1 x 0.15
+        # (1 - s) of that and s of it the other way round: 0.554355 + 0.1 x 0.3, 0.770957 - 0.1 x 0.15
         (PreferenceLoss("sigmoid", 0.1, 0.1), [0.584355, 0.755957]),
         # 1 - 0.3, and 1 + 0.15
         (PreferenceLoss("hinge", 0.1), [0.7, 1.15]),
