@@ -15,6 +15,7 @@ from transformers.pytorch_utils import Conv1D
 
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.core.errors import BadRequest, Damaged
+from aictl.finetune import low_rank
 from aictl.finetune.spec import LowRankSpec
 from aictl.inference.quiet import quiet
 from aictl.training.state import disk
@@ -24,11 +25,12 @@ START = "start"  # the adapter that pissa and olora begin with, beside the check
 _TAKEN_OUT = ("pissa", "olora")  # their start is taken out of the frozen weights
 
 
-def adapt(model: PreTrainedModel, spec: LowRankSpec, seed: int, scratch: Path) -> PeftModel:
+def adapt(model: PreTrainedModel, spec: LowRankSpec, seed: int, scratch: Path, *, compiled: bool) -> PeftModel:
     """Put fresh low-rank matrices on a frozen model, drawn from ``seed``; what is trained is float32.
 
     Raises :class:`BadRequest` for modules that the model does not have, and for an initialisation that does not suit
-    it. ``scratch`` keeps what :func:`save` needs of the start.
+    it. ``scratch`` keeps what :func:`save` needs of the start. A model that is to be ``compiled`` keeps peft's layers,
+    which torch.compile fuses itself.
     """
     _require_modules(model, spec)
     targets = spec.target_modules
@@ -62,6 +64,8 @@ def adapt(model: PreTrainedModel, spec: LowRankSpec, seed: int, scratch: Path) -
             parameter.data = parameter.data.float()
     if spec.init_weights in _TAKEN_OUT:
         _keep_start(adapted, scratch)
+    if not compiled:
+        low_rank.install(adapted)
     return adapted
 
 

@@ -59,7 +59,7 @@ def finetune(
     loss = PreferenceLoss(spec.loss, spec.beta, spec.label_smoothing)
     trained: torch.nn.Module = model
     if spec.method == "lora":
-        trained = adapting.adapt(model, spec.low_rank, spec.loop.seed, scratch)
+        trained = adapting.adapt(model, spec.low_rank, spec.loop.seed, scratch, compiled=compute.compiled)
     job = Job(
         model=trained,
         batches=batches,

@@ -35,7 +35,7 @@ def finetune(
     """
     compute = precision.choose(spec.precision)
     lesson = supervised.prepare(checkpoint, dataset, spec, compute, load=load, scratch=scratch, events=events)
-    adapted = adapting.adapt(lesson.model, spec.low_rank, spec.loop.seed, scratch)
+    adapted = adapting.adapt(lesson.model, spec.low_rank, spec.loop.seed, scratch, compiled=compute.compiled)
     outcome = supervised.teach(adapted, lesson, spec, spec.optimizer, compute, scratch=scratch, events=events)
     adapting.save(adapted, checkpoint, folder, scratch)
     outcome.history.copy_to(folder)

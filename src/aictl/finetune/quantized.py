@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
@@ -35,8 +32,8 @@ def load(checkpoint: Checkpoint, compute: Compute, spec: QloraSpec) -> PreTraine
     Embeddings and norms keep their format. Raises :class:`Damaged` if the files cannot be loaded, :class:`MachineLacks`
     where bitsandbytes has no kernels for the device.
     """
-    with _silent():
-        import bitsandbytes
+    import bitsandbytes
+
     model = pretrained.load(checkpoint, compute)
     head = model.get_output_embeddings()
     places = [
@@ -90,13 +87,3 @@ def _size_bytes(weight: Any) -> int:
     elif getattr(weight, "SCB", None) is not None:
         tensors.append(weight.SCB)
     return sum(one.nbytes for one in tensors)
-
-
-@contextmanager
-def _silent() -> Iterator[None]:
-    """bitsandbytes tells on stderr which kernels it could not fetch, and has others."""
-    logging.disable(logging.WARNING)
-    try:
-        yield
-    finally:
-        logging.disable(logging.NOTSET)

@@ -131,7 +131,10 @@ def attend(
     if lacking := next((name for name in _OF_OTHERS if others.get(name) is not None), None):
         raise BadRequest(f"{_REFUSED} '{module.config.model_type}', whose attention has '{lacking}'", cure=_CURE)
     how = How(query.shape[-1] ** -0.5 if scaling is None else scaling, dropout, sliding_window)
-    query, key, value = (one.transpose(1, 2) for one in (query, key, value))
+    # Rotary positions leave float32 behind, and autocast would turn it back for the fused kernel alone.
+    kind = query.device.type
+    dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else query.dtype
+    query, key, value = (one.to(dtype).transpose(1, 2) for one in (query, key, value))
     if documents is None:
         return _causal(query, key, value, how), None
     rows, positions = query.shape[:2]
