@@ -1,8 +1,8 @@
 """Measures everything and writes docs/benchmarks.md and the pages below docs/benchmarks: ``make bench``.
 
 ``python -m tests.bench PAGE`` writes one of those pages alone: ``planner`` (in seconds), ``machine``, ``data``,
-``text-steps``, ``tokenizing``, ``labelling``, ``small-models`` or ``finetune``. ``fit`` refits the planner's constants and prints
-them.
+``text-steps``, ``tokenizing``, ``labelling``, ``small-models`` or ``finetune``. ``fit`` refits the planner's constants
+and prints them.
 """
 
 from __future__ import annotations
