@@ -21,6 +21,7 @@ OPTIONAL = (
     "gigatoken",
     "safetensors",
     "peft",
+    "bitsandbytes",
     "numpy",
     "orjson",
     "backports",

@@ -1,8 +1,8 @@
 """Measures everything and writes docs/benchmarks.md and the pages below docs/benchmarks: ``make bench``.
 
 ``python -m tests.bench PAGE`` writes one of those pages alone: ``planner`` (in seconds), ``machine``, ``data``,
-``text-steps``, ``tokenizing``, ``labelling`` or ``small-models``. ``fit`` refits the planner's constants and prints
-them.
+``text-steps``, ``tokenizing``, ``labelling``, ``small-models`` or ``finetune``. ``fit`` refits the planner's constants
+and prints them.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 from tests.bench import (
     data,
     decode,
+    finetune,
     labelling,
     machine,
     planner,
@@ -40,8 +41,9 @@ Pages of their own have [the planner against published runs](benchmarks/planner.
 [`hw bench` beside independent tools](benchmarks/machine.md),
 [data preparation beside its peers](benchmarks/data.md),
 [languages, personal data, block lists and repair](benchmarks/text-steps.md),
-[tokenizing beside Hugging Face tokenizers](benchmarks/tokenizing.md) and
-[the label model beside others](benchmarks/labelling.md).
+[tokenizing beside Hugging Face tokenizers](benchmarks/tokenizing.md),
+[the label model beside others](benchmarks/labelling.md) and
+[fine-tuning beside trl](benchmarks/finetune.md).
 """
 
 
@@ -54,6 +56,7 @@ PAGES: dict[str, Write] = {
     "tokenizing": lambda place: tokenizing.write(place, _machine()),
     "labelling": lambda place: labelling.write(place, _machine()),
     "small-models": lambda place: small_models.write(place, _machine()),
+    "finetune": lambda place: finetune.write(place, _machine()),
 }
 
 

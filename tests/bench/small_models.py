@@ -172,7 +172,7 @@ def _adapted(bench: Bench, batch: int) -> Row:
     length = 128  # shorter than every conversation
     made, peak = bench.run(
         "finetune", "lora", "smollm2", "chats", "--sequence-length", length, "--batch-size", batch,
-        "--max-steps", STEPS, "--held-out-conversations", 8, "--save-every-s", 3600, "--force",
+        "--max-steps", STEPS, "--held-out-examples", 8, "--save-every-s", 3600, "--force",
     )  # fmt: skip
     plan = bench.plan(
         "finetune", "smollm2", "--method", "lora", "--sequence-length", length, "--precision",

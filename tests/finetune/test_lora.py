@@ -6,7 +6,6 @@ import signal
 from pathlib import Path
 
 import pytest
-import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -16,36 +15,25 @@ from aictl.core.errors import BadInput, BadRequest, Damaged, Interrupted, WrongK
 from aictl.core.events import Advanced, Events, Noted, silent
 from aictl.core.spec import flat_fields
 from aictl.finetune.lora import finetune
-from aictl.finetune.spec import LoraOptimizerSpec, LoraSpec
+from aictl.finetune.spec import ExamplesSpec, LoraOptimizerSpec, LoraSpec, LowRankSpec
 from aictl.training.spec import LoopSpec, PrecisionSpec
 
 SPEC = LoraSpec(
-    rank=4,
-    alpha=8,
+    low_rank=LowRankSpec(rank=4, alpha=8),
     max_steps=20,
-    batch_size=6,
+    examples=ExamplesSpec(batch_size=6),
     optimizer=LoraOptimizerSpec(learning_rate=0.02),
     precision=PrecisionSpec(precision="fp32", device="cpu"),
     loop=LoopSpec(evaluate_every=10),
 )
 
 
-def held_out_loss(model, tokenizer, talks) -> float:
-    """Loss of the answers and their end tokens, computed the plain way."""
-    total, count = 0.0, 0
-    for messages in talks:
-        prompt = tokenizer.apply_chat_template(messages[:-1], add_generation_prompt=True, tokenize=False)
-        answer = messages[-1]["content"] + tokenizer.eos_token
-        pieces = [tokenizer(piece, add_special_tokens=False)["input_ids"] for piece in (prompt, answer)]
-        ids, start = torch.tensor([pieces[0] + pieces[1]]), len(pieces[0])
-        with torch.no_grad():
-            scores = model(input_ids=ids).logits[0, start - 1 : -1].log_softmax(-1)
-        total -= scores.gather(1, ids[0, start:, None]).sum().item()
-        count += ids.shape[1] - start
-    return total / count
+def adapting(max_steps: int = 20, **options) -> LoraSpec:
+    low_rank = LowRankSpec(**{"rank": 4, "alpha": 8, **options})
+    return SPEC.model_copy(update={"low_rank": low_rank, "max_steps": max_steps})
 
 
-def test_the_adapter_lowers_the_held_out_loss_and_the_record_is_true(checkpoint, chats, places):
+def test_the_adapter_lowers_the_held_out_loss_and_the_record_is_true(checkpoint, chats, places, plain_loss):
     folder, scratch = places("one")
     dataset = chats()
     made = finetune(checkpoint, dataset, SPEC, folder, scratch=scratch, events=silent)
@@ -56,17 +44,17 @@ def test_the_adapter_lowers_the_held_out_loss_and_the_record_is_true(checkpoint,
     tokenizer = AutoTokenizer.from_pretrained(checkpoint.folder)
     talks = [document["messages"] for document in dataset.documents("validation")]
     plain = AutoModelForCausalLM.from_pretrained(checkpoint.folder).eval()
-    assert held_out_loss(plain, tokenizer, talks) == pytest.approx(before, rel=1e-4)
+    assert plain_loss(plain, tokenizer, talks) == pytest.approx(before, rel=1e-4)
     adapted = PeftModel.from_pretrained(plain, folder).eval()
-    assert held_out_loss(adapted, tokenizer, talks) == pytest.approx(after, rel=1e-4)
+    assert plain_loss(adapted, tokenizer, talks) == pytest.approx(after, rel=1e-4)
     merged = adapted.merge_and_unload()
-    assert held_out_loss(merged, tokenizer, talks) == pytest.approx(after, rel=1e-3)
+    assert plain_loss(merged, tokenizer, talks) == pytest.approx(after, rel=1e-3)
     assert merged.get_input_embeddings().weight is merged.get_output_embeddings().weight
 
 
 def test_the_model_learns_to_stop(checkpoint, chats, places):
     folder, scratch = places("stop")
-    spec = SPEC.model_copy(update={"max_steps": 100, "rank": 16, "alpha": 16})
+    spec = SPEC.model_copy(update={"max_steps": 100, "low_rank": LowRankSpec(rank=16, alpha=16)})
     made = finetune(checkpoint, chats(), spec, folder, scratch=scratch, events=silent)
     tokenizer = AutoTokenizer.from_pretrained(checkpoint.folder)
     model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(checkpoint.folder), made.folder).eval()
@@ -99,20 +87,20 @@ def test_only_small_matrices_of_linear_layers_are_kept(checkpoint, chats, places
 
 def test_chosen_layers_alone_are_adapted(checkpoint, chats, places):
     folder, scratch = places("chosen")
-    spec = SPEC.model_copy(update={"max_steps": 2, "target_modules": ["q_proj", "v_proj"]})
+    spec = adapting(max_steps=2, target_modules=["q_proj", "v_proj"])
     made = finetune(checkpoint, chats(), spec, folder, scratch=scratch, events=silent)
     assert made.config["target_modules"] == ["q_proj", "v_proj"]
 
 
 def test_layers_that_are_not_there_are_refused(checkpoint, chats, places):
     folder, scratch = places("nowhere")
-    spec = SPEC.model_copy(update={"target_modules": ["nowhere"]})
+    spec = adapting(target_modules=["nowhere"])
     with pytest.raises(BadRequest, match="--target-modules nowhere"):
         finetune(checkpoint, chats(), spec, folder, scratch=scratch, events=silent)
 
 
 def test_an_interrupted_run_gives_the_same_adapter(checkpoint, chats, places):
-    spec = SPEC.model_copy(update={"dropout": 0.2})
+    spec = adapting(dropout=0.2)
     dataset = chats()
     folder, scratch = places("whole")
     finetune(checkpoint, dataset, spec, folder, scratch=scratch, events=silent)
@@ -161,11 +149,11 @@ def test_a_dataset_without_an_answer_is_refused(checkpoint, chats, places):
         finetune(checkpoint, dataset, SPEC, folder, scratch=scratch, events=silent)
 
 
-def test_text_is_refused(checkpoint, write_dataset, places):
-    text = write_dataset("notes", "text", {"train": [{"text": "no conversation"}]})
-    folder, scratch = places("text")
-    with pytest.raises(WrongKind, match="format text"):
-        finetune(checkpoint, text, SPEC, folder, scratch=scratch, events=silent)
+def test_preferences_are_refused(checkpoint, write_dataset, places):
+    preferences = write_dataset("which", "preference", {"train": [{"prompt": [], "chosen": [], "rejected": []}]})
+    folder, scratch = places("which")
+    with pytest.raises(WrongKind, match="format preference"):
+        finetune(checkpoint, preferences, SPEC, folder, scratch=scratch, events=silent)
 
 
 def changed(checkpoint: Checkpoint, folder: Path) -> Path:
@@ -195,7 +183,7 @@ def test_damaged_weights_are_said_to_be_damaged(checkpoint, chats, places, tmp_p
 
 def test_a_sequence_beyond_the_context_is_refused(checkpoint, chats, places):
     folder, scratch = places("long")
-    spec = SPEC.model_copy(update={"sequence_length": 65})
+    spec = SPEC.model_copy(update={"examples": ExamplesSpec(sequence_length=65)})
     with pytest.raises(BadRequest, match="--sequence-length 65.*context of 64"):
         finetune(checkpoint, chats(), spec, folder, scratch=scratch, events=silent)
 

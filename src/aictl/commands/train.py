@@ -5,16 +5,12 @@ Llama-style model of the preset's size. What the preset sets can be set apart fr
 interrupted goes on from where it was when the same command is given again.
 """
 
-from collections.abc import Sequence
-
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.dataset import Dataset
 from aictl.artifacts.tokenizer import Tokenizer
-from aictl.core.answer import Answer
 from aictl.core.command import Command, Takes, Work
-from aictl.core.events import Events
 from aictl.train.spec import TrainSpec
-from aictl.training.spec import ParallelSpec
+from aictl.training.elsewhere import launch
 
 
 def run(work: Work[TrainSpec]) -> Checkpoint:
@@ -28,18 +24,6 @@ def run(work: Work[TrainSpec]) -> Checkpoint:
         scratch=work.scratch,
         events=work.events,
     )
-
-
-def launch(spec: TrainSpec, words: Sequence[str], events: Events) -> Answer | int | None:
-    if spec.cluster.on != "here":
-        from aictl.training.clusters.submit import submit
-
-        return submit(spec.cluster, spec.parallel, words)
-    if spec.parallel == ParallelSpec():
-        return None
-    from aictl.training.ranks.launch import launch
-
-    return launch(spec.parallel, words, events)
 
 
 command = Command(

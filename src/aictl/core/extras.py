@@ -18,6 +18,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "fast-tokenizing": ("tokenizers", "numpy", "gigatoken"),
     "train": ("torch", "transformers", "tokenizers", "safetensors", "yaml"),
     "finetune": ("torch", "transformers", "peft"),
+    "qlora": ("torch", "transformers", "peft", "bitsandbytes"),
     "gguf": ("torch", "transformers", "gguf"),
     "hub": ("huggingface_hub",),
     "export": ("torch", "transformers", "onnx", "onnxscript", "onnxruntime"),

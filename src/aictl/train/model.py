@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import torch
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM
 
@@ -36,14 +33,3 @@ def build(preset: Preset, tokenizer: TokenizerFolder, context: int, seed: int) -
     model = LlamaForCausalLM(config)
     model.generation_config = GenerationConfig(**special)
     return model
-
-
-def save(model: LlamaForCausalLM, folder: Path) -> None:
-    """Write ``config.json``, ``model.safetensors`` and ``generation_config.json``."""
-    model.save_pretrained(folder)
-    # transformers before 5 reads the base of the rotary angles here, and silently takes its
-    # default where it is missing.
-    path = folder / "config.json"
-    config = json.loads(path.read_text("utf-8"))
-    config["rope_theta"] = ROPE_THETA
-    path.write_text(json.dumps(config, indent=2) + "\n", "utf-8")

@@ -12,7 +12,6 @@ from aictl.artifacts.dataset import TOKENS, Dataset
 from aictl.artifacts.tokenizer import FILE, Tokenizer
 from aictl.core.errors import BadInput, BadRequest, WorkFailed
 from aictl.core.events import Events
-from aictl.inference.quiet import quiet
 from aictl.tokenizing.byte_bpe import ROLES
 from aictl.tokenizing.encoder import Encoder
 from aictl.tokenizing.folder import TokenizerFolder, write, write_config
@@ -22,11 +21,10 @@ from aictl.tokenizing.shards import Tokens, read
 from aictl.train import model as models
 from aictl.train.presets import PRESETS, Preset
 from aictl.train.spec import TrainSpec
-from aictl.training import precision, tokens
+from aictl.training import precision, saving, tokens
 from aictl.training.batches import TokenBatch
 from aictl.training.loop import Job, fit
 from aictl.training.ranks.joining import join
-from aictl.training.state import disk
 
 FEWEST_WINDOWS = 4  # a corpus that fills fewer sequences has nothing to learn from
 
@@ -79,8 +77,7 @@ def train(
             f"{outcome.held_out_after:.3f} after {outcome.steps} steps",
             cure="lower --learning-rate or raise --max-steps",
         )
-    with disk(folder), quiet():
-        models.save(model, folder)
+    saving.save(model, folder)
     _save_tokenizer(opened, folder, length)
     outcome.leave(folder, events)
     metrics = outcome.metrics()

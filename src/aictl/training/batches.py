@@ -54,11 +54,14 @@ class Batches(Protocol):
 @dataclass(frozen=True)
 class TokenBatch:
     """``inputs`` and ``targets`` are int64 of shape (sequences, positions); a target is the token
-    that should follow its position, or ``IGNORED``. ``counted`` is the number of real targets."""
+    that should follow its position, or ``IGNORED``. ``counted`` is the number of real targets. Where several documents
+    share a row, ``starts``, of the same shape, is where in its row the document of a position begins; it stays on the
+    CPU."""
 
     inputs: torch.Tensor
     targets: torch.Tensor
     counted: int
+    starts: torch.Tensor | None = None
 
     @property
     def dense(self) -> bool:
@@ -78,18 +81,20 @@ class TokenBatch:
         """What comes after the last target of a part is left out: nothing that is learnt depends on it."""
         rows = max(1, most // self.inputs.shape[1])
         parts = []
-        for inputs, targets in zip(self.inputs.split(rows), self.targets.split(rows), strict=True):
+        for first in range(0, len(self.inputs), rows):
+            inputs, targets = self.inputs[first : first + rows], self.targets[first : first + rows]
             wanted = targets != IGNORED
             counted = int(wanted.sum())
             if counted:
                 width = int(wanted.any(dim=0).nonzero().max()) + 1
-                parts.append(TokenBatch(inputs[:, :width], targets[:, :width], counted))
+                starts = None if self.starts is None else self.starts[first : first + rows, :width]
+                parts.append(TokenBatch(inputs[:, :width], targets[:, :width], counted, starts))
         return parts
 
     def to(self, device: torch.device) -> TokenBatch:
         if device.type == "cpu":
             return self
-        return TokenBatch(self.inputs.to(device), self.targets.to(device), self.counted)
+        return TokenBatch(self.inputs.to(device), self.targets.to(device), self.counted, self.starts)
 
 
 NOTHING = TokenBatch(torch.empty(0, 1, dtype=torch.long), torch.empty(0, 1, dtype=torch.long), 0)

@@ -49,6 +49,23 @@ class Conversations:
             targets[row, : len(ids) - 1] = np.where(learnt[1:], ids[1:], IGNORED)
         return TokenBatch(torch.from_numpy(inputs), torch.from_numpy(targets), int((targets != IGNORED).sum()))
 
+    def packed(self, rows: Sequence[Sequence[int]], width: int) -> TokenBatch:
+        """A batch of rows of ``width`` positions, each of several conversations one after the other."""
+        inputs: np.ndarray = np.zeros((len(rows), width), dtype=np.int64)
+        targets: np.ndarray = np.full((len(rows), width), IGNORED, dtype=np.int64)
+        starts: np.ndarray = np.zeros((len(rows), width), dtype=np.int64)
+        for row, chosen in enumerate(rows):
+            place = 0
+            for one in chosen:
+                each = self.batch([one])
+                end = place + each.inputs.shape[1]
+                inputs[row, place:end], targets[row, place:end] = each.inputs[0], each.targets[0]
+                starts[row, place:end] = place
+                place = end
+            starts[row, place:] = place  # what fills up the row is a document of its own
+        counted = int((targets != IGNORED).sum())
+        return TokenBatch(torch.from_numpy(inputs), torch.from_numpy(targets), counted, torch.from_numpy(starts))
+
 
 def write(path: Path, dialogues: Iterable[Dialogue]) -> Conversations:
     """Write conversations to a file that appears only when it is whole."""
@@ -79,7 +96,7 @@ class ConversationBatches:
     def __init__(self, conversations: Conversations, size: int, seed: int) -> None:
         self._conversations = conversations
         self._size = min(size, len(conversations))
-        self._order = _SortedPools(conversations.lengths(), self._size, seed)
+        self._order = SortedPools(conversations.lengths(), self._size, seed)
         self._share = Share()
 
     def __getitem__(self, position: int) -> TokenBatch:
@@ -98,7 +115,7 @@ class ConversationBatches:
         return self._order.epoch(epoch)[place * self._size : (place + 1) * self._size].tolist()
 
 
-class _SortedPools(Order):
+class SortedPools(Order):
     """A random order in which neighbours are of like length. The conversations that would not fill
     a batch are left out, others in every epoch."""
 

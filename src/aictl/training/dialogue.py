@@ -49,13 +49,13 @@ class DialogueEncoder:
         self._longest = longest
         self._marked = "{% generation" in tokenizer.chat_template or "{%- generation" in tokenizer.chat_template
 
-    def encode(self, messages: Sequence[Message]) -> Dialogue:
-        """Raises :class:`Unusable` if the template refuses the conversation, or nothing of the
-        assistant's is in it or left of it."""
-        if not any(message["role"] == "assistant" for message in messages):
+    def encode(self, messages: Sequence[Message], first: int = 0) -> Dialogue:
+        """Of the messages before the ``first`` nothing is learnt. Raises :class:`Unusable` if the template refuses the
+        conversation, or nothing of the assistant's is in it or left of it."""
+        if not any(message["role"] == "assistant" for message in messages[first:]):
             raise Unusable("no message is the assistant's")
         try:
-            ids, learnt = self._by_marks(messages) if self._marked else self._by_prefixes(messages)
+            ids, learnt = self._by_marks(messages, first) if self._marked else self._by_prefixes(messages, first)
         except (jinja2.TemplateError, TypeError, KeyError, ValueError) as error:
             raise Unusable(f"the chat template refuses it: {error}") from error
         self._learn_to_stop(ids, learnt, messages[-1]["role"] == "assistant")
@@ -64,28 +64,32 @@ class DialogueEncoder:
             raise Unusable(f"none of the assistant's words is among its first {self._longest} tokens")
         return Dialogue(ids, learnt)
 
-    def _by_marks(self, messages: Sequence[Message]) -> tuple[list[int], list[bool]]:
+    def _by_marks(self, messages: Sequence[Message], first: int) -> tuple[list[int], list[bool]]:
         """The template marks the assistant's words itself, with ``{% generation %}``."""
         made = self._tokenizer.apply_chat_template(
             list(messages),
             tokenize=True,
             return_dict=True,
             return_assistant_tokens_mask=True,
-            tokenizer_kwargs={"return_offsets_mapping": True},
+            tokenizer_kwargs={"return_offsets_mapping": True, "verbose": False},
         )
         learnt = [bool(one) for one in made["assistant_masks"]]
         spans = made["offset_mapping"]
         for place in range(1, len(learnt)):
             # transformers' mask ends at the first token of the last character, which may have more.
             learnt[place] |= learnt[place - 1] and spans[place] == spans[place - 1]
+        skipped = sum(message["role"] == "assistant" for message in messages[:first])
+        turns = [place for place, one in enumerate(learnt) if one and not (place and learnt[place - 1])]
+        start = turns[skipped] if skipped < len(turns) else len(learnt)
+        learnt[:start] = [False] * start
         return list(made["input_ids"]), learnt
 
-    def _by_prefixes(self, messages: Sequence[Message]) -> tuple[list[int], list[bool]]:
+    def _by_prefixes(self, messages: Sequence[Message], first: int) -> tuple[list[int], list[bool]]:
         """An assistant's turn is what its message adds to the prompt that asks for it."""
         text = self._render(messages)
         spans = []
         for index, message in enumerate(messages):
-            if message["role"] == "assistant":
+            if message["role"] == "assistant" and index >= first:
                 prompt = self._render(messages[:index], add_generation_prompt=True)
                 through = self._render(messages[: index + 1])
                 if not (text.startswith(through) and through.startswith(prompt)):
@@ -94,7 +98,7 @@ class DialogueEncoder:
                         continue
                     raise Unusable("the chat template writes the answer elsewhere than where it is asked for")
                 spans.append((len(prompt), len(through)))
-        made = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        made = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
         places = made["offset_mapping"]
         if any(a < first < b for first, _ in spans for a, b in places):
             return self._by_pieces(text, spans)

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
+from aictl.training import attention
 from aictl.training.batches import IGNORED, FieldBatch, TokenBatch
 from aictl.training.head import bare, cross_entropy, hidden_states, plain_head
 from aictl.training.passes import in_step
@@ -31,18 +32,28 @@ def next_token_loss(model: torch.nn.Module, batch: TokenBatch) -> torch.Tensor:
     """
     head = plain_head(bare(model))
     targets = batch.targets.flatten()
+    given = attention.arguments(bare(model), batch)
     if head is None:
         with _head_sees_only(model, batch):
-            logits = model(input_ids=batch.inputs, use_cache=False).logits.flatten(0, 1)
+            logits = model(input_ids=batch.inputs, use_cache=False, **given).logits.flatten(0, 1)
         if len(logits) != len(targets):  # the head saw the positions with a target alone
             targets = targets[targets != IGNORED]
         return F.cross_entropy(logits.float(), targets, ignore_index=IGNORED, reduction="sum")
     with hidden_states(head):
-        hidden = model(input_ids=batch.inputs, use_cache=False).logits.flatten(0, 1)
+        hidden = model(input_ids=batch.inputs, use_cache=False, **given).logits.flatten(0, 1)
     if not batch.dense:
         wanted = targets != IGNORED
         hidden, targets = hidden[wanted], targets[wanted]
     return cross_entropy(hidden, head, targets)
+
+
+def target_losses(model: torch.nn.Module, batch: TokenBatch) -> torch.Tensor:
+    """-log p of each of the batch's targets, in nats, float32 of shape (counted,), row by row."""
+    wanted = batch.targets != IGNORED
+    with _head_sees_only(model, batch):
+        logits = model(input_ids=batch.inputs, use_cache=False, **attention.arguments(bare(model), batch)).logits
+    chosen = logits[0] if logits.shape[:2] != batch.targets.shape else logits[wanted]
+    return F.cross_entropy(chosen.float(), batch.targets[wanted], reduction="none")
 
 
 def own_loss(model: torch.nn.Module, batch: FieldBatch) -> torch.Tensor:
