@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import math
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.dataset import TOKENS, Dataset
-from aictl.artifacts.tokenizer import FILE, Tokenizer
+from aictl.artifacts.tokenizer import Tokenizer
 from aictl.core.errors import BadInput, BadRequest, WorkFailed
 from aictl.core.events import Events
 from aictl.inference.quiet import quiet
-from aictl.tokenizing.byte_bpe import ROLES
 from aictl.tokenizing.encoder import Encoder
-from aictl.tokenizing.folder import TokenizerFolder, write, write_config
+from aictl.tokenizing.folder import TokenizerFolder
 from aictl.tokenizing.learning import learn_from
 from aictl.tokenizing.packing import is_packed, pack
 from aictl.tokenizing.shards import Tokens, read
 from aictl.train import model as models
+from aictl.train import tokenizers
 from aictl.train.presets import PRESETS, Preset
 from aictl.train.spec import TrainSpec
 from aictl.training import precision, tokens
@@ -77,7 +76,7 @@ def train(
         )
     with disk(folder), quiet():
         models.save(model, folder)
-    _save_tokenizer(opened, folder, length)
+    tokenizers.save(opened, folder, length)
     outcome.history.copy_to(folder)
     metrics = outcome.metrics()
     metrics["held_out"]["tokens"] = sum(batch.counted for batch in held_out)
@@ -105,23 +104,10 @@ def _sequence_length(spec: TrainSpec, preset: Preset) -> int:
 def _tokenizer(
     dataset: Dataset, given: Tokenizer | Checkpoint | None, spec: TrainSpec, scratch: Path, events: Events
 ) -> TokenizerFolder:
-    if given is not None:
-        if spec.vocab_size is not None:
-            raise BadRequest(
-                "--vocab-size is for learning a tokenizer, and --tokenizer gives one", cure="leave one out"
-            )
-        return TokenizerFolder(given.folder)
-    folder = scratch / "tokenizer"
-    if not folder.is_dir():
-        partial = scratch / "tokenizer.partial"
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir()
-        events.started("tokenizer")
-        size = spec.vocab_size or PRESETS[spec.preset].vocabulary
-        write(learn_from(dataset.shards("train"), size, events=events), partial, ROLES)
-        partial.rename(folder)
-        events.finished("tokenizer")
-    return TokenizerFolder(folder)
+    size = spec.vocab_size or PRESETS[spec.preset].vocabulary
+    return tokenizers.given_or_learnt(
+        given, spec.vocab_size, lambda: learn_from(dataset.shards("train"), size, events=events), scratch, events
+    )
 
 
 def _encode(dataset: Dataset, tokenizer: TokenizerFolder, scratch: Path, events: Events) -> tuple[Tokens, Tokens]:
@@ -136,13 +122,6 @@ def _encode(dataset: Dataset, tokenizer: TokenizerFolder, scratch: Path, events:
 
 def _texts(dataset: Dataset, split: str) -> Iterator[str]:
     return (document["text"] for document in dataset.documents(split))
-
-
-def _save_tokenizer(tokenizer: TokenizerFolder, folder: Path, context: int) -> None:
-    for name in (FILE, "chat_template.jinja"):
-        if (tokenizer.folder / name).is_file():
-            shutil.copyfile(tokenizer.folder / name, folder / name)
-    write_config(tokenizer.config | {"model_max_length": context}, folder)
 
 
 def _refuse_too_small(corpus: Tokens, validation: Tokens, length: int, dataset: Dataset) -> None:

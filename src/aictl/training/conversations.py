@@ -77,7 +77,7 @@ class ConversationBatches:
     def __init__(self, conversations: Conversations, size: int, seed: int) -> None:
         self._conversations = conversations
         self._size = min(size, len(conversations))
-        self._order = _SortedPools(conversations.lengths(), self._size, seed)
+        self._order = SortedPools(conversations.lengths(), self._size, seed)
         self._share = Share()
 
     def __getitem__(self, position: int) -> TokenBatch:
@@ -96,7 +96,7 @@ class ConversationBatches:
         return self._order.epoch(epoch)[place * self._size : (place + 1) * self._size].tolist()
 
 
-class _SortedPools(Order):
+class SortedPools(Order):
     """A random order in which neighbours are of like length. The conversations that would not fill
     a batch are left out, others in every epoch."""
 

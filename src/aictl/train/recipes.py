@@ -1,0 +1,63 @@
+"""Sizes of network for each task but language models, with the settings that train them well, one table a task.
+
+``tiny`` is minutes on two CPU cores, ``small`` minutes on a GPU, ``base`` hours on one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from aictl.train.presets import PresetName
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train unless told otherwise: passes over the data, but at least ``fewest_steps`` steps."""
+
+    batch_size: int
+    epochs: float
+    fewest_steps: int
+    learning_rate: float
+
+
+@dataclass(frozen=True)
+class TextRecipe(Recipe):
+    """An encoder of texts. ``context`` is the longest text that it may be trained on, ``sequence_length`` that on
+    which it is."""
+
+    hidden_size: int
+    layers: int
+    heads: int
+    intermediate_size: int
+    vocabulary: int
+    context: int
+    sequence_length: int
+
+
+@dataclass(frozen=True)
+class PictureRecipe(Recipe):
+    """A network for pictures of ``resolution`` pixels at most a side: of convolutions in stages of ``widths`` and
+    ``depths``, or of attention over patches of one sixteenth of the resolution, as wide as the last stage."""
+
+    resolution: int
+    widths: tuple[int, ...]
+    depths: tuple[int, ...]
+
+
+# Encoders as in https://arxiv.org/abs/2412.13663 (ModernBERT), whose smallest is "base".
+TEXTS: Mapping[PresetName, TextRecipe] = {
+    "tiny": TextRecipe(32, 10, 300, 1e-3, 192, 3, 3, 384, 4096, 512, 128),
+    "small": TextRecipe(64, 5, 500, 5e-4, 384, 6, 6, 768, 16384, 1024, 256),
+    "base": TextRecipe(64, 5, 1000, 3e-4, 768, 12, 12, 1536, 32768, 2048, 512),
+    "large": TextRecipe(128, 5, 1000, 2e-4, 1024, 24, 16, 2688, 32768, 2048, 512),
+}
+
+# The widths and depths of "base" and "large" are those of ResNet-50 (https://arxiv.org/abs/1512.03385) and of a
+# deeper one; "tiny" and "small" are ResNets of plain blocks.
+PICTURES: Mapping[PresetName, PictureRecipe] = {
+    "tiny": PictureRecipe(128, 8, 500, 4e-3, 64, (32, 64, 128), (1, 1, 1)),
+    "small": PictureRecipe(128, 20, 1000, 3e-3, 128, (64, 128, 256, 512), (2, 2, 2, 2)),
+    "base": PictureRecipe(256, 60, 2000, 2e-3, 224, (256, 512, 1024, 2048), (3, 4, 6, 3)),
+    "large": PictureRecipe(256, 90, 2000, 2e-3, 224, (256, 512, 1024, 2048), (3, 4, 23, 3)),
+}

@@ -1,0 +1,48 @@
+"""Training: the task is chosen, its model and its lesson are made ready, and the loop does the rest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aictl.artifacts.checkpoint import Checkpoint
+from aictl.artifacts.dataset import Dataset
+from aictl.artifacts.tokenizer import Tokenizer
+from aictl.core.events import Events
+from aictl.train import course, pretrain
+from aictl.train.options import refuse_unread
+from aictl.train.spec import TrainSpec
+from aictl.training import precision
+from aictl.training.tasks.names import task_of
+
+
+def train(
+    dataset: Dataset,
+    spec: TrainSpec,
+    folder: Path,
+    *,
+    tokenizer: Tokenizer | Checkpoint | None = None,
+    start: Checkpoint | None = None,
+    scratch: Path,
+    events: Events,
+) -> Checkpoint:
+    """Train a model on ``dataset`` for the task of ``spec``, or the one that the dataset is made for, and write it
+    into ``folder`` with everything that it needs to run.
+
+    ``tokenizer`` is one to read texts by; ``start`` is a checkpoint whose weights are where training begins.
+    ``scratch`` holds what is prepared and the state of the loop; a run that finds them goes on from there. Raises the
+    family of :mod:`aictl.core.errors`: what each task raises is said there.
+    """
+    task = task_of(dataset, spec.task)
+    refuse_unread(task, spec, tokenizer, start)
+    if task == "language-model":
+        return pretrain.train(dataset, spec, folder, tokenizer=tokenizer, scratch=scratch, events=events)
+    compute = precision.choose(spec.precision)
+    if task == "text-classification":
+        from aictl.train import texts
+
+        made = texts.classification(dataset, spec, tokenizer=tokenizer, start=start, scratch=scratch, events=events)
+    else:
+        from aictl.train import pictures
+
+        made = pictures.classification(dataset, spec, start=start, scratch=scratch, events=events)
+    return course.take(made, spec, folder, compute=compute, scratch=scratch, events=events)
