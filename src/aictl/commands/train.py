@@ -10,6 +10,7 @@ that was interrupted goes on from where it was when the same command is given ag
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.dataset import Dataset
 from aictl.artifacts.tokenizer import Tokenizer
+from aictl.core.artifact import Source
 from aictl.core.command import Command, Takes, Work
 from aictl.train.spec import TrainSpec
 
@@ -23,6 +24,7 @@ def run(work: Work[TrainSpec]) -> Checkpoint:
         work.folder,
         tokenizer=work.inputs["tokenizer"],
         start=work.inputs["from"],
+        config=work.inputs["config"],
         scratch=work.scratch,
         events=work.events,
     )
@@ -37,6 +39,13 @@ command = Command(
             "from",
             (Checkpoint,),
             help="begin with the weights of this checkpoint, and with its tokenizer",
+            option=True,
+            required=False,
+        ),
+        Takes(
+            "config",
+            (Source,),
+            help="the shape of a fresh language model: a config.json of transformers, or a small .toml",
             option=True,
             required=False,
         ),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.tokenizer import Tokenizer
+from aictl.core.artifact import Source
 from aictl.core.errors import BadRequest
 from aictl.train.spec import Architecture, TrainSpec
 from aictl.training.tasks.names import Task
@@ -20,9 +21,18 @@ _OF_TEXTS = ("language-model", "text-classification", "embedding", "text-to-text
 
 
 def refuse_unread(
-    task: Task, spec: TrainSpec, tokenizer: Tokenizer | Checkpoint | None, start: Checkpoint | None
+    task: Task,
+    spec: TrainSpec,
+    tokenizer: Tokenizer | Checkpoint | None,
+    start: Checkpoint | None,
+    config: Source | None,
 ) -> None:
     """Raise :class:`BadRequest` for an option that was set and that ``task`` has no use for."""
+    if config and task != "language-model":
+        raise BadRequest(f"--config gives the shape of language models, and the task is {task}", cure="leave it out")
+    if config and (start or spec.architecture):
+        given = f"--from '{start.label}'" if start else f"--architecture {spec.architecture}"
+        raise BadRequest(f"--config and {given} both say what model it is", cure="leave one out")
     known = ARCHITECTURES[task]
     if spec.architecture and spec.architecture not in known:
         raise BadRequest(

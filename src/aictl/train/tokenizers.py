@@ -27,9 +27,7 @@ def given_or_learnt(
     :class:`BadRequest` for a vocabulary size beside a tokenizer."""
     if given is not None:
         if vocab_size is not None:
-            raise BadRequest(
-                "--vocab-size is for learning a tokenizer, and --tokenizer gives one", cure="leave one out"
-            )
+            raise BadRequest("--vocab-size is for learning a tokenizer, and one is given", cure="leave one out")
         return TokenizerFolder(given.folder)
     folder = scratch / "tokenizer"
     if not folder.is_dir():

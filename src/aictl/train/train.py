@@ -7,6 +7,7 @@ from pathlib import Path
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.dataset import Dataset
 from aictl.artifacts.tokenizer import Tokenizer
+from aictl.core.artifact import Source
 from aictl.core.events import Events
 from aictl.train import course, pretrain
 from aictl.train.options import refuse_unread
@@ -22,20 +23,24 @@ def train(
     *,
     tokenizer: Tokenizer | Checkpoint | None = None,
     start: Checkpoint | None = None,
+    config: Source | None = None,
     scratch: Path,
     events: Events,
 ) -> Checkpoint:
     """Train a model on ``dataset`` for the task of ``spec``, or the one that the dataset is made for, and write it
     into ``folder`` with everything that it needs to run.
 
-    ``tokenizer`` is one to read texts by; ``start`` is a checkpoint whose weights are where training begins.
+    ``tokenizer`` is one to read texts by; ``start`` is a checkpoint whose weights are where training begins;
+    ``config`` the file with the shape of a fresh language model.
     ``scratch`` holds what is prepared and the state of the loop; a run that finds them goes on from there. Raises the
     family of :mod:`aictl.core.errors`: what each task raises is said there.
     """
     task = task_of(dataset, spec.task)
-    refuse_unread(task, spec, tokenizer, start)
+    refuse_unread(task, spec, tokenizer, start, config)
     if task == "language-model":
-        return pretrain.train(dataset, spec, folder, tokenizer=tokenizer, scratch=scratch, events=events)
+        return pretrain.train(
+            dataset, spec, folder, tokenizer=tokenizer, start=start, config=config, scratch=scratch, events=events
+        )
     compute = precision.choose(spec.precision)
     if task == "text-classification":
         from aictl.train import texts
