@@ -106,7 +106,7 @@ def test_the_file_decides_over_the_context_and_the_vocabulary(dataset, places, s
     [
         ({"hiden_size": 64}, "a llama reads no hiden_size", "did you mean hidden_size"),
         ({"frobnicate": 1}, "a llama reads no frobnicate", "leave out frobnicate"),
-        ({"vocab_size": 280}, "the vocab_size 280 is less than the tokenizer's 300", "vocab_size"),
+        ({"vocab_size": 280}, "vocab_size 280 is less than the tokenizer's 300", "vocab_size"),
         ({"eos_token_id": 77}, "eos_token_id 77, and the tokenizer's is 1", "leave eos_token_id out"),
         ({"model_type": "bert-not"}, "no decoder that transformers has", "model_type"),
         ({"model_type": "t5"}, "no decoder that transformers has", "model_type"),

@@ -45,7 +45,7 @@ def complete(values: dict[str, Any], tokenizer: TokenizerFolder, context: int, c
     given = {name: value for name, value in values.items() if name not in NOTES}
     if "vocab_size" in given and given["vocab_size"] < tokenizer.vocabulary:
         raise BadRequest(
-            f"--config {called}: the vocab_size {given['vocab_size']} is less than the tokenizer's {tokenizer.vocabulary}",
+            f"--config {called}: vocab_size {given['vocab_size']} is less than the tokenizer's {tokenizer.vocabulary}",
             cure="leave vocab_size out, or give the tokenizer it is of",
         )
     for name, found in special_ids(tokenizer).items():

@@ -6,11 +6,13 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
 from aictl.artifacts.checkpoint import Checkpoint
+from aictl.artifacts.dataset import Dataset
+from aictl.artifacts.tokenizer import Tokenizer
 from aictl.core.errors import WorkFailed
 from aictl.core.events import Events
 from aictl.inference.quiet import quiet
@@ -46,6 +48,16 @@ class Course:
 
     def batch_size(self, spec: TrainSpec) -> int:
         return spec.batch_size or self.recipe.batch_size
+
+
+class Given(NamedTuple):
+    """What a course is made from beside its options."""
+
+    dataset: Dataset
+    tokenizer: Tokenizer | Checkpoint | None
+    start: Checkpoint | None
+    scratch: Path
+    events: Events
 
 
 def take(

@@ -11,11 +11,9 @@ import torch
 from transformers import AutoModelForImageClassification, ConvNextConfig, ResNetConfig, ViTConfig
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
-from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.dataset import Dataset
 from aictl.core.errors import BadRequest
-from aictl.core.events import Events
-from aictl.train.course import Course
+from aictl.train.course import Course, Given
 from aictl.train.recipes import PICTURES, PictureRecipe
 from aictl.train.spec import TrainSpec
 from aictl.training.tasks import image_classification, pretrained
@@ -30,21 +28,19 @@ ASKED = 1000  # pictures whose size is looked at
 PATCHES_A_SIDE = 16
 
 
-def classification(
-    dataset: Dataset, spec: TrainSpec, *, start: Checkpoint | None, scratch: Path, events: Events
-) -> Course:
+def classification(given: Given, spec: TrainSpec) -> Course:
     """A classifier of a dataset's pictures. Raises :class:`BadInput` for labels that cannot be learnt and
     :class:`BadRequest` for a checkpoint or options that do not fit."""
-    recipe = PICTURES[spec.preset]
-    names = Labels(dataset).names
+    recipe, start = PICTURES[spec.preset], given.start
+    names = Labels(given.dataset).names
     if start:
         if spec.pictures.resolution:
             raise BadRequest("--resolution is for a fresh network: a checkpoint has its own", cure="leave it out")
         processor = pretrained.load_processor(start)
         changes = pretrained.classes_in_config(names)
-        model = pretrained.load(AutoModelForImageClassification, start, events, spec.loop.seed, changes)
+        model = pretrained.load(AutoModelForImageClassification, start, given.events, spec.loop.seed, changes)
     else:
-        side = resolution(dataset, spec, recipe)
+        side = resolution(given.dataset, spec, recipe)
         processor = ViTImageProcessorPil(
             size={"height": side, "width": side}, image_mean=[0.5] * 3, image_std=[0.5] * 3, do_convert_rgb=True
         )
@@ -53,7 +49,7 @@ def classification(
         model = AutoModelForImageClassification.from_config(config)
     model.to(memory_format=torch.channels_last)
     lesson = image_classification.lesson(
-        dataset,
+        given.dataset,
         processor,
         pictures=spec.pictures,
         patches=patches_of(model),
@@ -61,8 +57,8 @@ def classification(
         batch_size=spec.batch_size or recipe.batch_size,
         held_out=spec.held_out_documents,
         seed=spec.loop.seed,
-        scratch=scratch,
-        events=events,
+        scratch=given.scratch,
+        events=given.events,
     )
 
     def save(folder: Path) -> None:

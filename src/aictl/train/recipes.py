@@ -53,6 +53,14 @@ TEXTS: Mapping[PresetName, TextRecipe] = {
     "large": TextRecipe(128, 5, 1000, 2e-4, 1024, 24, 16, 2688, 32768, 2048, 512),
 }
 
+# Encoder-decoders of the shapes of T5 1.1 (https://arxiv.org/abs/2002.05202); "small" and "base" are its own.
+SEQUENCES: Mapping[PresetName, TextRecipe] = {
+    "tiny": TextRecipe(32, 10, 600, 1e-3, 192, 3, 3, 512, 4096, 512, 128),
+    "small": TextRecipe(64, 5, 2000, 7e-4, 512, 8, 6, 1024, 16384, 1024, 256),
+    "base": TextRecipe(64, 3, 5000, 4e-4, 768, 12, 12, 2048, 32768, 1024, 512),
+    "large": TextRecipe(64, 3, 5000, 3e-4, 1024, 24, 16, 2816, 32768, 1024, 512),
+}
+
 # The widths and depths of "base" and "large" are those of ResNet-50 (https://arxiv.org/abs/1512.03385) and of a
 # deeper one; "tiny" and "small" are ResNets of plain blocks.
 PICTURES: Mapping[PresetName, PictureRecipe] = {

@@ -10,7 +10,19 @@ from aictl.training.spec import LoopSpec, OptimizerSpec, PictureSpec, PrecisionS
 from aictl.training.tasks.names import Task
 
 Architecture = Literal[
-    "llama", "qwen2", "qwen3", "gpt2", "mixtral", "qwen3-moe", "modernbert", "bert", "resnet", "vit", "convnext"
+    "llama",
+    "qwen2",
+    "qwen3",
+    "gpt2",
+    "mixtral",
+    "qwen3-moe",
+    "modernbert",
+    "bert",
+    "t5",
+    "bart",
+    "resnet",
+    "vit",
+    "convnext",
 ]
 
 
@@ -19,9 +31,7 @@ class TrainSpec(Spec):
 
     task: Task | None = option(None, help="what to learn (default: what the dataset's documents are made for)")
     preset: PresetName = option("tiny", help="size of the model, and the settings that suit it")
-    architecture: Architecture | None = option(
-        None, help="kind of network (default: llama for language models, modernbert for texts, resnet for pictures)"
-    )
+    architecture: Architecture | None = option(None, help="kind of network (default: the first of the task's)")
     max_steps: int | None = option(None, ge=1, help="optimiser steps (tiny: 250)")
     epochs: float | None = option(
         None, gt=0, help="passes over the documents, in place of steps; not of language models"

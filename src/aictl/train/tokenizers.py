@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import tokenizers
+import tokenizers.processors
 
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.tokenizer import FILE, Tokenizer
@@ -38,6 +39,21 @@ def given_or_learnt(
         write(learn(), partial, ROLES)
         partial.rename(folder)
         events.finished("tokenizer")
+    return TokenizerFolder(folder)
+
+
+def closing(tokenizer: TokenizerFolder, scratch: Path) -> TokenizerFolder:
+    """A tokenizer like the one given, which puts its end token, and nothing else, about a text: an encoder-decoder
+    knows by it where an input ends. Raises :class:`BadInput` for one that has no end token."""
+    end = (tokenizer.special.get("eos_token", ""), tokenizer.end_id)
+    folder = scratch / "closing"
+    folder.mkdir(exist_ok=True)
+    library = tokenizers.Tokenizer.from_file(str(tokenizer.folder / FILE))
+    library.post_processor = tokenizers.processors.TemplateProcessing(
+        single=f"$A {end[0]}", pair=f"$A {end[0]} $B {end[0]}", special_tokens=[end]
+    )
+    library.save(str(folder / FILE))
+    write_config(tokenizer.config, folder)
     return TokenizerFolder(folder)
 
 

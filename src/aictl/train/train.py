@@ -10,10 +10,11 @@ from aictl.artifacts.tokenizer import Tokenizer
 from aictl.core.artifact import Source
 from aictl.core.events import Events
 from aictl.train import course, pretrain
+from aictl.train.course import Course, Given
 from aictl.train.options import refuse_unread
 from aictl.train.spec import TrainSpec
 from aictl.training import precision
-from aictl.training.tasks.names import task_of
+from aictl.training.tasks.names import Task, task_of
 
 
 def train(
@@ -42,12 +43,20 @@ def train(
             dataset, spec, folder, tokenizer=tokenizer, start=start, config=config, scratch=scratch, events=events
         )
     compute = precision.choose(spec.precision)
-    if task == "text-classification":
+    made = _course(task, spec, Given(dataset, tokenizer, start, scratch, events))
+    return course.take(made, spec, folder, compute=compute, scratch=scratch, events=events)
+
+
+def _course(task: Task, spec: TrainSpec, given: Given) -> Course:
+    if task in ("text-classification", "embedding", "text-to-text"):
         from aictl.train import texts
 
-        made = texts.classification(dataset, spec, tokenizer=tokenizer, start=start, scratch=scratch, events=events)
-    else:
-        from aictl.train import pictures
+        kinds = {
+            "text-classification": texts.classification,
+            "embedding": texts.embeddings,
+            "text-to-text": texts.sequences,
+        }
+        return kinds[task](given, spec)
+    from aictl.train import pictures
 
-        made = pictures.classification(dataset, spec, start=start, scratch=scratch, events=events)
-    return course.take(made, spec, folder, compute=compute, scratch=scratch, events=events)
+    return pictures.classification(given, spec)
