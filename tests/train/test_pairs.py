@@ -29,15 +29,15 @@ def smaller_recipes(monkeypatch):
     """The real code on shapes that a test can afford."""
     shape = {"hidden_size": 64, "layers": 2, "heads": 2, "intermediate_size": 128, "context": 64, "sequence_length": 32}
     for table in (texts.TEXTS, texts.SEQUENCES):
-        rate = 5e-3 if table is recipes.SEQUENCES else 3e-3
+        rate = 1e-3 if table is recipes.SEQUENCES else 3e-3
         monkeypatch.setitem(table, "tiny", dataclasses.replace(table["tiny"], **shape, learning_rate=rate))
 
 
 @pytest.fixture
 def numbers(write_dataset) -> Dataset:
     """Number words and their digits."""
-    words = list(itertools.product(DIGITS, repeat=2)) + list(itertools.product(DIGITS, repeat=3))
-    rows = [{"input": " ".join(some), "output": "".join(DIGITS[one] for one in some), "source": "0"} for some in words]
+    words = list(itertools.product(DIGITS, repeat=3)) + list(itertools.product(DIGITS, repeat=4))[::3]
+    rows = [{"input": " ".join(some), "output": " ".join(DIGITS[one] for one in some), "source": "0"} for some in words]
     order = np.random.default_rng(0).permutation(len(rows))
     mixed = [rows[place] for place in order]
     return write_dataset("numbers", "pair", {"train": mixed[20:], "validation": mixed[:20]})
@@ -62,11 +62,11 @@ def questions(write_dataset) -> Dataset:
 
 def test_number_words_become_digits(numbers, places):
     folder, scratch = places("one")
-    made = train(numbers, SPEC.model_copy(update={"max_steps": 150}), folder, scratch=scratch, events=silent)
+    made = train(numbers, SPEC.model_copy(update={"max_steps": 300}), folder, scratch=scratch, events=silent)
     made.check()
     held_out = made.metrics["held_out"]
     assert held_out["token_accuracy"] > 0.7
-    assert held_out["exact_match"] > 0.3
+    assert held_out["exact_match"] > 0.5
     assert capability_of(made.config) == "text-to-text"
     # Plain transformers, told nothing, comes to the same.
     tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModelForSeq2SeqLM.from_pretrained(folder)
@@ -84,9 +84,9 @@ def test_number_words_become_digits(numbers, places):
 @pytest.mark.slow
 def test_another_encoder_decoder_learns_too(numbers, places):
     folder, scratch = places("one")
-    spec = SPEC.model_copy(update={"architecture": "bart", "max_steps": 150})
+    spec = SPEC.model_copy(update={"architecture": "t5", "max_steps": 300})
     made = train(numbers, spec, folder, scratch=scratch, events=silent)
-    assert made.metrics["held_out"]["token_accuracy"] > 0.6
+    assert made.metrics["held_out"]["token_accuracy"] > 0.5
 
 
 def test_texts_that_belong_together_come_near(questions, places):

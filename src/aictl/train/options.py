@@ -16,7 +16,7 @@ ARCHITECTURES: Mapping[Task, tuple[Architecture, ...]] = {
     "language-model": ("llama", "qwen2", "qwen3", "gpt2", "mixtral", "qwen3-moe"),
     "text-classification": ("modernbert", "bert"),
     "embedding": ("modernbert", "bert"),
-    "text-to-text": ("t5", "bart"),
+    "text-to-text": ("bart", "t5"),
     "image-classification": ("resnet", "vit", "convnext"),
 }
 _OF_TEXTS = ("language-model", "text-classification", "embedding", "text-to-text", "image-text")

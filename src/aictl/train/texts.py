@@ -166,7 +166,7 @@ def _encoder(
 
 def _encoder_decoder(spec: TrainSpec, recipe: TextRecipe, tokenizer: TokenizerFolder, context: int) -> Any:
     special = _special(tokenizer)
-    if spec.architecture == "bart":
+    if spec.architecture != "t5":
         return BartConfig(
             vocab_size=tokenizer.vocabulary,
             d_model=recipe.hidden_size,
