@@ -18,6 +18,8 @@ ARCHITECTURES: Mapping[Task, tuple[Architecture, ...]] = {
     "embedding": ("modernbert", "bert"),
     "text-to-text": ("bart", "t5"),
     "image-classification": ("resnet", "vit", "convnext"),
+    "object-detection": ("detr",),
+    "image-text": ("clip",),
 }
 _OF_TEXTS = ("language-model", "text-classification", "embedding", "text-to-text", "image-text")
 

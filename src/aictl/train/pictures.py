@@ -1,80 +1,104 @@
-"""Networks for pictures: fresh ones of a recipe's size, or a checkpoint's with a new head."""
+"""Networks for pictures: fresh ones of a recipe's size, or a checkpoint's, with a new head where the task needs one."""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForImageClassification, ConvNextConfig, ResNetConfig, ViTConfig
+from transformers import (
+    AutoModelForImageClassification,
+    AutoModelForObjectDetection,
+    ConvNextConfig,
+    DetrConfig,
+    ResNetConfig,
+    ViTConfig,
+)
+from transformers.models.detr.image_processing_pil_detr import DetrImageProcessorPil
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
 from aictl.artifacts.dataset import Dataset
-from aictl.core.errors import BadRequest
+from aictl.core.errors import BadInput, BadRequest
+from aictl.core.extras import require
 from aictl.train.course import Course, Given
-from aictl.train.recipes import PICTURES, PictureRecipe
+from aictl.train.recipes import DETECTORS, PICTURES, DetectorRecipe, PictureRecipe
 from aictl.train.spec import TrainSpec
-from aictl.training.tasks import image_classification, pretrained
+from aictl.training.tasks import image_classification, object_detection, pretrained
 from aictl.training.tasks.labels import Labels
 from aictl.training.tasks.pictures import sizes
 
-ARCHITECTURES = ("resnet", "vit", "convnext")
 # Convolutions halve a picture twice before their first stage, so a small one is drawn at twice its size.
 ENLARGED = 2
 MULTIPLE = 8  # pixels; sides that halve evenly
 ASKED = 1000  # pictures whose size is looked at
 PATCHES_A_SIDE = 16
+STRIDE = 32  # pixels that a position of the last of four stages stands for
 
 
 def classification(given: Given, spec: TrainSpec) -> Course:
     """A classifier of a dataset's pictures. Raises :class:`BadInput` for labels that cannot be learnt and
     :class:`BadRequest` for a checkpoint or options that do not fit."""
     recipe, start = PICTURES[spec.preset], given.start
-    names = Labels(given.dataset).names
+    classes = pretrained.classes_in_config(Labels(given.dataset).names)
     if start:
         if spec.pictures.resolution:
             raise BadRequest("--resolution is for a fresh network: a checkpoint has its own", cure="leave it out")
         processor = pretrained.load_processor(start)
-        changes = pretrained.classes_in_config(names)
-        model = pretrained.load(AutoModelForImageClassification, start, given.events, spec.loop.seed, changes)
+        model = pretrained.load(AutoModelForImageClassification, start, given.events, spec.loop.seed, classes)
     else:
-        side = resolution(given.dataset, spec, recipe)
-        processor = ViTImageProcessorPil(
-            size={"height": side, "width": side}, image_mean=[0.5] * 3, image_std=[0.5] * 3, do_convert_rgb=True
-        )
-        config = _config(spec.architecture or ARCHITECTURES[0], recipe, side, names)
+        side = resolution(given.dataset, spec, recipe.resolution)
+        processor = ViTImageProcessorPil(size=_square(side), image_mean=[0.5] * 3, image_std=[0.5] * 3)
         torch.manual_seed(spec.loop.seed)
-        model = AutoModelForImageClassification.from_config(config)
+        model = AutoModelForImageClassification.from_config(_classifier(spec, recipe, side, classes))
     model.to(memory_format=torch.channels_last)
     lesson = image_classification.lesson(
         given.dataset,
         processor,
-        pictures=spec.pictures,
         patches=patches_of(model),
         whole=compares_rows(model),
-        batch_size=spec.batch_size or recipe.batch_size,
-        held_out=spec.held_out_documents,
-        seed=spec.loop.seed,
-        scratch=given.scratch,
-        events=given.events,
+        **_how(spec, given, spec.batch_size or recipe.batch_size),
     )
-
-    def save(folder: Path) -> None:
-        model.to(memory_format=torch.contiguous_format)
-        model.save_pretrained(folder)
-        processor.save_pretrained(folder)
-
-    return Course(model, lesson, recipe, save, goes_on=start is not None)
+    return Course(model, lesson, recipe, saving(model, processor), goes_on=start is not None)
 
 
-def resolution(dataset: Dataset, spec: TrainSpec, recipe: PictureRecipe) -> int:
-    """The side in pixels at which pictures are seen."""
+def detection(given: Given, spec: TrainSpec) -> Course:
+    """A detector of things in a dataset's pictures. Raises :class:`BadInput` for boxes that cannot be learnt and
+    :class:`BadRequest` for a checkpoint or options that do not fit."""
+    require("detection")
+    recipe, start, names = DETECTORS[spec.preset], given.start, given.dataset.classes
+    if not names:
+        raise BadInput(
+            f"dataset '{given.dataset.label}' names no classes of boxes", cure="prepare pictures with labelled boxes"
+        )
+    classes = pretrained.classes_in_config(names)
+    if start:
+        processor = pretrained.load_processor(start)
+        # Pictures of one size make batches of one size, whatever the checkpoint was trained on.
+        processor.size = _square(resolution(given.dataset, spec, recipe.resolution))
+        model = pretrained.load(AutoModelForObjectDetection, start, given.events, spec.loop.seed, classes)
+    else:
+        side = resolution(given.dataset, spec, recipe.resolution)
+        processor = DetrImageProcessorPil(size=_square(side))
+        torch.manual_seed(spec.loop.seed)
+        model = AutoModelForObjectDetection.from_config(_detector(recipe, classes))
+    lesson = object_detection.lesson(
+        given.dataset,
+        processor,
+        patches=max(1, int(processor.size["height"]) // STRIDE) ** 2,
+        whole=compares_rows(model),
+        **_how(spec, given, spec.batch_size or recipe.batch_size),
+    )
+    return Course(model, lesson, recipe, saving(model, processor), goes_on=start is not None)
+
+
+def resolution(dataset: Dataset, spec: TrainSpec, most: int) -> int:
+    """The side in pixels at which pictures are seen, ``most`` unless told otherwise."""
     if spec.pictures.resolution:
         return spec.pictures.resolution
-    middle = statistics.median(sizes(dataset, "train", ASKED)) if dataset.splits.get("train") else recipe.resolution
-    return int(min(recipe.resolution, -(-ENLARGED * middle // MULTIPLE) * MULTIPLE))
+    middle = statistics.median(sizes(dataset, "train", ASKED)) if dataset.splits.get("train") else most
+    return int(min(most, max(MULTIPLE, -(-ENLARGED * middle // MULTIPLE) * MULTIPLE)))
 
 
 def compares_rows(model: torch.nn.Module) -> bool:
@@ -84,18 +108,39 @@ def compares_rows(model: torch.nn.Module) -> bool:
 
 def patches_of(model: Any) -> int:
     """The positions that a picture is to a network: its patches, or those of the map that convolutions begin with."""
-    config = model.config
-    side = getattr(config, "image_size", None)
-    patch = getattr(config, "patch_size", None)
+    side, patch = (getattr(model.config, name, None) for name in ("image_size", "patch_size"))
     if isinstance(side, int) and isinstance(patch, int):
         return max(1, side // patch) ** 2
     return PATCHES_A_SIDE**2
 
 
-def _config(architecture: str, recipe: PictureRecipe, side: int, names: Sequence[str]) -> Any:
-    classes = pretrained.classes_in_config(names)
+def saving(model: Any, processor: Any) -> Callable[[Path], None]:
+    def save(folder: Path) -> None:
+        model.to(memory_format=torch.contiguous_format)
+        model.save_pretrained(folder)
+        processor.save_pretrained(folder)
+
+    return save
+
+
+def _how(spec: TrainSpec, given: Given, batch_size: int) -> dict[str, Any]:
+    return {
+        "pictures": spec.pictures,
+        "batch_size": batch_size,
+        "held_out": spec.held_out_documents,
+        "seed": spec.loop.seed,
+        "scratch": given.scratch,
+        "events": given.events,
+    }
+
+
+def _square(side: int) -> dict[str, int]:
+    return {"height": side, "width": side}
+
+
+def _classifier(spec: TrainSpec, recipe: PictureRecipe, side: int, classes: Mapping[str, Any]) -> Any:
     widths, depths = list(recipe.widths), list(recipe.depths)
-    if architecture == "vit":
+    if spec.architecture == "vit":
         return ViTConfig(
             image_size=side,
             patch_size=max(1, side // PATCHES_A_SIDE),
@@ -105,15 +150,38 @@ def _config(architecture: str, recipe: PictureRecipe, side: int, names: Sequence
             intermediate_size=4 * widths[-1],
             **classes,
         )
-    if architecture == "convnext":
+    if spec.architecture == "convnext":
         return ConvNextConfig(
             image_size=side, num_stages=len(widths), hidden_sizes=widths, depths=depths, patch_size=4, **classes
         )
+    return _resnet(recipe, **classes)
+
+
+def _resnet(recipe: PictureRecipe, **more: Any) -> ResNetConfig:
+    widths, depths = list(recipe.widths), list(recipe.depths)
     plain = sum(depths) < 16  # above 34 layers bottlenecks take over (https://arxiv.org/abs/1512.03385, table 1)
     return ResNetConfig(
         embedding_size=min(widths[0], 64),
         hidden_sizes=widths,
         depths=depths,
         layer_type="basic" if plain else "bottleneck",
+        **more,
+    )
+
+
+def _detector(recipe: DetectorRecipe, classes: Mapping[str, Any]) -> DetrConfig:
+    heads = max(1, recipe.hidden_size // 32)
+    return DetrConfig(
+        backbone_config=_resnet(recipe, out_features=[f"stage{len(recipe.widths)}"]),
+        use_timm_backbone=False,
+        d_model=recipe.hidden_size,
+        encoder_layers=recipe.layers,
+        decoder_layers=recipe.layers,
+        encoder_attention_heads=heads,
+        decoder_attention_heads=heads,
+        encoder_ffn_dim=4 * recipe.hidden_size,
+        decoder_ffn_dim=4 * recipe.hidden_size,
+        num_queries=recipe.queries,
+        auxiliary_loss=True,  # every layer of the decoder learns to answer, without which little is learnt
         **classes,
     )

@@ -45,6 +45,25 @@ class PictureRecipe(Recipe):
     depths: tuple[int, ...]
 
 
+@dataclass(frozen=True)
+class DetectorRecipe(PictureRecipe):
+    """A network of convolutions, and attention of a width and depth after them that asks ``queries`` times what is
+    where."""
+
+    hidden_size: int
+    layers: int
+    queries: int
+
+
+@dataclass(frozen=True)
+class DualRecipe(TextRecipe):
+    """Two encoders of the same width and depth, one for pictures of ``resolution`` pixels at most a side cut into
+    patches of ``patch``, one for texts."""
+
+    resolution: int
+    patch: int
+
+
 # Encoders as in https://arxiv.org/abs/2412.13663 (ModernBERT), whose smallest is "base".
 TEXTS: Mapping[PresetName, TextRecipe] = {
     "tiny": TextRecipe(32, 10, 300, 1e-3, 192, 3, 3, 384, 4096, 512, 128),
@@ -69,4 +88,21 @@ PICTURES: Mapping[PresetName, PictureRecipe] = {
     "small": PictureRecipe(128, 20, 1000, 3e-3, 128, (64, 128, 256, 512), (2, 2, 2, 2)),
     "base": PictureRecipe(256, 60, 2000, 2e-3, 224, (256, 512, 1024, 2048), (3, 4, 6, 3)),
     "large": PictureRecipe(256, 90, 2000, 2e-3, 224, (256, 512, 1024, 2048), (3, 4, 23, 3)),
+}
+
+# Detectors as in https://arxiv.org/abs/2005.12872 (DETR), which "base" is, with its 100 queries on a ResNet-50. They
+# learn slowly: the paper takes 300 epochs.
+DETECTORS: Mapping[PresetName, DetectorRecipe] = {
+    "tiny": DetectorRecipe(16, 60, 1500, 5e-4, 128, (32, 64, 128), (1, 1, 1), 128, 2, 20),
+    "small": DetectorRecipe(32, 150, 5000, 3e-4, 256, (64, 128, 256, 512), (2, 2, 2, 2), 256, 3, 50),
+    "base": DetectorRecipe(32, 300, 20_000, 1e-4, 512, (256, 512, 1024, 2048), (3, 4, 6, 3), 256, 6, 100),
+    "large": DetectorRecipe(32, 300, 20_000, 1e-4, 800, (256, 512, 1024, 2048), (3, 4, 23, 3), 256, 6, 100),
+}
+
+# Dual encoders of the shapes of CLIP (https://arxiv.org/abs/2103.00020); "base" is about its ViT-B/16.
+DUALS: Mapping[PresetName, DualRecipe] = {
+    "tiny": DualRecipe(64, 10, 600, 1e-3, 128, 3, 4, 384, 2048, 77, 32, 64, 8),
+    "small": DualRecipe(256, 20, 2000, 5e-4, 384, 8, 6, 1536, 16384, 77, 77, 128, 8),
+    "base": DualRecipe(512, 30, 5000, 3e-4, 768, 12, 12, 3072, 32768, 77, 77, 224, 16),
+    "large": DualRecipe(512, 30, 5000, 2e-4, 1024, 24, 16, 4096, 32768, 77, 77, 224, 14),
 }

@@ -23,6 +23,8 @@ Architecture = Literal[
     "resnet",
     "vit",
     "convnext",
+    "detr",
+    "clip",
 ]
 
 

@@ -9,6 +9,7 @@ from aictl.artifacts.dataset import Dataset
 from aictl.artifacts.tokenizer import Tokenizer
 from aictl.core.artifact import Source
 from aictl.core.events import Events
+from aictl.core.extras import require
 from aictl.train import course, pretrain
 from aictl.train.course import Course, Given
 from aictl.train.options import refuse_unread
@@ -57,6 +58,11 @@ def _course(task: Task, spec: TrainSpec, given: Given) -> Course:
             "text-to-text": texts.sequences,
         }
         return kinds[task](given, spec)
+    require("images")
+    if task == "image-text":
+        from aictl.train import duals
+
+        return duals.images_and_texts(given, spec)
     from aictl.train import pictures
 
-    return pictures.classification(given, spec)
+    return (pictures.detection if task == "object-detection" else pictures.classification)(given, spec)

@@ -95,3 +95,33 @@ def topics(labelled_texts) -> Dataset:
         return rows
 
     return labelled_texts("topics", {"train": some(120), "validation": some(40)}, ["food", "weather"])
+
+
+COLOURS = {"red": (220, 40, 40), "green": (40, 200, 60), "blue": (50, 60, 220)}
+SIDE = 32
+
+
+def scene(generator: np.random.Generator) -> tuple[Image.Image, str, list[float]]:
+    """A square of a colour somewhere on dark ground, its colour, and its box in pixels."""
+    colour = str(generator.choice(list(COLOURS)))
+    size = int(generator.integers(9, 15))
+    left, top = (int(one) for one in generator.integers(0, SIDE - size, 2))
+    pixels = generator.integers(0, 30, (SIDE, SIDE, 3), dtype=np.uint8)
+    pixels[top : top + size, left : left + size] = COLOURS[colour]
+    return Image.fromarray(pixels), colour, [left, top, left + size, top + size]
+
+
+@pytest.fixture
+def shapes(picture_dataset) -> Dataset:
+    """Coloured squares with their boxes and captions: one to find in each picture."""
+    generator = np.random.default_rng(0)
+
+    def some(count: int) -> list[tuple[dict[str, object], bytes]]:
+        rows: list[tuple[dict[str, object], bytes]] = []
+        for _ in range(count):
+            picture, colour, box = scene(generator)
+            facts = {"width": SIDE, "height": SIDE, "mode": "RGB", "caption": f"a {colour} square"}
+            rows.append(({**facts, "boxes": [{"label": colour, "box": box}]}, file_of(picture)))
+        return rows
+
+    return picture_dataset("shapes", {"train": some(60), "validation": some(20)}, sorted(COLOURS))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import copy
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +11,12 @@ import torch
 
 from aictl.artifacts.dataset import Dataset
 from aictl.core.events import Events
-from aictl.training.batches import Order, Share
 from aictl.training.objective import class_loss, judge_classes
 from aictl.training.spec import PictureSpec
 from aictl.training.tasks.augmentation import Augmentation
 from aictl.training.tasks.labels import Labels
-from aictl.training.tasks.lesson import Lesson, spread
+from aictl.training.tasks.lesson import Lesson
+from aictl.training.tasks.picture_batches import HeldOutPictures, PictureBatches
 from aictl.training.tasks.pictures import PictureBatch, PictureReader, Pictures
 from aictl.training.tasks.prefetch import Prefetched
 from aictl.training.tasks.scores import class_scores
@@ -85,60 +83,10 @@ class LabelledPictures:
     def pixels(self, rows: Sequence[int]) -> np.ndarray:
         return self._pictures.stack([int(self._rows[row]) for row in rows])
 
-    def batch(self, rows: Sequence[int], pixels: np.ndarray, *, whole: bool = False) -> PictureBatch:
+    def batch(self, rows: Sequence[int], pixels: np.ndarray, moved: np.ndarray | None, *, whole: bool) -> PictureBatch:
         made = self._pictures.batch_fields(pixels)
         fields = {"pixel_values": made.pop("pixels"), "labels": torch.from_numpy(self._numbers[list(rows)])}
         return PictureBatch(fields, torch.ones(len(rows), dtype=torch.int64), self._patches, whole, **made)
 
     def name(self, row: int) -> str:
         return str(int(self._rows[row]) + 1)
-
-
-class PictureBatches:
-    """An endless stream of batches of ``size`` pictures, in a new order and changed anew in every epoch."""
-
-    def __init__(
-        self, pictures: LabelledPictures, size: int, seed: int, augmentation: Augmentation, *, whole: bool
-    ) -> None:
-        self._pictures, self._augmentation, self._whole = pictures, augmentation, whole
-        self._size = min(size, len(pictures))
-        self._order = Order(len(pictures), seed)
-        self._share = Share()
-
-    def __getitem__(self, position: int) -> PictureBatch:
-        rows = self._share.of(self._rows(position))
-        drawn = self._augmentation.draw(position, self._size)[self._share.rank :: self._share.ranks]
-        pixels = self._augmentation.apply(self._pictures.pixels(rows), drawn)
-        return self._pictures.batch(rows, pixels, whole=self._whole)
-
-    def shared(self, rank: int, ranks: int) -> PictureBatches:
-        part = copy.copy(self)
-        part._share = Share(rank, ranks)
-        return part
-
-    def named(self, position: int) -> str:
-        return f"pictures {', '.join(map(self._pictures.name, self._rows(position)))} of the train split"
-
-    def _rows(self, position: int) -> list[int]:
-        first = position * self._size
-        return [self._order[place][1] for place in range(first, first + self._size)]
-
-
-class HeldOutPictures(Sequence[PictureBatch]):
-    """At most ``most`` pictures of a split in order, in batches that are made when they are looked at."""
-
-    def __init__(self, pictures: LabelledPictures, size: int, most: int) -> None:
-        self._pictures, self._size = pictures, size
-        self._rows = spread(len(pictures), most)
-
-    def __len__(self) -> int:
-        return math.ceil(len(self._rows) / self._size)
-
-    def __getitem__(self, number: Any) -> Any:
-        if not 0 <= number < len(self):
-            raise IndexError(number)
-        rows = self._rows[number * self._size : (number + 1) * self._size].tolist()
-        return self._pictures.batch(rows, self._pictures.pixels(rows))
-
-    def __iter__(self) -> Iterator[PictureBatch]:
-        return (self[number] for number in range(len(self)))
