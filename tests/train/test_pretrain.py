@@ -21,8 +21,8 @@ from aictl.tokenizing.folder import TokenizerFolder
 from aictl.tokenizing.packing import pack
 from aictl.train import pretrain
 from aictl.train.presets import PRESETS
-from aictl.train.pretrain import train
 from aictl.train.spec import TrainSpec
+from aictl.train.train import train
 from aictl.training.spec import LoopSpec, OptimizerSpec, PrecisionSpec
 
 SPEC = TrainSpec(
@@ -177,7 +177,7 @@ def test_the_command_resumes_after_kill_9(dataset, tmp_path, places):
         from pathlib import Path
         from aictl.artifacts.dataset import Dataset
         from aictl.core.events import Advanced, Events
-        from aictl.train.pretrain import train
+        from aictl.train.train import train
         from aictl.train.spec import TrainSpec
         def sink(event):
             if isinstance(event, Advanced) and event.task == "train":

@@ -55,17 +55,18 @@ class _Casts:
     """The last input and what it became, for the layers that are given the same."""
 
     def __init__(self) -> None:
-        self._of: weakref.ref[torch.Tensor] | None = None
+        self._of: Any = None
         self._version = -1
         self._made: torch.Tensor | None = None
 
     def of(self, x: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
         if x.dtype == dtype:
             return x.detach()
-        if self._made is None or self._of is None or self._of() is not x or self._version != x._version:
-            self._of, self._version, self._made = weakref.ref(x), x._version, x.detach().to(dtype)
-        assert self._made is not None
-        return self._made
+        made = self._made
+        if made is None or self._of is None or self._of() is not x or self._version != x._version:
+            made = x.detach().to(dtype)
+            self._of, self._version, self._made = weakref.ref(x), x._version, made
+        return made
 
 
 class _LowRank(torch.autograd.Function):  # type: ignore[misc]
