@@ -254,3 +254,25 @@ def test_running_out_of_memory_says_what_to_lower(job):
     with pytest.raises(MachineLacks, match="out of memory on the cpu") as raised:
         fit(job(objective=objective), silent)
     assert "--tokens-at-once 512" in (raised.value.cure or "")
+
+
+def test_muon_trains_the_inner_matrices_and_resumes_bit_for_bit(job):
+    spec = OptimizerSpec(optimizer="muon")
+    whole = job("whole", optimizer=spec, max_steps=40)
+    outcome = fit(whole, silent)
+    assert outcome.held_out_after < outcome.held_out_before - 1
+    with pytest.raises(Interrupted):
+        fit(job("cut", optimizer=spec, max_steps=40), interrupt_at(17))
+    resumed = job("cut", optimizer=spec, max_steps=40)
+    assert fit(resumed, silent).history.rows == outcome.history.rows
+    assert same(weights(whole), weights(resumed))
+
+
+def test_recomputed_activations_give_the_same_weights(job):
+    plain, again = job("plain"), job("again", compute=Compute(torch.device("cpu"), "fp32", recompute=True))
+    calls = []
+    again.model.model.layers[0].input_layernorm.register_forward_hook(lambda *_: calls.append(torch.is_grad_enabled()))
+    fit(plain, silent)
+    fit(again, silent)
+    assert same(weights(plain), weights(again))
+    assert sum(calls) == 2 * 12 + 2  # forward and once more on the way back, and so for counting what a step costs

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from aictl.training.optimizer import adamw, learning_rate
+from aictl.training.optimizer import learning_rate, optimizer_of
 from aictl.training.spec import OptimizerSpec
 
 SPEC = OptimizerSpec(warmup_fraction=0.1, final_rate_fraction=0.1)
@@ -33,6 +33,6 @@ def test_no_warm_up_starts_at_the_peak():
 def test_vectors_are_not_decayed_and_frozen_weights_left_out():
     model = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.LayerNorm(4), torch.nn.Linear(4, 2))
     model[2].requires_grad_(False)
-    groups = adamw(model.parameters(), OptimizerSpec(weight_decay=0.3)).param_groups
+    groups = optimizer_of(model, OptimizerSpec(weight_decay=0.3)).param_groups
     decay = {group["weight_decay"]: [tuple(p.shape) for p in group["params"]] for group in groups}
     assert decay == {0.3: [(4, 4)], 0.0: [(4,), (4,), (4,)]}

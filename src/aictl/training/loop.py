@@ -22,9 +22,9 @@ from aictl.training.checkpoints import FOLDER_NAME, Checkpoints
 from aictl.training.curves import draw
 from aictl.training.divergence import Spikes
 from aictl.training.history import HISTORY_NAME, History
-from aictl.training.memory import shortage
+from aictl.training.memory import recompute, shortage
 from aictl.training.objective import Judge, Objective, judged_by, means, next_token_loss
-from aictl.training.optimizer import adamw, clip, learning_rate
+from aictl.training.optimizer import clip, learning_rate, optimizer_of
 from aictl.training.passes import in_step
 from aictl.training.precision import Compute
 from aictl.training.spec import LoopSpec, OptimizerSpec
@@ -195,10 +195,12 @@ class _Run:
     def __init__(self, job: Job) -> None:
         self.job = job
         self.model = job.model.train().to(job.compute.device)
+        if job.compute.recompute:
+            recompute(self.model)
         self.trained = job.world.prepare(self.model)
         self.forward = torch.compile(self.trained) if job.compute.compiled else self.trained
         self.batches = job.batches.shared(job.world.rank, job.world.ranks) if job.world.ranks > 1 else job.batches
-        self.optimizer = adamw(self.model.parameters(), job.optimizer)
+        self.optimizer = optimizer_of(self.model, job.optimizer)
         self.scaler = job.compute.scaler()
         self.facts: dict[str, float] = {"step": 0, "tokens": 0, "seconds": 0.0}
         self.whole = True  # False from when a step begins to change weights until its row is written

@@ -19,13 +19,15 @@ DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 @dataclass(frozen=True)
 class Compute:
     """A device, the format of its matrix products, how many tokens go through the model together
-    at most, and whether torch.compile is to work on it first. Weights that are trained stay
+    at most, whether torch.compile is to work on it first, and whether activations are worked out anew in place of being
+    kept. Weights that are trained stay
     float32."""
 
     device: torch.device
     precision: str
     tokens_at_once: int = CPU_TOKENS
     compiled: bool = False
+    recompute: bool = False
 
     @property
     def dtype(self) -> torch.dtype:
@@ -55,7 +57,7 @@ def choose(spec: PrecisionSpec) -> Compute:
         else:
             precision = "bf16" if cpu_multiplies_bf16() else "fp32"
     tokens_at_once = spec.tokens_at_once or (GPU_TOKENS if cuda else CPU_TOKENS)
-    return Compute(torch.device("cuda" if cuda else "cpu"), precision, tokens_at_once, spec.compile)
+    return Compute(torch.device("cuda" if cuda else "cpu"), precision, tokens_at_once, spec.compile, spec.recompute)
 
 
 def cpu_multiplies_bf16() -> bool:

@@ -16,8 +16,11 @@ Device = Literal["auto", "cpu", "cuda"]
 
 
 class OptimizerSpec(Spec):
-    """AdamW with a linear warm-up and a cosine decay."""
+    """AdamW, or Muon for matrices, with a linear warm-up and a cosine decay."""
 
+    optimizer: Literal["adamw", "muon"] = option(
+        "adamw", help="adamw; or muon for the matrices between embeddings and head, and adamw for the rest"
+    )
     learning_rate: float | None = option(None, gt=0, lt=1, help="peak learning rate; left out, the one that suits")
     warmup_fraction: float = option(0.1, ge=0, le=1, help="share of the steps in which the learning rate rises")
     final_rate_fraction: float = option(0.1, ge=0, le=1, help="learning rate at the end, as a share of the peak")
@@ -43,6 +46,13 @@ class PrecisionSpec(Spec):
         help="tokens that go through the model together; a larger batch is cut, which bounds memory "
         "(default: 1024 on a CPU, 16384 on a GPU)",
     )
+    recompute: bool = option(
+        False,
+        affects_result=False,
+        help="work out activations anew in the backward pass in place of keeping them: a third more work, far less "
+        "memory (activation checkpointing)",
+    )
+    ignore_memory: bool = option(False, affects_result=False, help="begin even where memory is forecast not to suffice")
     compile: bool = option(
         False, affects_result=False, help="compile the model with torch.compile (needs a C++ compiler; slow to start)"
     )
