@@ -57,6 +57,8 @@ OPTIONAL = (
     "botocore",
     "hdfs_native",
     "requests",
+    "sacrebleu",
+    "rouge_score",
     "gcsfs",
     "adlfs",
 )

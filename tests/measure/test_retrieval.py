@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from aictl.measure.resampling import value_of
-from aictl.measure.retrieval import measures, ranks
+from aictl.measure.retrieval import find, measures
 
 
 def test_the_rank_is_the_place_in_the_sorted_likenesses():
@@ -15,12 +15,14 @@ def test_the_rank_is_the_place_in_the_sorted_likenesses():
     belongs = random.integers(0, 90, 300)
     order = np.argsort(-(queries @ things.T), axis=1)
     wanted = [list(row).index(own) + 1 for row, own in zip(order, belongs, strict=True)]
-    assert list(ranks(queries, things, belongs)) == wanted
+    found = find(queries, things, belongs)
+    assert list(found.ranks) == wanted
+    assert list(found.first) == list(order[:, 0])
 
 
 def test_a_model_for_which_everything_is_alike_gains_nothing():
     same = np.ones((101, 4), np.float32) / 2
-    assert set(ranks(same, same, np.arange(101))) == {51}
+    assert set(find(same, same, np.arange(101)).ranks) == {51}
 
 
 def test_ndcg_is_scikit_learns():

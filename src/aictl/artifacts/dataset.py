@@ -26,7 +26,7 @@ from aictl.artifacts import image_shards
 from aictl.core.artifact import Artifact
 from aictl.core.errors import Damaged, WrongKind
 
-Format = Literal["text", "chat", "image"]
+Format = Literal["text", "chat", "image", "pair", "preference"]
 SHARD_BYTES = 64 * 2**20  # a shard is closed once it has grown past this
 LABELS = "labels.json"
 TOKENS = "tokens"

@@ -20,6 +20,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "finetune": ("torch", "transformers", "peft"),
     "gguf": ("torch", "transformers", "gguf"),
     "hub": ("huggingface_hub",),
+    "evaluate": ("numpy", "tokenizers", "jinja2", "sacrebleu", "rouge_score"),
     "export": ("torch", "transformers", "onnx", "onnxscript", "onnxruntime"),
     "optimize": ("torch", "transformers", "onnx", "onnx_ir", "onnxruntime", "onnxruntime_genai"),
     "serve": ("starlette", "uvicorn", "prometheus_client", "tokenizers", "jinja2"),

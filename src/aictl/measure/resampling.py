@@ -20,7 +20,9 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-CHUNK = 64  # resamples that are weighed at once
+CORRECTED_DOCUMENTS = 10_000  # of more, what BCa corrects is less than what chance leaves, and takes long
+_WEIGHTS = 2**22  # that are held at once: 32 MB
+_ROWS = 64  # resamples that are weighed at once
 _MOST_ACCELERATION = 0.1  # of one document that outweighs all: past 1/5 the correction of a 99.9% interval turns round
 _NORMAL = NormalDist()
 
@@ -107,7 +109,7 @@ def intervals(
     found = {}
     for name, measure in measures.items():
         value = value_of(measure)
-        shape = _shape(value, drawn[name], partial(_left_out, measure) if measure.corrected else None)
+        shape = _shape(value, drawn[name], partial(_left_out, measure) if _is_corrected(measure) else None)
         found[name] = Interval(value, *_ends(shape, confidence))
     return found
 
@@ -129,7 +131,7 @@ def differences(
     found = {}
     for name, pair in pairs.items():
         value = value_of(pair)
-        shape = _shape(value, drawn[name], partial(_left_out, pair) if pair.corrected else None)
+        shape = _shape(value, drawn[name], partial(_left_out, pair) if _is_corrected(pair) else None)
         low, high = _ends(shape, confidence)
         found[name] = Difference(value, low, high, 1.0 if shape is None else _p_value(shape))
     return found
@@ -201,18 +203,29 @@ def _drawn(
 def _weights(documents: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
     """How often each document is drawn, float64 (some resamples, documents); the same for the same seed."""
     random = np.random.default_rng(seed)
-    for begin in range(0, resamples, CHUNK):
-        rows = min(CHUNK, resamples - begin)
+    at_once = _rows(documents)
+    for begin in range(0, resamples, at_once):
+        rows = min(at_once, resamples - begin)
         picks = random.integers(documents, size=(rows, documents)) + documents * np.arange(rows)[:, None]
         counts = np.bincount(picks.ravel(), minlength=rows * documents)
         yield counts.reshape(rows, documents).astype(np.float64)
 
 
+def _is_corrected(measure: Measure) -> bool:
+    return measure.corrected and measure.documents <= CORRECTED_DOCUMENTS
+
+
+def _rows(documents: int) -> int:
+    """How many resamples of so many documents are weighed at once."""
+    return max(1, min(_ROWS, _WEIGHTS // documents))
+
+
 def _left_out(measure: Measure) -> np.ndarray:
     """The measure without each of the documents."""
     parts = []
-    for begin in range(0, measure.documents, CHUNK):
-        rows = min(CHUNK, measure.documents - begin)
+    at_once = _rows(measure.documents)
+    for begin in range(0, measure.documents, at_once):
+        rows = min(at_once, measure.documents - begin)
         weights = np.ones((rows, measure.documents))
         weights[np.arange(rows), begin + np.arange(rows)] = 0
         parts.append(measure(weights))

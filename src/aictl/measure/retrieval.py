@@ -7,6 +7,8 @@ thing that belongs, the ideal is 1).
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from aictl.measure.resampling import Measure, mean
@@ -15,17 +17,26 @@ DEPTHS = (1, 5, 10)
 _ROWS = 256  # queries whose likenesses are held at once
 
 
-def ranks(queries: np.ndarray, things: np.ndarray, belongs: np.ndarray) -> np.ndarray:
-    """The rank from 1, int64 (queries,), of the thing that belongs to each query, by the products of unit vectors,
-    float32 (queries, width) and (things, width). Of things that are equally like it, half stand before it, so that a
-    model for which everything is alike gains nothing."""
+class Found(NamedTuple):
+    """For each query the rank from 1 of what belongs to it, and the number of what was found first, int64
+    (queries,)."""
+
+    ranks: np.ndarray
+    first: np.ndarray
+
+
+def find(queries: np.ndarray, things: np.ndarray, belongs: np.ndarray) -> Found:
+    """Rank things by the products of unit vectors, float32 (queries, width) and (things, width). Of things that are
+    equally like a query, half stand before its own, so that a model for which everything is alike gains nothing."""
     found: np.ndarray = np.empty(len(queries), np.int64)
+    first = np.empty_like(found)
     for begin in range(0, len(queries), _ROWS):
         some = slice(begin, begin + _ROWS)
         like = queries[some] @ things.T
         own = like[np.arange(len(like)), belongs[some]][:, None]
         found[some] = 1 + (like > own).sum(axis=1) + (like == own).sum(axis=1) // 2
-    return found
+        first[some] = like.argmax(axis=1)
+    return Found(found, first)
 
 
 def measures(rank: np.ndarray) -> dict[str, Measure]:

@@ -15,7 +15,7 @@ from aictl.data.decode import MAX_RATIO, SMALL_WHOLE_BYTES, looks_like_text
 from aictl.data.documents import Document, Image, InputFile, Items, Part, Reading, Unreadable
 from aictl.data.readers import apart, chat_yaml, html, idx_names, json_records, plain_text, python_source, tables, warc
 
-Format = Literal["text", "chat", "image"]
+Format = Literal["text", "chat", "image", "pair", "preference"]
 Reader = Callable[[InputFile, Reading], Items]
 _TABLE = apart.Bounds()
 _JSON = apart.Bounds(memory_bytes=6 * 2**30)
