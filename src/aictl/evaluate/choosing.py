@@ -54,7 +54,7 @@ def wanted(task: Task, metrics: Sequence[str], gates: Sequence[Gate]) -> list[st
     for name in asked:
         if name not in known or (name not in measures and name in {gate.name for gate in gates}):
             offered = ", ".join(measures if name in known else dict.fromkeys([*task.offers, *measures]))
-            raise BadRequest(f"'{name}' does not apply to a {task.name} on this dataset", cure=f"there are {offered}")
+            raise BadRequest(f"'{name}' does not apply to the {task.name} on this dataset", cure=f"there are {offered}")
     for gate in gates:
         if gate.bound is None and gate.name in task.incomparable:
             raise BadRequest(

@@ -273,4 +273,5 @@ def _p_value(shape: _Shape) -> float:
     """The level at which an end of the interval would be 0: the formula of its ends, solved for the level."""
     moved = _NORMAL.inv_cdf(_share_below(shape.drawn, 0.0)) - shape.bias
     share = _NORMAL.cdf(moved / (1 + shape.acceleration * moved) - shape.bias)
-    return min(1.0, 2 * min(share, 1 - share))
+    # So many resamples know of nothing that is rarer than one of them.
+    return min(1.0, max(2 * min(share, 1 - share), 1 / (len(shape.drawn) + 1)))

@@ -47,7 +47,7 @@ def differences(rows: Sequence[Reach], label: str) -> Markup:
 
 
 def matrix(names: Sequence[str], counts: Mapping[tuple[str, str], int], label: str) -> Markup:
-    """True classes are rows, predicted ones columns; how dark a cell is, is its share of its row."""
+    """True classes are rows, predicted ones columns; how strong a cell's colour is, is its share of its row."""
     side = names_width(names)
     size = min(_CELL, (WIDTH - side) / len(names))
     head = 18.0 + LETTER * min(max(map(len, map(cut, names))), 14) * 0.71

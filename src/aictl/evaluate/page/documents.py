@@ -23,7 +23,9 @@ def worst(rows: Sequence[Row], dataset: Dataset, split: str) -> Part | None:
         return _wrong(rows, dataset, split)
     if "chrf" in rows[0]:
         cards = [
-            side_by_side(("reference", row["reference"]), ("written", row["output"]), f"chrF {row['chrf']:.1f}")
+            side_by_side(
+                ("reference", row["reference"]), ("written", row["output"]), f"chrF {row['chrf']:.1f} · {row['input']}"
+            )
             for row in sorted(rows, key=lambda row: row["chrf"])[:SHOWN]
         ]
         return _part("What was written furthest from its reference.", cards)
@@ -63,7 +65,8 @@ def _wrong(rows: Sequence[Row], dataset: Dataset, split: str) -> Part | None:
         about = f"{row['label']} taken for {row['predicted']} at {row['probability']:.1%}"
         content: Child = copies.get(row["number"]) if copies else text_box(row["text"])
         cards.append(card(row["source"] or f"document {row['number']}", about, content))
-    return _part("Wrong, the surest first.", cards)
+    shown = [element("div", cards, class_="shots")] if copies else cards
+    return _part("Wrong, the surest first.", shown)
 
 
 def _pair(one: str, other: str) -> Markup:

@@ -18,10 +18,11 @@ from aictl.pages.pieces import Part, counted, named, paragraph, section, table
 Facts = Mapping[str, Any]
 
 MATRIX_CLASSES = 25  # that a matrix of confusions is drawn of; of more, the most frequent confusions are listed
-_LISTED = 25
+_LISTED = 12
 _FIRST = 5  # measures that stand at the head
 _STYLE = """
 .lost-cell { fill: var(--lost); } .promised { fill: var(--mark); stroke: var(--card); stroke-width: 1.5; }
+.shots { display: grid; grid-template-columns: repeat(auto-fill, minmax(230px, 1fr)); gap: 0 12px; }
 .better, .passed { color: var(--p2); font-weight: 600; } .worse, .missed { color: var(--lost); font-weight: 600; }
 """
 
@@ -69,12 +70,16 @@ def _header(facts: Facts) -> Markup:
     ]
     return element(
         "header",
-        element("p", f"Evaluation of a {facts['task']}", class_="eyebrow"),
+        element("p", f"Evaluation of {_a(facts['task'])}", class_="eyebrow"),
         element("h1", named(facts["model"]["label"])),
         lede,
         element("dl", cells, class_="facts"),
         _gates(facts["gates"]),
     )
+
+
+def _a(noun: str) -> str:
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 def _gates(gates: Sequence[Mapping[str, Any]]) -> Markup | None:
@@ -136,6 +141,7 @@ def _comparison(facts: Facts, rows: Sequence[Sequence[Row]]) -> Part | None:
     ]
     if reaches:
         children.append(charts.differences(reaches, "differences with their intervals"))
+        children.append(paragraph("Each row has a scale of its own; the dashed line is no difference."))
     if "right" in rows[0][0] and "label" in rows[0][0]:
         children.append(paragraph(*_only_one(rows, facts)))
     return Part("comparison", "Comparison", children)
@@ -173,7 +179,7 @@ def _classes(details: Facts) -> Part | None:
         "classes",
         "Classes",
         [
-            bars(shown[:_LISTED], "F1 by class"),
+            bars(shown[:MATRIX_CLASSES], "F1 by class"),
             table(["class", "documents", "predicted", "precision", "recall", "F1"], rows, "figures"),
         ],
     )
@@ -189,7 +195,7 @@ def _confusions(details: Facts) -> Part | None:
     if len(names) <= MATRIX_CLASSES:
         counts = {(one["true"], one["predicted"]): one["documents"] for one in rows}
         children += [
-            paragraph("Rows are true classes, columns predicted ones; the darker, the larger the share of its row."),
+            paragraph("Rows are true classes, columns predicted ones; the stronger a colour, the more of its row."),
             charts.matrix(names, counts, "confusions of classes"),
         ]
     if wrong:
