@@ -59,6 +59,8 @@ OPTIONAL = (
     "requests",
     "sacrebleu",
     "rouge_score",
+    "lm_eval",
+    "datasets",
     "gcsfs",
     "adlfs",
 )

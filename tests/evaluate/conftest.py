@@ -16,10 +16,11 @@ from aictl.evaluate.spec import EvaluateSpec
 def run(places):
     """``run(model, dataset, other=None, name="run", **options)``: the evaluation, checked as the workspace does."""
 
-    def make(model, dataset, other=None, *, name="run", events=silent, **options) -> Evaluation:
+    def make(model, dataset, other=None, *, name="run", events=silent, tasks_folder=None, **options) -> Evaluation:
         folder, scratch = places(name)
         options = {"resamples": 300, "device": "cpu", **options}
-        made = evaluate(model, dataset, other, EvaluateSpec(**options), folder, scratch=scratch, events=events)
+        spec = EvaluateSpec(**options)
+        made = evaluate(model, dataset, other, spec, folder, tasks_folder=tasks_folder, scratch=scratch, events=events)
         made.check()
         return made
 

@@ -8,6 +8,8 @@ chrf. An embedding model on pairs: recall@k, mrr, ndcg@10.
 Each measure has a bootstrap interval. --compare measures another model on the same documents and says whether the
 difference is real. A missed --gate exits 1; the evaluation is made and shown all the same.
 
+--tasks asks the questions of lm-evaluation-harness in place of a dataset.
+
   aictl evaluate support-lora support --compare support --gate 'bits_per_byte<=other'
 
   xdg-open "$(aictl evaluate digits-vit digits --name digits-eval)/index.html"
@@ -32,6 +34,7 @@ def run(work: Work[EvaluateSpec]) -> Evaluation:
         work.inputs["compare"],
         work.spec,
         work.folder,
+        tasks_folder=work.inputs["tasks_folder"],
         scratch=work.scratch,
         events=work.events,
     )
@@ -44,7 +47,7 @@ command = Command(
     spec=EvaluateSpec,
     takes=[
         Takes("model", _MODELS, help="the model to measure; also the folder or package of one", named=True),
-        Takes("dataset", (Dataset,), help="what it is measured on", named=True),
+        Takes("dataset", (Dataset,), help="what it is measured on; left out with --tasks", required=False, named=True),
         Takes(
             "compare",
             _MODELS,
@@ -52,6 +55,13 @@ command = Command(
             option=True,
             required=False,
             named=True,
+        ),
+        Takes(
+            "tasks_folder",
+            (Source,),
+            help="a folder with tasks of your own for lm-evaluation-harness; Python that they call is run",
+            option=True,
+            required=False,
         ),
     ],
     makes=(Evaluation,),

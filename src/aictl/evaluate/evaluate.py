@@ -12,7 +12,9 @@ from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.dataset import Dataset
 from aictl.artifacts.evaluation import COMPARED, DOCUMENTS, PAGE, Evaluation
 from aictl.artifacts.onnx import OnnxModel
+from aictl.core import extras
 from aictl.core.artifact import Source
+from aictl.core.errors import BadRequest
 from aictl.core.events import Events
 from aictl.evaluate import gates
 from aictl.evaluate.choosing import task_for, wanted
@@ -31,11 +33,12 @@ _FEW = 300  # documents, below which chance alone makes up much of a calibration
 
 def evaluate(
     model: Model,
-    dataset: Dataset,
+    dataset: Dataset | None,
     other: Model | None,
     spec: EvaluateSpec,
     folder: Path,
     *,
+    tasks_folder: Source | None = None,
     scratch: Path,
     events: Events,
 ) -> Evaluation:
@@ -46,31 +49,23 @@ def evaluate(
     """
     asked = gates.read(spec.gate, compared=other is not None)
     subjects = [subject(one) for one in (model, other) if one is not None]
-    task = task_for(subjects, dataset, spec, scratch)
-    task.wanted = wanted(task, spec.metrics, asked)
-    drawn = draw(dataset, spec.split, task.usable, most=spec.most, seed=spec.seed, events=events)
-    task.require_fit()
-    rows = [
-        rows_of(task, number, drawn, called=one.label, path=scratch / f"rows-{number}.jsonl", events=events)
-        for number, one in enumerate(subjects)
-    ]
-    measures = measured(task, rows, spec, events)
-    facts = {
+    if (dataset is None) == (not spec.tasks):
+        raise BadRequest(
+            "a model is measured on a DATASET or on --tasks, and on one of them at a time",
+            cure="name a dataset, or tasks of lm-evaluation-harness",
+        )
+    if dataset is None:
+        facts, rows = _on_tasks(subjects, asked, spec, tasks_folder, events)
+    else:
+        facts, rows = _on_dataset(subjects, dataset, asked, spec, scratch=scratch, events=events)
+    measures = facts["measures"]
+    facts |= {
         "model": _who(subjects[0]),
         "compared": _who(subjects[1]) if len(subjects) > 1 else None,
-        "dataset": {"label": dataset.label, "kind": dataset.kind, "id": dataset.record.id if dataset.record else None},
-        "task": task.name,
-        "split": spec.split,
-        "documents": len(drawn),
-        "of": drawn.usable,
-        "left_out": drawn.unusable,
         "seed": spec.seed,
         "resamples": spec.resamples,
         "confidence": spec.confidence,
-        "measures": measures,
         "gates": _gates(asked, measures, events),
-        "details": task.details(rows[0]),
-        "notes": _notes(task, len(drawn), compared=len(subjects) > 1),
     }
     for name, some in zip((DOCUMENTS, COMPARED), rows, strict=False):
         _write_rows(folder / name, some)
@@ -80,10 +75,82 @@ def evaluate(
     metrics = {
         **made.values(),
         "intervals": {one["name"]: [one["low"], one["high"]] for one in measures},
-        "documents": len(drawn),
+        "documents": facts["documents"],
         "gates_missed": made.missed(),
     }
     return Evaluation(folder, metrics=metrics, summary=made.in_a_line())
+
+
+def _on_dataset(
+    subjects: Sequence[Subject],
+    dataset: Dataset,
+    asked: Sequence[gates.Gate],
+    spec: EvaluateSpec,
+    *,
+    scratch: Path,
+    events: Events,
+) -> tuple[dict[str, Any], list[list[Row]]]:
+    """What was measured, and what each model came to on each document."""
+    task = task_for(subjects, dataset, spec, scratch)
+    task.wanted = wanted(task, spec.metrics, asked)
+    drawn = draw(dataset, spec.split, task.usable, most=spec.most, seed=spec.seed, events=events)
+    task.require_fit()
+    rows = [
+        rows_of(task, number, drawn, called=one.label, path=scratch / f"rows-{number}.jsonl", events=events)
+        for number, one in enumerate(subjects)
+    ]
+    facts = {
+        "dataset": {"label": dataset.label, "kind": dataset.kind, "id": dataset.record.id if dataset.record else None},
+        "task": task.name,
+        "split": spec.split,
+        "documents": len(drawn),
+        "of": drawn.usable,
+        "left_out": drawn.unusable,
+        "measures": measured(task, rows, spec, events),
+        "details": task.details(rows[0]),
+        "notes": _notes(task, len(drawn), compared=len(subjects) > 1),
+    }
+    return facts, rows
+
+
+def _on_tasks(
+    subjects: Sequence[Subject],
+    asked: Sequence[gates.Gate],
+    spec: EvaluateSpec,
+    tasks_folder: Source | None,
+    events: Events,
+) -> tuple[dict[str, Any], list[list[Row]]]:
+    """The same of tasks of lm-evaluation-harness."""
+    extras.require("harness")
+    from aictl.evaluate import harness
+
+    folder = tasks_folder.path if tasks_folder else None
+    by_task = [harness.rows_of_tasks(one, spec, folder, events) for one in subjects]
+    measures = []
+    for name in by_task[0]:
+        task = harness.HarnessTask(name, by_task[0][name])
+        measures += measured(task, [some[name] for some in by_task], spec, events)
+    known = [one["name"] for one in measures]
+    for gate in asked:
+        if gate.name not in known:
+            raise BadRequest(f"'{gate.name}' does not apply to these tasks", cure=f"there are {', '.join(known)}")
+    rows = [[row for some in one.values() for row in some] for one in by_task]
+    facts = {
+        "dataset": {
+            "label": ", ".join(spec.tasks),
+            "kind": "tasks",
+            "id": tasks_folder.digest if tasks_folder else None,
+        },
+        "task": "language model",
+        "split": harness.version(),
+        "documents": len(rows[0]),
+        "of": len(rows[0]),
+        "left_out": 0,
+        "measures": measures,
+        "details": {},
+        "notes": [f"of each task at most the first {spec.most:,} documents were taken; --most sets how many"],
+    }
+    return facts, rows
 
 
 def _gates(asked: Sequence[gates.Gate], measures: Sequence[dict[str, Any]], events: Events) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from aictl.core.errors import BadRequest
 
 OTHER = "other"
-_GATE = re.compile(r"\s*([\w@]+)\s*(>=|<=|>|<)\s*(\S+)\s*")
+_GATE = re.compile(r"\s*([\w@./-]+)\s*(>=|<=|>|<)\s*(\S+)\s*")
 _HOLDS: dict[str, Callable[[float, float], bool]] = {
     ">=": operator.ge,
     "<=": operator.le,

@@ -25,9 +25,12 @@ class EvaluateSpec(Spec):
     resamples: int = option(2000, ge=200, le=100_000, help="how often the documents are drawn again for intervals")
     window: int = option(1024, ge=16, le=2**20, help="most tokens that a language model reads at once")
     max_tokens: int = option(128, ge=1, le=100_000, help="longest text that is generated for a reference, in tokens")
+    tasks: list[str] = option(
+        [], help="in place of a dataset: tasks of lm-evaluation-harness, such as hellaswag,arc_easy (extra harness)"
+    )
     threads: int | None = option(
         None, ge=1, le=1024, affects_result=False, help="CPU threads; the runtime's own if unset"
     )
     device: Literal["auto", "cpu", "cuda"] = option("auto", help="where the models run")
 
-    _words = field_validator("metrics", mode="before")(comma_separated)
+    _words = field_validator("metrics", "tasks", mode="before")(comma_separated)

@@ -17,8 +17,10 @@ SHOWN = 16
 SIDE = 128  # pixels of a small copy
 
 
-def worst(rows: Sequence[Row], dataset: Dataset, split: str) -> Part | None:
+def worst(rows: Sequence[Row], dataset: Dataset | None, split: str) -> Part | None:
     """Those that a person should look at first, by what the task is about."""
+    if dataset is None:
+        return None
     if "label" in rows[0]:
         return _wrong(rows, dataset, split)
     if "chrf" in rows[0]:

@@ -27,7 +27,7 @@ _STYLE = """
 """
 
 
-def page(facts: Facts, rows: Sequence[Sequence[Row]], dataset: Dataset) -> Markup:
+def page(facts: Facts, rows: Sequence[Sequence[Row]], dataset: Dataset | None) -> Markup:
     """``facts`` are those of the evaluation, ``rows`` what each model came to on each document."""
     found = [
         _measures(facts),
