@@ -99,6 +99,16 @@ def test_a_model_does_not_differ_from_itself():
     assert (found.value, found.p_value, found.is_real) == (0, 1, False)
 
 
+def test_a_difference_that_every_document_shares_is_real_if_there_are_enough():
+    for documents, is_real in ((5, False), (6, True), (40, True)):
+        found = differences({"x": mean(np.ones(documents))}, {"x": mean(np.zeros(documents))}, **SETTINGS)["x"]
+        assert found.value == 1
+        assert found.is_real == is_real
+        assert found.p_value == 2 * 0.5**documents
+    random = np.random.default_rng(7).random(30)
+    assert differences({"x": mean(random + 0.1)}, {"x": mean(random)}, **SETTINGS)["x"].is_real
+
+
 def test_mcnemar_is_the_binomial_test():
     stats = pytest.importorskip("scipy.stats", reason="scipy comes with scikit-learn, of the extra test")
     random = np.random.default_rng(6)

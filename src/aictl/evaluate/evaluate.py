@@ -128,7 +128,7 @@ def _on_tasks(
     by_task = [harness.rows_of_tasks(one, spec, folder, events) for one in subjects]
     measures = []
     for name in by_task[0]:
-        task = harness.HarnessTask(name, by_task[0][name])
+        task = harness.HarnessMeasures(name, by_task[0][name])
         measures += measured(task, [some[name] for some in by_task], spec, events)
     known = [one["name"] for one in measures]
     for gate in asked:

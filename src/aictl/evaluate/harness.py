@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager, redirect_stderr, redirect_stdout
 from importlib import metadata
 from io import StringIO
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -18,31 +19,23 @@ from aictl.core.errors import BadInput, BadRequest, TryLater, WorkFailed
 from aictl.core.events import Events
 from aictl.evaluate.spec import EvaluateSpec
 from aictl.evaluate.subject import CALLED, Subject
-from aictl.evaluate.task import Judge, Row, Task
+from aictl.evaluate.task import Row
 from aictl.inference.load import load
 from aictl.measure.resampling import Measure, mean
 
 _USUAL_FILTER = "none"
-_MEANS = frozenset(
-    {"acc", "acc_norm", "exact_match", "em", "f1", "acc_bytes"}
-)  # whose mean over documents is the score
+# Metrics that are a mean over documents: of others, documents drawn again say nothing.
+_MEANS = frozenset({"acc", "acc_norm", "acc_bytes", "em", "exact_match", "f1"})
 
 
-class HarnessTask(Task):
-    """One task with what two models may have come to on it; its measures are called ``task.metric``."""
+class HarnessMeasures:
+    """The measures of one task, called ``task.metric``."""
+
+    incomparable: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, name: str, rows: Sequence[Row]) -> None:
-        self.name = name
         self._prefix = f"{name}."
-        self.wanted = [self._prefix + metric for metric in rows[0]["metrics"]]
-        self.offers = {one: (one,) for one in self.wanted}
-        self.usual = self.wanted
-
-    def usable(self, document: Mapping[str, Any]) -> bool:
-        return True
-
-    def open(self, number: int) -> Judge:
-        raise NotImplementedError("the harness has judged already")
+        self.wanted: Sequence[str] = [self._prefix + metric for metric in rows[0]["metrics"]]
 
     def measures(self, rows: Sequence[Row]) -> dict[str, Measure]:
         names = rows[0]["metrics"]

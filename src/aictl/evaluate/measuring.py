@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
 from aictl.core.errors import WorkFailed
 from aictl.core.events import Events
 from aictl.evaluate.spec import EvaluateSpec
-from aictl.evaluate.task import LOWER, Row, Task
-from aictl.measure.resampling import Difference, Interval, all_alike, differences, intervals, mcnemar
+from aictl.evaluate.task import LOWER, Row
+from aictl.measure.resampling import Difference, Interval, Measure, all_alike, differences, intervals, mcnemar
 
 _TASK = "draw the documents again"
 _SHARES = ("accuracy", "micro_f1")  # of documents that are right
 
 
-def measured(task: Task, rows: Sequence[list[Row]], spec: EvaluateSpec, events: Events) -> list[dict[str, Any]]:
+class Measured(Protocol):
+    """What of a :class:`~aictl.evaluate.task.Task` is needed when its documents are judged."""
+
+    @property
+    def wanted(self) -> Sequence[str]: ...
+
+    @property
+    def incomparable(self) -> Mapping[str, str]: ...
+
+    def measures(self, rows: Sequence[Row]) -> dict[str, Measure]: ...
+
+
+def measured(task: Measured, rows: Sequence[list[Row]], spec: EvaluateSpec, events: Events) -> list[dict[str, Any]]:
     """The measures that are wanted, as an evaluation has them. ``rows`` are those of one model or of two.
 
     Raises :class:`WorkFailed` for one that is not finite.

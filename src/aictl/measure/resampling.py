@@ -24,6 +24,7 @@ CORRECTED_DOCUMENTS = 10_000  # of more, what BCa corrects is less than what cha
 _WEIGHTS = 2**22  # that are held at once: 32 MB
 _ROWS = 64  # resamples that are weighed at once
 _MOST_ACCELERATION = 0.1  # of one document that outweighs all: past 1/5 the correction of a 99.9% interval turns round
+_NOTHING = 1e-12  # what rounding makes of two sums that are the same
 _NORMAL = NormalDist()
 
 
@@ -132,9 +133,21 @@ def differences(
     for name, pair in pairs.items():
         value = value_of(pair)
         shape = _shape(value, drawn[name], partial(_left_out, pair) if _is_corrected(pair) else None)
-        low, high = _ends(shape, confidence)
-        found[name] = Difference(value, low, high, 1.0 if shape is None else _p_value(shape))
+        if shape is None:
+            found[name] = _everywhere(value, pair.documents, confidence)
+        else:
+            found[name] = Difference(value, *_ends(shape, confidence), _p_value(shape))
     return found
+
+
+def _everywhere(value: float, documents: int, confidence: float) -> Difference:
+    """A difference that is the same in every resample: none at all, or one that every document shares, of which the
+    sign test says how likely that is by chance."""
+    if not math.isfinite(value) or abs(value) <= _NOTHING:
+        return Difference(value, None, None, 1.0)
+    p_value = min(1.0, 2.0 * 0.5**documents)
+    is_real = p_value < 1 - confidence
+    return Difference(value, value if is_real else None, value if is_real else None, p_value)
 
 
 class _Pair:
@@ -236,7 +249,7 @@ def _shape(value: float, drawn: np.ndarray, left_out: Callable[[], np.ndarray] |
     """None where nothing can be said: everything drawn is the same, or the measure is not defined. Without what
     remains when each document is ``left_out``, nothing is corrected."""
     drawn = np.sort(drawn[np.isfinite(drawn)])
-    if not math.isfinite(value) or len(drawn) < 2 or drawn[0] == drawn[-1]:
+    if not math.isfinite(value) or len(drawn) < 2 or drawn[-1] - drawn[0] <= _NOTHING * max(1.0, abs(value)):
         return None
     if left_out is None:
         return _Shape(drawn, 0.0, 0.0)
