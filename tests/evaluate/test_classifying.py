@@ -14,6 +14,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.dataset import Dataset, DatasetWriter
 from aictl.core.errors import BadInput
+from aictl.core.events import Events
 
 metrics = pytest.importorskip("sklearn.metrics", reason="scikit-learn is of the extra test")
 TOPICS = {
@@ -195,6 +196,13 @@ def test_labels_that_the_model_does_not_know_are_named(text_model, topics, run):
     documents = [*utterances(10, seed=3), {"text": "what is that", "label": "question", "source": "t"}]
     with pytest.raises(BadInput, match=r"does not know 1 of the 4 labels.*question.*alarm, weather, music, never"):
         run(text_model, topics(documents))
+
+
+def test_texts_that_are_cut_are_said(text_model, topics, run):
+    told = []
+    long = {"text": "rain " * 40, "label": "weather", "source": "t"}
+    run(text_model, topics([*utterances(5, seed=3), long]), events=Events(told.append))
+    assert "1 texts are longer than topics takes, and were cut" in [getattr(event, "message", "") for event in told]
 
 
 def test_documents_without_a_label_are_left_out(text_model, topics, run):

@@ -30,7 +30,7 @@ class Lengths(Task):
     batch = 4
 
     def __init__(self, until: int = 10**6):
-        self.until, self.judged, self.closed = until, [], 0
+        self.until, self.judged, self.closed, self.truncated = until, [], 0, 0
 
     def usable(self, document) -> bool:
         return True

@@ -11,7 +11,7 @@ from transformers import AutoModelForCausalLM
 
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.onnx import OnnxModel
-from aictl.core.errors import BadRequest, WorkFailed
+from aictl.core.errors import BadInput, BadRequest, WorkFailed
 from aictl.inference.load import load
 
 TEXTS = [f"Document {number} says that bread is baked and {'water ' * number}is wet. 🙂" for number in range(9)]
@@ -139,6 +139,14 @@ def test_answers_are_held_against_the_reference_when_asked_for(chat_model, chats
 
     ids = generator.encode(generator.render_chat(TALKS[2][:1]))
     assert rows(made)[2]["output"] == "".join(one.text for one in generator.generate(ids, Sampling(max_tokens=8)))
+
+
+def test_a_conversation_that_the_template_refuses_is_named(chat_model, write_dataset, run):
+    """This template refuses one that begins with the assistant."""
+    refused = [{"role": "assistant", "content": "Hello!"}, *TALKS[0]]
+    documents = [{"messages": TALKS[0], "source": "good"}, {"messages": refused, "source": "bad.yml:3"}]
+    with pytest.raises(BadInput, match=r"bad\.yml:3: .*begins with the user"):
+        run(chat_model, write_dataset("refused", "chat", {"validation": documents}))
 
 
 def test_pairs_are_conversations_of_two_turns(chat_model, chats, write_dataset, run):

@@ -15,7 +15,7 @@ from aictl.core.errors import BadInput, WorkFailed
 from aictl.evaluate.spec import EvaluateSpec
 from aictl.evaluate.subject import Subject, whole_folder
 from aictl.evaluate.task import Drawn, Judge, Row, Task, beginning
-from aictl.inference.classifying import Classifier, text_classes
+from aictl.inference.classifying import Classified, Classifier, text_classes
 from aictl.inference.image_classifying import ImageClassifier, image_classes
 from aictl.measure import classification
 from aictl.measure.classification import Judged
@@ -25,7 +25,7 @@ from aictl.measure.stretches import in_plain
 _MEASURES = ("accuracy", "macro_f1", "micro_f1", "log_loss", "brier", "calibration_error")
 _NAMED = 10  # labels and classes in a message
 
-Classify = Callable[[Sequence[Drawn]], np.ndarray]  # probabilities, float32 (documents, classes)
+Classify = Callable[[Sequence[Drawn]], Classified]
 
 
 class Classes(Task):
@@ -109,7 +109,7 @@ class TextClasses(Classes):
 
     def _classify(self, folder: Path) -> Classify:
         classifier = Classifier(folder, threads=self._spec.threads, device=self._spec.device)
-        return lambda documents: classifier.classify([_text(one.document) for one in documents]).probabilities
+        return lambda documents: classifier.classify([_text(one.document) for one in documents])
 
 
 class ImageClasses(Classes):
@@ -123,15 +123,18 @@ class ImageClasses(Classes):
 
     def _classify(self, folder: Path) -> Classify:
         classifier = ImageClassifier(folder, threads=self._spec.threads, device=self._spec.device)
-        return lambda documents: classifier.classify([one.image or b"" for one in documents])
+        return lambda documents: Classified(classifier.classify([one.image or b"" for one in documents]), 0)
 
 
 class _ClassesJudge:
     def __init__(self, classify: Classify, names: Sequence[str]) -> None:
         self._classify, self._names = classify, names
+        self.truncated = 0
 
     def judge(self, documents: Sequence[Drawn]) -> list[Row]:
-        found = self._classify(documents).astype(np.float64)
+        classified = self._classify(documents)
+        self.truncated += classified.truncated
+        found = classified.probabilities.astype(np.float64)
         if not np.isfinite(found).all():
             raise WorkFailed("the model gives probabilities that are not finite")
         labels = [self._names.index(str(one.document["label"])) for one in documents]

@@ -54,6 +54,8 @@ def evaluate(
             "a model is measured on a DATASET or on --tasks, and on one of them at a time",
             cure="name a dataset, or tasks of lm-evaluation-harness",
         )
+    if spec.tasks and spec.metrics:
+        raise BadRequest("--metrics has no place beside --tasks, which have their own", cure="leave it out")
     if dataset is None:
         facts, rows = _on_tasks(subjects, asked, spec, tasks_folder, events)
     else:

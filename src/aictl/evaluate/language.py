@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from aictl.artifacts.dataset import Dataset
-from aictl.core.errors import WorkFailed
+from aictl.core.errors import BadInput, BadRequest, WorkFailed
 from aictl.evaluate.spec import EvaluateSpec
 from aictl.evaluate.subject import Subject
 from aictl.evaluate.task import Drawn, Row, Task, beginning
@@ -77,6 +77,7 @@ class _LanguageJudge:
     ) -> None:
         self._generator, self._spec = generator, spec
         self._chats, self._predicts, self._writes = chats, predicts, writes
+        self.truncated = 0
 
     def judge(self, documents: Sequence[Drawn]) -> list[Row]:
         rows = self._predicted(documents) if self._predicts else [{} for _ in documents]
@@ -90,7 +91,7 @@ class _LanguageJudge:
         self._generator.close()
 
     def _predicted(self, documents: Sequence[Drawn]) -> list[Row]:
-        asked = [self._asked(one.document) for one in documents]
+        asked = [self._asked(one) for one in documents]
         scored = iter(self._generator.score([stretch for one in asked for stretch in one.stretches]))
         rows: list[Row] = []
         for one in asked:
@@ -103,10 +104,14 @@ class _LanguageJudge:
             rows.append({"loss": loss, "tokens": tokens, "bytes": one.size_bytes, "right": right})
         return rows
 
-    def _asked(self, document: Mapping[str, Any]) -> Asked:
-        if self._chats:
-            return of_conversation(self._generator, messages_of(document), self._spec.window)
-        return of_text(self._generator, _text(document), self._spec.window)
+    def _asked(self, one: Drawn) -> Asked:
+        if not self._chats:
+            return of_text(self._generator, _text(one.document), self._spec.window)
+        try:
+            return of_conversation(self._generator, messages_of(one.document), self._spec.window)
+        except BadRequest as error:
+            where = one.document.get("source") or f"document {one.number}"
+            raise BadInput(f"{where}: {error.message}", cure="leave it out of the dataset, or mend it") from error
 
     def _answered(self, document: Mapping[str, Any]) -> Row:
         """What the model answers in place of the last answer."""
@@ -116,7 +121,9 @@ class _LanguageJudge:
         prompt = self._generator.render_chat(before) if self._chats else in_plain(before) + "\n"
         # Of a conversation that is too long, the end is what is answered.
         room = max(1, self._generator.context_length - self._spec.max_tokens)
-        ids = self._generator.encode(prompt)[-room:]
+        ids = self._generator.encode(prompt)
+        self.truncated += len(ids) > room
+        ids = ids[-room:]
         pieces = self._generator.generate(ids, Sampling(max_tokens=self._spec.max_tokens))
         output = "".join(piece.text for piece in pieces)
         return {"input": beginning(before[-1]["content"]), "reference": messages[last]["content"], "output": output}

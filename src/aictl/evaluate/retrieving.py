@@ -76,13 +76,15 @@ class Retrieving(Task):
 class _RetrievingJudge:
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
+        self.truncated = 0
 
     def judge(self, documents: Sequence[Drawn]) -> list[Row]:
         sides = [[one.document[name] for one in documents] for name in ("input", "output")]
-        vectors = [self._embedder.encode(texts).vectors for texts in sides]
+        found = [self._embedder.encode(texts) for texts in sides]
+        self.truncated += sum(one.truncated for one in found)
         return [
             {"input": one, "output": other, "input_vector": _packed(query), "output_vector": _packed(answer)}
-            for one, other, query, answer in zip(*sides, *vectors, strict=True)
+            for one, other, query, answer in zip(*sides, *(one.vectors for one in found), strict=True)
         ]
 
     def close(self) -> None:

@@ -47,9 +47,11 @@ class Rewriting(Task):
 class _RewritingJudge:
     def __init__(self, rewriter: Any, max_tokens: int) -> None:
         self._rewriter, self._max_tokens = rewriter, max_tokens
+        self.truncated = 0
 
     def judge(self, documents: Sequence[Drawn]) -> list[Row]:
         found = self._rewriter.rewrite([one.document["input"] for one in documents], max_tokens=self._max_tokens)
+        self.truncated += found.truncated
         return [
             {"input": beginning(one.document["input"]), "reference": one.document["output"], "output": text}
             for one, text in zip(documents, found.texts, strict=True)

@@ -37,6 +37,8 @@ def rows_of(task: Task, number: int, drawn: Draw, *, called: str, path: Path, ev
                 file.flush()
                 events.advanced(title, len(rows))
             events.finished(title)
+            if judge.truncated:
+                events.noted(f"{judge.truncated:,} texts are longer than {called} takes, and were cut", "warning")
     return task.finished(rows)
 
 

@@ -23,7 +23,9 @@ class Drawn(NamedTuple):
 
 
 class Judge(Protocol):
-    """A model at work."""
+    """A model at work; ``truncated`` counts the texts that it had to cut because it takes no longer ones."""
+
+    truncated: int
 
     def judge(self, documents: Sequence[Drawn]) -> list[Row]:
         """A row for each document."""
