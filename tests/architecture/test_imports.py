@@ -59,6 +59,10 @@ OPTIONAL = (
     "botocore",
     "hdfs_native",
     "requests",
+    "sacrebleu",
+    "rouge_score",
+    "lm_eval",
+    "datasets",
     "gcsfs",
     "adlfs",
 )

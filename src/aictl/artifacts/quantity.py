@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+LEAST_SHARE = 1e-5  # that is said with its digits
 _UNITS = {"mhz": "MHz", "w": "W", "c": "°C", "percent": "%", "s": "s"}
 
 
@@ -52,3 +53,12 @@ def shown(name: str, value: Any) -> str:
         return size(value)
     number = f"{value:g}" if isinstance(value, float) else str(value)
     return f"{number} {_UNITS[unit]}" if unit in _UNITS else number
+
+
+def percent(share: float) -> str:
+    """A share with two digits that say something: ``12 %``, ``0.031 %``."""
+    if 0 < share < LEAST_SHARE:
+        return f"< {100 * LEAST_SHARE:g} %"
+    if 0.995 <= share < 1:
+        return f"{100 * share:.1f} %" if share < 0.9995 else "> 99.9 %"
+    return f"{100 * share:.2g} %" if 0 < share < 0.995 else f"{100 * share:.0f} %"

@@ -14,7 +14,7 @@ SPINE = "raw files ─ data prep ▶ dataset ─ train ▶ checkpoint ─ export
 
 # Where the commands stand on the root page. A plugin's new group goes to the last section.
 SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("The chain", ("data", "train", "model", "finetune", "export", "optimize", "serve", "generate", "app")),
+    ("The chain", ("data", "train", "model", "finetune", "evaluate", "export", "optimize", "serve", "generate", "app")),
     ("The workspace", ("init", "artifact", "config", "plugin")),
     ("The machine", ("hw",)),
 )

@@ -22,6 +22,8 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "qlora": ("torch", "transformers", "peft", "bitsandbytes"),
     "gguf": ("torch", "transformers", "gguf"),
     "hub": ("huggingface_hub",),
+    "evaluate": ("numpy", "tokenizers", "jinja2", "sacrebleu", "rouge_score"),
+    "harness": ("sacrebleu", "rouge_score", "lm_eval"),
     "export": ("torch", "transformers", "onnx", "onnxscript", "onnxruntime"),
     "optimize": ("torch", "transformers", "onnx", "onnx_ir", "onnxruntime", "onnxruntime_genai"),
     "serve": ("starlette", "uvicorn", "prometheus_client", "tokenizers", "jinja2"),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
 from typing import Any
 
 import torch
+import transformers
 from transformers import AutoModelForCausalLM
 
 from aictl.artifacts.adapter import Adapter
@@ -32,6 +35,30 @@ def load_merged(model: Checkpoint | Adapter, *, dtype: torch.dtype | str = torch
             f"{model.folder} cannot be loaded: {error}", cure=f"aictl artifact check {model.label}"
         ) from error
     return module.eval()
+
+
+def write_merged(model: Adapter, folder: Path) -> None:
+    """Write the base model of an adapter, of whatever architecture, with the adapter's weights merged into it.
+
+    Raises :class:`Damaged` if its files cannot be loaded.
+    """
+    base = model.base
+    base.check()
+    try:
+        with quiet():
+            name = base.config["architectures"][0]
+            kind: Any = getattr(transformers, name, None)
+            if kind is None or not hasattr(kind, "from_pretrained"):
+                raise ValueError(f"transformers has no architecture '{name}'")
+            module = kind.from_pretrained(base.folder, dtype=torch.float32, local_files_only=True, use_safetensors=True)
+            _merged(module, model).save_pretrained(folder)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise Damaged(
+            f"{model.folder} cannot be loaded: {error}", cure=f"aictl artifact check {model.label}"
+        ) from error
+    for path in base.folder.iterdir():
+        if path.is_file() and path.suffix != ".safetensors" and not (folder / path.name).exists():
+            shutil.copyfile(path, folder / path.name)
 
 
 def _merged(module: Any, adapter: Adapter) -> Any:

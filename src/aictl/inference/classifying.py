@@ -61,6 +61,11 @@ class Classifier:
         return Classified(found, sum(bool(one.overflowing) for one in encoded))
 
 
+def text_classes(folder: Path) -> tuple[str, ...]:
+    """The names of a model's classes in order. Raises :class:`BadInput` for a folder that holds no classifier."""
+    return _classes(folder)[0]
+
+
 def _softmax(logits: np.ndarray) -> np.ndarray:
     odds = np.exp(logits - logits.max(axis=1, keepdims=True))
     return odds / odds.sum(axis=1, keepdims=True)

@@ -11,6 +11,7 @@ from aictl.core.errors import BadRequest
 from aictl.inference.engine import CachedSequence, Engine
 from aictl.inference.generator import FinishReason, Message, Piece, Sampling
 from aictl.inference.sampling import Sampler
+from aictl.inference.scoring import Scored, Stretch
 from aictl.inference.stopping import StopStrings
 from aictl.inference.tokenizer import ModelTokenizer
 
@@ -31,6 +32,7 @@ class EngineGenerator:
         self._tokenizer = ModelTokenizer(folder)
         self._engine = engine
         self.context_length = context_length
+        self.begin_id = self._tokenizer.begin_id
 
     def encode(self, text: str) -> list[int]:
         return self._tokenizer.encode(text)
@@ -90,6 +92,16 @@ class EngineGenerator:
         sequence = self._engine.open(len(ids))
         parts = [sequence.append(part, every=True) for part in _parts(list(ids))]
         return np.concatenate(parts)
+
+    def score(self, stretches: Sequence[Stretch]) -> list[Scored]:
+        """What it costs to predict each of some stretches of token ids."""
+        for one in stretches:
+            if not 1 <= one.start < len(one.ids) <= self.context_length + 1:
+                raise BadRequest(
+                    f"{len(one.ids)} tokens were given to predict those from {one.start} on, and the model's context "
+                    f"holds {self.context_length}"
+                )
+        return self._engine.score(stretches)
 
     def replay(self, prompt: Sequence[int], continuation: Sequence[int]) -> Iterator[int]:
         """Run the prompt, then a given continuation one token at a time as if it had been chosen,

@@ -1,4 +1,4 @@
-"""Encoders on PyTorch, as transformers loads them: one that embeds, and one that classifies."""
+"""Encoders on PyTorch, as transformers loads them: one that embeds, one that classifies texts, one pictures."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from transformers import AutoModel, AutoModelForSequenceClassification
+from transformers import AutoModel, AutoModelForImageClassification, AutoModelForSequenceClassification
 
 from aictl.core.errors import BadInput, Damaged, MachineLacks
 from aictl.inference.quiet import quiet
@@ -77,3 +77,14 @@ class TorchClassifier(_Encoder):
     def run(self, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
         """Logits, float32 (texts, classes)."""
         return self._run(ids, mask).logits.float().cpu().numpy()
+
+
+class TorchImageClassifier(_Encoder):
+    """One that gives a score for each class of a picture."""
+
+    _kind = AutoModelForImageClassification
+
+    def run_pixels(self, pixels: np.ndarray) -> np.ndarray:
+        """Logits, float32 (pictures, classes), of float32 (pictures, channels, height, width)."""
+        with torch.inference_mode():
+            return self._module(pixel_values=torch.from_numpy(pixels).to(self._device)).logits.float().cpu().numpy()

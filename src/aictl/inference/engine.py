@@ -11,6 +11,8 @@ from typing import Protocol
 
 import numpy as np
 
+from aictl.inference.scoring import Scored, Stretch
+
 
 class CachedSequence(Protocol):
     """One sequence under way, with the keys and values of all tokens so far."""
@@ -29,6 +31,10 @@ class Engine(Protocol):
 
     def open(self, capacity: int) -> CachedSequence:
         """Begin a sequence that will hold at most ``capacity`` tokens."""
+        ...
+
+    def score(self, stretches: Sequence[Stretch]) -> list[Scored]:
+        """What it costs to predict each of some stretches, which do not depend on each other."""
         ...
 
     def close(self) -> None: ...

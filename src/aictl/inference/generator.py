@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from aictl.inference.scoring import Scored, Stretch
+
 Message = dict[str, str]  # {"role": "user", "content": "..."}
 FinishReason = Literal["stop", "length"]
 
@@ -37,6 +39,9 @@ class TextGenerator(Protocol):
     ``generate``; calls from several threads are safe and are run as the runtime allows."""
 
     context_length: int
+    begin_id: int | None
+    """The token that stands before a text that nothing stands before: the model's begin token, or the end token of
+    the text before."""
 
     def encode(self, text: str) -> list[int]: ...
 
@@ -60,6 +65,13 @@ class TextGenerator(Protocol):
 
     def logits(self, ids: Sequence[int]) -> Any:
         """Next-token logits at every position: float32 array of shape (len(ids), vocabulary)."""
+        ...
+
+    def score(self, stretches: Sequence[Stretch]) -> list[Scored]:
+        """What it costs to predict each of some stretches of token ids; none may be longer than the context.
+
+        Raises ``BadRequest`` for one that is, and for one with nothing to predict.
+        """
         ...
 
     def replay(self, prompt: Sequence[int], continuation: Sequence[int]) -> Iterator[int]:

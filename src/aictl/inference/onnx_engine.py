@@ -19,6 +19,7 @@ import onnxruntime
 
 from aictl.artifacts.onnx import OnnxModel
 from aictl.core.errors import Damaged, MachineLacks
+from aictl.inference.scoring import Scored, Stretch, one_by_one
 
 _TYPES: dict[str, type[np.floating[Any]]] = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 _ERRORS_ONLY = 3
@@ -55,6 +56,9 @@ class OnnxEngine:
 
     def open(self, capacity: int) -> OnnxSequence:
         return OnnxSequence(self, capacity)
+
+    def score(self, stretches: Sequence[Stretch]) -> list[Scored]:
+        return list(one_by_one(self, stretches))
 
     def close(self) -> None:
         del self.session

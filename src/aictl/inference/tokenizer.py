@@ -34,6 +34,8 @@ class ModelTokenizer:
         config = _read(folder / "tokenizer_config.json")
         self._begin = special_tokens(config).get("bos_token")
         self.end_ids = self._end_ids(folder, config)
+        begin = self._tokenizer.token_to_id(self._begin) if self._begin else None
+        self.begin_id: int | None = min(self.end_ids, default=None) if begin is None else begin
 
     def _end_ids(self, folder: Path, config: dict[str, Any]) -> frozenset[int]:
         for name in ("generation_config.json", "config.json"):

@@ -13,6 +13,8 @@ from aictl.artifacts.adapter import Adapter
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.core.errors import MachineLacks
 from aictl.inference.checkpoints import load_merged
+from aictl.inference.scoring import Scored, Stretch
+from aictl.inference.torch_scoring import score
 
 
 class TorchEngine:
@@ -35,6 +37,9 @@ class TorchEngine:
 
     def open(self, capacity: int) -> TorchSequence:
         return TorchSequence(self)
+
+    def score(self, stretches: Sequence[Stretch]) -> list[Scored]:
+        return score(self.module, self.device, stretches)
 
     def close(self) -> None:
         del self.module

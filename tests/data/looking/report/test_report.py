@@ -7,15 +7,15 @@ import random
 
 import pytest
 from tests.data.duplicates.planted import paragraphs
-from tests.data.looking.report.test_markup import HOSTILE, Reader
+from tests.pages.test_markup import HOSTILE, Reader
 
 from aictl.artifacts.page import Page
 from aictl.core.errors import Damaged
 from aictl.core.events import silent
 from aictl.data.looking.report.gathered import duplicates, examples, rejected, texts_from
-from aictl.data.looking.report.pieces import differing
 from aictl.data.looking.report.report import report
 from aictl.data.looking.spec import ReportSpec
+from aictl.pages.pieces import differing
 
 PLAIN = {"a", "article", "b", "bdi", "body", "circle", "code", "dd", "details", "div", "dl", "dt", "footer", "h1", "h2",
          "h3", "head", "header", "html", "li", "line", "main", "mark", "meta", "nav", "ol", "p", "polyline", "rect",

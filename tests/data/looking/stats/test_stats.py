@@ -8,6 +8,7 @@ import pytest
 from tests.data.duplicates.planted import paragraphs
 
 from aictl.artifacts.dataset import DatasetWriter
+from aictl.artifacts.quantity import percent
 from aictl.core.errors import Damaged
 from aictl.core.events import Advanced, Events, silent
 from aictl.data.arrays.codes import Texts
@@ -17,7 +18,7 @@ from aictl.data.looking.stats import measuring
 from aictl.data.looking.stats.groups import Groups
 from aictl.data.looking.stats.measures import group_of, suffix_of
 from aictl.data.looking.stats.measuring import measure
-from aictl.data.looking.stats.pages import bar, percent
+from aictl.data.looking.stats.pages import bar
 from aictl.data.looking.stats.scripts import SCRIPTS, letters
 from aictl.data.looking.stats.stats import stats
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from aictl.data.looking.report.charts import Bar, bars
 from aictl.data.looking.report.gathered import Cluster, Duplicates
 from aictl.data.looking.report.making import NEAR, Examples
-from aictl.data.looking.report.markup import Child, Markup, element
-from aictl.data.looking.report.pieces import (
+from aictl.pages.charts import Bar, bars
+from aictl.pages.markup import Child, Markup, element
+from aictl.pages.pieces import (
     SHOWN_CHARACTERS,
     Part,
     card,

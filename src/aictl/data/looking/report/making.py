@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from aictl.artifacts.dataset import Dataset
-from aictl.data.looking.report.charts import Bar, Level, bars, waterfall
-from aictl.data.looking.report.markup import Child, Markup, element
-from aictl.data.looking.report.pieces import (
+from aictl.data.looking.told import counts_of, read_of, steps_of
+from aictl.pages.charts import Bar, Level, bars, waterfall
+from aictl.pages.markup import Child, Markup, element
+from aictl.pages.pieces import (
     Part,
     card,
     counted,
@@ -19,7 +20,6 @@ from aictl.data.looking.report.pieces import (
     table,
     text_box,
 )
-from aictl.data.looking.told import counts_of, read_of, steps_of
 
 Examples = Mapping[str, Sequence[Mapping[str, str]]]
 FOUND_SHOWN = 20

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from aictl.artifacts.quantity import size
+from aictl.artifacts.quantity import percent, size
 from aictl.core.answer import Item
-from aictl.data.looking.report.charts import Band, Bar, bars, curve, histogram, parts
-from aictl.data.looking.report.markup import Child, Markup, element
-from aictl.data.looking.report.pieces import Part, card, counted, named, paragraph, table, text_box, turns
-from aictl.data.looking.stats.pages import percent
+from aictl.pages.charts import Band, Bar, bars, curve, histogram, parts
+from aictl.pages.markup import Child, Markup, element
+from aictl.pages.pieces import Part, card, counted, named, paragraph, table, text_box, turns
 
 Facts = Mapping[str, Any]
 LEAST_GROWTH = 5  # points of a curve that is worth drawing

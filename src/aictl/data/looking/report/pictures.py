@@ -11,17 +11,16 @@ from typing import Any
 
 from aictl.artifacts import image_shards
 from aictl.artifacts.dataset import Dataset
-from aictl.artifacts.quantity import size
+from aictl.artifacts.quantity import percent, size
 from aictl.core import extras
 from aictl.data.documents import InputFile, Part, Unreadable
-from aictl.data.looking.report.charts import Bar, bars
-from aictl.data.looking.report.markup import Child, Markup, element
-from aictl.data.looking.report.pieces import Part as Section
-from aictl.data.looking.report.pieces import card, counted, paragraph, table
 from aictl.data.looking.shards import Record, blocks, records
 from aictl.data.looking.showing import about
-from aictl.data.looking.stats.pages import percent
 from aictl.data.readers import apart
+from aictl.pages.charts import Bar, bars
+from aictl.pages.markup import Child, Markup, element
+from aictl.pages.pieces import Part as Section
+from aictl.pages.pieces import card, counted, paragraph, table
 
 SIDE = 160  # pixels of a small copy
 _BOUNDS = apart.Bounds(cpu_s=60)

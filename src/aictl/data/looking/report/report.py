@@ -10,8 +10,6 @@ from aictl.artifacts.page import Page
 from aictl.core.answer import Item
 from aictl.core.events import Events
 from aictl.data.looking.report import duplicates, gathered, making, measured, pictures
-from aictl.data.looking.report.markup import Markup, document, element, joined
-from aictl.data.looking.report.pieces import Part, named, section
 from aictl.data.looking.sample import sample
 from aictl.data.looking.shards import require_looked_at
 from aictl.data.looking.spec import ReportSpec, SampleSpec
@@ -20,6 +18,8 @@ from aictl.data.looking.stats.pictures import facts as pictures_facts
 from aictl.data.looking.stats.pictures import measure as measure_pictures
 from aictl.data.looking.stats.stats import facts as facts_of
 from aictl.data.looking.told import read_of
+from aictl.pages.markup import Markup, document, element, joined, style
+from aictl.pages.pieces import Part, named, section
 
 _CALLED = {"chat": "conversations", "image": "pictures", "pair": "pairs", "preference": "preferences"}
 ROWS = 15  # of what is most frequent
@@ -100,7 +100,6 @@ def _page(dataset: Dataset, parts: list[Part], figures: Markup) -> Markup:
     made = f"aictl data report of dataset {dataset.label}"
     made += f", id {dataset.record.id}, made in {dataset.record.seconds:,.0f} s" if dataset.record else ""
     footer = element("footer", f"{made}. Nothing on this page is loaded from elsewhere.")
-    style = Path(__file__).with_name("style.css").read_text("utf-8")
     return document(
-        f"{dataset.label} · dataset", style, header, nav, element("main", joined(map(section, parts))), footer
+        f"{dataset.label} · dataset", style(), header, nav, element("main", joined(map(section, parts))), footer
     )

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from aictl.artifacts.quantity import size
+from aictl.artifacts.quantity import percent, size
 from aictl.core.answer import Section, Table
 
 BAR = 28  # cells of the longest bar
-LEAST_SHARE = 1e-5  # that is said with its digits
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _OF_GROUPS = {"labels": "label", "languages": "language", "sources": "source", "suffixes": "suffix"}
 
@@ -147,12 +146,3 @@ def _vocabulary(value: Mapping[str, Any]) -> Iterator[Section]:
     if value["counts_too_low_by_at_most"]:
         said["counts"] = f"too low by {value['counts_too_low_by_at_most']:,} at most"
     yield Section("Words", said)
-
-
-def percent(share: float) -> str:
-    """A share with two digits that say something: ``12 %``, ``0.031 %``."""
-    if 0 < share < LEAST_SHARE:
-        return f"< {100 * LEAST_SHARE:g} %"
-    if 0.995 <= share < 1:
-        return f"{100 * share:.1f} %" if share < 0.9995 else "> 99.9 %"
-    return f"{100 * share:.2g} %" if 0 < share < 0.995 else f"{100 * share:.0f} %"

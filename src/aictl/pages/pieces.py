@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from difflib import SequenceMatcher
 from typing import NamedTuple
 
-from aictl.data.looking.report.markup import Child, Markup, element
+from aictl.pages.markup import Child, Markup, element
 
 SHOWN_CHARACTERS = 700  # of a text
 NAME_CHARACTERS = 300  # of what it is called

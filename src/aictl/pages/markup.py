@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
 # Control characters but tab and line break, what turns the direction of text round, and what is no character.
 _UNSHOWN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
@@ -54,6 +55,11 @@ def document(title: str, style: str, *body: Child) -> Markup:
         f"{element('title', title)}<style>{style}</style>"
     )
     return Markup(f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body>{joined(body)}</body></html>\n')
+
+
+def style() -> str:
+    """The style sheet of every page, for day and night, for screens and paper."""
+    return Path(__file__).with_name("style.css").read_text("utf-8")
 
 
 def _rendered(child: Child) -> str:

@@ -10,13 +10,12 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from aictl.data.looking.report.markup import Markup, element
-from aictl.data.looking.stats.pages import percent
+from aictl.artifacts.quantity import percent
+from aictl.pages.drawing import LETTER, WIDTH, anchored, cut, line, names_width, rectangle, svg, words
+from aictl.pages.markup import Markup, element
 
-WIDTH = 900.0
 _ROW, _BAR = 26.0, 14.0  # heights of a row of bars and of its bar
-_LETTER, _DIGIT = 7.6, 8.6  # the width of a letter, nearly, and of a bold digit
-_NAME_LETTERS = 34  # of a row's name that are shown
+_DIGIT = 8.6  # the width of a bold digit, nearly
 _TITLE_LETTERS = 200  # of it that are said when it is pointed at
 
 
@@ -47,23 +46,23 @@ class Band(NamedTuple):
 def waterfall(levels: Sequence[Level], label: str) -> Markup:
     """What each of some steps left of the first: what is gone after it is seen as the lighter end of its bar."""
     most = max((level.before for level in levels), default=0) or 1
-    column = _column([level.name for level in levels])
+    column = names_width([level.name for level in levels])
     losses = [_lost(level) for level in levels]
     numbers = _DIGIT * len(f"{most:,}") + 16
-    room = WIDTH - column - numbers - _LETTER * max(map(len, losses), default=0) - 24
+    room = WIDTH - column - numbers - LETTER * max(map(len, losses), default=0) - 24
     rows: list[Markup | None] = []
     for at, (level, said) in enumerate(zip(levels, losses, strict=True)):
         top = at * _ROW
         if said:
             title = f"{level.name}: {level.before - level.left:,} dropped"
-            rows.append(_bar(column, top + 6, room * level.before / most, _BAR, "gone", title))
+            rows.append(rectangle(column, top + 6, room * level.before / most, _BAR, "gone", title))
         rows += [
-            _text(column - 12, top + 17, _cut(level.name), "end", "name"),
-            _bar(column, top + 6, room * level.left / most, _BAR, "kept", f"{level.name}: {level.left:,} left"),
-            _text(column + room + numbers, top + 17, f"{level.left:,}", "end", "number"),
-            _text(column + room + numbers + 14, top + 17, said, "start", "lost"),
+            words(column - 12, top + 17, cut(level.name), "end", "name"),
+            rectangle(column, top + 6, room * level.left / most, _BAR, "kept", f"{level.name}: {level.left:,} left"),
+            words(column + room + numbers, top + 17, f"{level.left:,}", "end", "number"),
+            words(column + room + numbers + 14, top + 17, said, "start", "lost"),
         ]
-    return _svg(len(levels) * _ROW, label, rows)
+    return svg(len(levels) * _ROW, label, rows)
 
 
 def _lost(level: Level) -> str:
@@ -74,17 +73,17 @@ def _lost(level: Level) -> str:
 def bars(rows: Sequence[Bar], label: str) -> Markup:
     """How large some things are beside each other."""
     most = max((row.value for row in rows), default=0) or 1
-    column = _column([row.name for row in rows])
-    room = WIDTH - column - _LETTER * max((len(row.said) for row in rows), default=0) - 10
+    column = names_width([row.name for row in rows])
+    room = WIDTH - column - LETTER * max((len(row.said) for row in rows), default=0) - 10
     found: list[Markup | None] = []
     for at, row in enumerate(rows):
         top, width = at * _ROW, max(room * row.value / most, 1.5 if row.value else 0)
         found += [
-            _text(column - 12, top + 17, _cut(row.name), "end", "name"),
-            _bar(column, top + 6, width, _BAR, "kept", f"{row.name[:_TITLE_LETTERS]}: {row.said}"),
-            _text(column + width + 8, top + 17, row.said, "start", "quiet"),
+            words(column - 12, top + 17, cut(row.name), "end", "name"),
+            rectangle(column, top + 6, width, _BAR, "kept", f"{row.name[:_TITLE_LETTERS]}: {row.said}"),
+            words(column + width + 8, top + 17, row.said, "start", "quiet"),
         ]
-    return _svg(len(rows) * _ROW, label, found)
+    return svg(len(rows) * _ROW, label, found)
 
 
 def histogram(bands: Sequence[Band], marks: Sequence[tuple[str, int]], label: str) -> Markup:
@@ -103,23 +102,23 @@ def histogram(bands: Sequence[Band], marks: Sequence[tuple[str, int]], label: st
     found: list[Markup | None] = []
     for number, is_named in _ticks(10**low, 10**high):
         at = place(number)
-        found.append(_line(at, head, at, base, "grid"))
+        found.append(line(at, head, at, base, "grid"))
         if is_named:
-            found.append(_text(at, base + 18, f"{number:,}", _anchor(at), "axis"))
+            found.append(words(at, base + 18, f"{number:,}", anchored(at), "axis"))
     for band, width in zip(bands, wide, strict=True):
         tall = height * band.number / width / most
         title = f"{band.low:,} to {band.below - 1:,}: {band.number:,} documents"
-        found.append(_bar(place(band.low) + 0.5, base - tall, max(width - 1, 0.5), tall, "kept", title))
+        found.append(rectangle(place(band.low) + 0.5, base - tall, max(width - 1, 0.5), tall, "kept", title))
     free = [-math.inf, -math.inf]  # where the last name in each of two rows ends
     for name, number in marks:
         at, said = place(number), f"{name} {number:,}"
-        begin = at - _LETTER * len(said) * {"start": 0, "middle": 0.5, "end": 1}[_anchor(at)]
+        begin = at - LETTER * len(said) * {"start": 0, "middle": 0.5, "end": 1}[anchored(at)]
         row = 0 if begin > free[0] else 1
-        free[row] = begin + _LETTER * len(said) + 12
-        found.append(_line(at, head - 10 - 18 * row, at, base, "mark"))
-        found.append(_text(at, head - 16 - 18 * row, said, _anchor(at), "said"))
-    found.append(_line(0, base, WIDTH, base, "base"))
-    return _svg(base + foot, label, found)
+        free[row] = begin + LETTER * len(said) + 12
+        found.append(line(at, head - 10 - 18 * row, at, base, "mark"))
+        found.append(words(at, head - 16 - 18 * row, said, anchored(at), "said"))
+    found.append(line(0, base, WIDTH, base, "base"))
+    return svg(base + foot, label, found)
 
 
 def parts(rows: Sequence[Bar], label: str) -> Markup:
@@ -130,11 +129,11 @@ def parts(rows: Sequence[Bar], label: str) -> Markup:
     for number, row in enumerate(rows):
         width = WIDTH * row.value / total
         said = f"{row.name[:_TITLE_LETTERS]}: {row.said}"
-        found.append(_bar(at, 0, max(width - 1.5, 0.5), 26, f"part{min(number, 5)}", said))
-        if width > _LETTER * len(said) + 20:
-            found.append(_text(at + 10, 17.5, said, "start", "inside"))
+        found.append(rectangle(at, 0, max(width - 1.5, 0.5), 26, f"part{min(number, 5)}", said))
+        if width > LETTER * len(said) + 20:
+            found.append(words(at + 10, 17.5, said, "start", "inside"))
         at += width
-    return _svg(26, label, found)
+    return svg(26, label, found)
 
 
 def curve(points: Sequence[tuple[int, int]], label: str, names: tuple[str, str]) -> Markup:
@@ -152,48 +151,20 @@ def curve(points: Sequence[tuple[int, int]], label: str, names: tuple[str, str])
     for number, is_named in _ticks(10 ** lows[0], 10 ** highs[0]):
         at = place(number, 0)
         if is_named:
-            found += [_line(at, head, at, head + height, "grid")]
-            found += [_text(at, head + height + 18, f"{number:,}", _anchor(at), "axis")]
+            found += [line(at, head, at, head + height, "grid")]
+            found += [words(at, head + height + 18, f"{number:,}", anchored(at), "axis")]
     for number, is_named in _ticks(10 ** lows[1], 10 ** highs[1]):
         at = place(number, 1)
         if is_named:
-            found += [_line(side, at, WIDTH, at, "grid"), _text(side - 8, at + 4, f"{number:,}", "end", "axis")]
+            found += [line(side, at, WIDTH, at, "grid"), words(side - 8, at + 4, f"{number:,}", "end", "axis")]
     path = " ".join(f"{place(x, 0):.1f},{place(y, 1):.1f}" for x, y in points)
     found.append(element("polyline", points=path, class_="curve"))
     for x, y in points:
         title = element("title", f"{y:,} {names[1]} of {x:,} {names[0]}")
         found.append(element("circle", title, cx=f"{place(x, 0):.1f}", cy=f"{place(y, 1):.1f}", r=3, class_="dot"))
-    found.append(_line(side, head + height, WIDTH, head + height, "base"))
-    found.append(_text(WIDTH, head + height + 36, names[0], "end", "axis"))
-    return _svg(head + height + foot, label, found)
-
-
-# What they are made of
-
-
-def _svg(height: float, label: str, children: Sequence[Markup | None]) -> Markup:
-    box = f"0 0 {WIDTH:g} {height:g}"
-    drawn = element("svg", *children, viewBox=box, role="img", aria_label=label, class_="chart")
-    return element("div", drawn, class_="scroll")
-
-
-def _bar(x: float, y: float, width: float, height: float, kind: str, title: str) -> Markup:  # noqa: PLR0917
-    place = {"x": f"{x:.1f}", "y": f"{y:.1f}", "width": f"{width:.1f}", "height": f"{height:.1f}"}
-    return element("rect", element("title", title), rx="1.5", class_=kind, **place)
-
-
-def _text(x: float, y: float, said: str, anchor: str, kind: str) -> Markup | None:
-    return element("text", said, x=f"{x:.1f}", y=f"{y:.1f}", text_anchor=anchor, class_=kind) if said else None
-
-
-def _line(x1: float, y1: float, x2: float, y2: float, kind: str) -> Markup:
-    ends = {"x1": f"{x1:.1f}", "y1": f"{y1:.1f}", "x2": f"{x2:.1f}", "y2": f"{y2:.1f}"}
-    return element("line", class_=kind, **ends)
-
-
-def _anchor(x: float) -> str:
-    """How text at a place stays within the chart."""
-    return "start" if x < 40 else "end" if x > WIDTH - 40 else "middle"
+    found.append(line(side, head + height, WIDTH, head + height, "base"))
+    found.append(words(WIDTH, head + height + 36, names[0], "end", "axis"))
+    return svg(head + height + foot, label, found)
 
 
 def _ticks(low: float, high: float) -> Iterator[tuple[int, bool]]:
@@ -205,11 +176,3 @@ def _ticks(low: float, high: float) -> Iterator[tuple[int, bool]]:
             number = times * 10**power
             if low <= number <= high:
                 yield number, times == 1 or is_short
-
-
-def _column(names: Sequence[str]) -> float:
-    return min(max((len(_cut(name)) for name in names), default=0), _NAME_LETTERS) * _LETTER + 24
-
-
-def _cut(name: str) -> str:
-    return name if len(name) <= _NAME_LETTERS else name[: _NAME_LETTERS - 1] + "…"

@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from aictl.data.looking.report.charts import WIDTH, Band, Bar, Level, bars, curve, histogram, parts, waterfall
+from aictl.pages.charts import WIDTH, Band, Bar, Level, bars, curve, histogram, parts, waterfall
 
 
 def rectangles(chart, kind):

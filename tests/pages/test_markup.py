@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from aictl.data.looking.report.markup import Markup, document, element, escaped, joined
+from aictl.pages.markup import Markup, document, element, escaped, joined
 
 HOSTILE = [
     "<script>alert(1)</script>",

@@ -1,0 +1,99 @@
+"""Embedding models on pairs: whether the output that belongs to an input is found among all outputs."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aictl.core.errors import WorkFailed
+from aictl.evaluate.spec import EvaluateSpec
+from aictl.evaluate.subject import Subject, whole_folder
+from aictl.evaluate.task import Drawn, Judge, Row, Task, beginning
+from aictl.inference.embedding import Embedder, open_embedder
+from aictl.measure import retrieval
+from aictl.measure.resampling import Measure
+
+_VECTORS = ("input_vector", "output_vector")  # in rows that are on the way
+
+
+class Retrieving(Task):
+    """Inputs are queries; what they are looked for among is the outputs of the documents that are evaluated, each
+    once."""
+
+    name = "embedding model"
+    offers: Mapping[str, Sequence[str]] = {
+        "recall": tuple(f"recall@{depth}" for depth in retrieval.DEPTHS),
+        "mrr": ("mrr",),
+        "ndcg": ("ndcg@10",),
+    }
+    usual = tuple(offers)
+    batch = 128
+
+    def __init__(self, subjects: Sequence[Subject], spec: EvaluateSpec, scratch: Path) -> None:
+        self._subjects, self._spec, self._scratch = subjects, spec, scratch
+
+    def usable(self, document: Mapping[str, Any]) -> bool:
+        return bool(document["input"]) and bool(document["output"])
+
+    def open(self, number: int) -> Judge:
+        folder = whole_folder(self._subjects[number], self._scratch)
+        return _RetrievingJudge(open_embedder(folder, threads=self._spec.threads, device=self._spec.device))
+
+    def finished(self, rows: list[Row]) -> list[Row]:
+        """Ranks, when everything that is looked among is there."""
+        queries, answers = (np.stack([_unpacked(row[name]) for row in rows]) for name in _VECTORS)
+        if not (np.isfinite(queries).all() and np.isfinite(answers).all()):
+            raise WorkFailed("the model gives vectors that are not finite")
+        places: dict[str, int] = {}
+        for number, row in enumerate(rows):
+            places.setdefault(row["output"], number)
+        kept = list(places.values())
+        order = {text: number for number, text in enumerate(places)}
+        found = retrieval.find(queries, answers[kept], np.array([order[row["output"]] for row in rows]))
+        texts = list(places)
+        return [
+            {
+                **{name: value for name, value in row.items() if name not in _VECTORS},
+                "input": beginning(row["input"]),
+                "output": beginning(row["output"]),
+                "rank": int(rank),
+                "found": beginning(texts[first]),
+            }
+            for row, rank, first in zip(rows, found.ranks, found.first, strict=True)
+        ]
+
+    def measures(self, rows: Sequence[Row]) -> dict[str, Measure]:
+        return retrieval.measures(np.array([row["rank"] for row in rows]))
+
+    def details(self, rows: Sequence[Row]) -> dict[str, Any]:
+        return {"among": len({row["output"] for row in rows})}
+
+
+class _RetrievingJudge:
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder = embedder
+        self.truncated = 0
+
+    def judge(self, documents: Sequence[Drawn]) -> list[Row]:
+        sides = [[one.document[name] for one in documents] for name in ("input", "output")]
+        found = [self._embedder.encode(texts) for texts in sides]
+        self.truncated += sum(one.truncated for one in found)
+        return [
+            {"input": one, "output": other, "input_vector": _packed(query), "output_vector": _packed(answer)}
+            for one, other, query, answer in zip(*sides, *(one.vectors for one in found), strict=True)
+        ]
+
+    def close(self) -> None:
+        del self._embedder
+
+
+def _packed(vector: np.ndarray) -> str:
+    return base64.b64encode(vector.astype("<f4").tobytes()).decode()
+
+
+def _unpacked(text: str) -> np.ndarray:
+    return np.frombuffer(base64.b64decode(text), "<f4")

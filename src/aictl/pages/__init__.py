@@ -1,0 +1,1 @@
+"""Pages to read in a browser: one file that loads nothing and runs nothing, whatever stands in it."""
