@@ -76,8 +76,8 @@ def test_a_step_that_is_not_followed_here_is_refused(write, source, made):
 
 def test_a_way_of_pooling_that_is_not_known_is_refused(write, source, made):
     given = write("embedding")
-    (given / "1_Pooling/config.json").write_text('{"pooling_mode_lasttoken": true}')
-    with pytest.raises(BadInput, match="pooling_mode_lasttoken is not known"):
+    (given / "1_Pooling/config.json").write_text('{"pooling_mode": "lasttoken"}')
+    with pytest.raises(BadInput, match="pooling by lasttoken is not known here"):
         add(source(given), AddSpec(), made, events=silent)
 
 

@@ -13,6 +13,7 @@ from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.engine import Engine
 from aictl.artifacts.model import Model, count_weights
 from aictl.artifacts.onnx import OnnxModel
+from aictl.artifacts.pooling import pooling_modes
 from aictl.artifacts.safetensors import read_header
 from aictl.artifacts.tokenizer import read_json, special_tokens
 from aictl.core.errors import NotFound
@@ -148,11 +149,10 @@ def _vector(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     stated = read_json(path)
-    modes = [name.removeprefix("pooling_mode_") for name, on in stated.items() if on is True and "mode_" in name]
     longest = folder / "sentence_bert_config.json"
     found = {
         "width": stated.get("word_embedding_dimension") or stated.get("embedding_dimension"),
-        "pooling": ", ".join(modes),
+        "pooling": ", ".join(pooling_modes(stated)),
         "longest": read_json(longest).get("max_seq_length") if longest.is_file() else None,
     }
     return {name: value for name, value in found.items() if value}
