@@ -135,10 +135,13 @@ def _template(folder: Path, config: Mapping[str, Any]) -> int | None:
 
 
 def _picture(folder: Path) -> dict[str, Any]:
-    path = folder / "preprocessor_config.json"
-    if not path.is_file():
-        return {}
-    stated = read_json(path)
+    """How a picture becomes the network's input: a file of its own, or a part of the processor's."""
+    alone, within = folder / "preprocessor_config.json", folder / "processor_config.json"
+    if alone.is_file():
+        stated = read_json(alone)
+    else:
+        inner = read_json(within).get("image_processor") if within.is_file() else None
+        stated = inner if isinstance(inner, dict) else {}
     names = ("image_processor_type", "size", "crop_size", "image_mean", "image_std", "rescale_factor")
     return {name: stated[name] for name in names if stated.get(name) is not None}
 
