@@ -44,6 +44,11 @@ def test_files_of_sentence_transformers_make_it_an_embedding_model(architecture)
     assert capability_of(config, {"config.json", "modules.json"}) == "embedding"
 
 
+def test_a_cross_encoder_of_sentence_transformers_ranks_and_does_not_embed():
+    config = {"architectures": ["BertForSequenceClassification"], "id2label": {"0": "LABEL_0"}}
+    assert capability_of(config, {"modules.json"}) == "reranking"
+
+
 @pytest.mark.parametrize("config", [{}, {"architectures": None}, {"architectures": []}, {"architectures": "Bert"}])
 def test_without_an_architecture_nothing_is_guessed(config):
     assert capability_of(config) is None

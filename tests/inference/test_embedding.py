@@ -60,7 +60,24 @@ def test_tokens_are_pooled_as_the_model_says(graph):
     assert np.allclose(own.vectors[0], unit(table[2]), atol=1e-6), "what the model says of itself holds"
     said["pooling_mode_cls_token"], said["pooling_mode_weightedmean_tokens"] = False, True
     (folder / "1_Pooling/config.json").write_text(json.dumps(said))
-    with pytest.raises(BadInput, match="pooling_mode_weightedmean_tokens is not known"):
+    with pytest.raises(BadInput, match="weightedmean_tokens is not known"):
+        open_embedder(folder)
+
+
+@pytest.mark.parametrize(("said", "pooling"), [("cls", "cls"), ("mean", "mean"), (["mean"], "mean")])
+def test_what_sentence_transformers_writes_today_is_read_too(graph, said, pooling):
+    folder, _ = graph
+    (folder / "1_Pooling").mkdir()
+    (folder / "1_Pooling/config.json").write_text(json.dumps({"pooling_mode": said, "include_prompt": True}))
+    assert open_embedder(folder).pooling == pooling
+
+
+@pytest.mark.parametrize("said", ["lasttoken", ["cls", "mean"]])
+def test_pooling_that_is_not_known_is_refused_and_not_guessed(graph, said):
+    folder, _ = graph
+    (folder / "1_Pooling").mkdir()
+    (folder / "1_Pooling/config.json").write_text(json.dumps({"pooling_mode": said}))
+    with pytest.raises(BadInput, match="is not known"):
         open_embedder(folder)
 
 

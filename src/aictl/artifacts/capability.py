@@ -87,7 +87,8 @@ ABILITIES: Mapping[Capability, Ability] = {
     ),
 }
 
-# Laid beside a network by sentence-transformers. It says what the network is used for, whatever head it once had.
+# Laid beside a network by sentence-transformers. They say what the network is used for, whatever head it once had;
+# but its cross-encoders, which do have a head for classes, get the first of them too.
 EMBEDDING_FILES = ("modules.json", "1_Pooling/config.json")
 
 # By the end of the architecture's name; the first that fits counts.
@@ -121,7 +122,8 @@ def capability_of(config: Mapping[str, Any], files: Collection[str] = ()) -> Cap
     None for an architecture that is for something else, or is not named."""
     named = config.get("architectures")
     architecture = str(named[0]) if isinstance(named, list | tuple) and named else ""
-    if architecture and any(name in files for name in EMBEDDING_FILES):
+    has_class_head = architecture.endswith("ForSequenceClassification")
+    if architecture and not has_class_head and any(name in files for name in EMBEDDING_FILES):
         return "embedding"
     if architecture in _IMAGE_TEXT:
         return "image-text"
@@ -131,7 +133,7 @@ def capability_of(config: Mapping[str, Any], files: Collection[str] = ()) -> Cap
     if found is None:
         is_text_encoder = bool(config.get("vocab_size")) and has_text_alone and not is_two_sided
         return "embedding" if is_text_encoder and architecture.endswith("Model") else None
-    if found == "text-classification" and _is_one_score(config):
+    if has_class_head and _is_one_score(config):
         return "reranking"
     return found if found != "text-to-text" or (has_text_alone and is_two_sided) else None
 

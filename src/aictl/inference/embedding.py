@@ -18,14 +18,13 @@ from typing import Any, Literal, NamedTuple, Protocol
 import numpy as np
 import tokenizers
 
+from aictl.artifacts.pooling import FOLLOWED, Pooling, pooling_modes
 from aictl.core.errors import BadInput, BadRequest, Damaged, NotFound
 from aictl.core.extras import require
 
 BATCH_TEXTS = 32
 BATCH_TOKENS = 8192  # padding included: what bounds the memory of a batch
 USUAL_TOKENS = 512  # of a model that says nothing, as of BERT's
-
-Pooling = Literal["mean", "cls"]
 
 
 class Embedded(NamedTuple):
@@ -174,14 +173,12 @@ def max_tokens(folder: Path) -> int:
 
 def _pooling(folder: Path) -> Pooling | None:
     """Raises :class:`BadInput` for a way of pooling that is not known here."""
-    said = _read(folder / "1_Pooling" / "config.json")
-    chosen = [name for name, on in said.items() if name.startswith("pooling_mode_") and on is True]
-    known: dict[str, Pooling] = {"pooling_mode_mean_tokens": "mean", "pooling_mode_cls_token": "cls"}
+    chosen = pooling_modes(_read(folder / "1_Pooling" / "config.json"))
     if not chosen:
         return None
-    if len(chosen) > 1 or chosen[0] not in known:
+    if len(chosen) > 1 or chosen[0] not in FOLLOWED:
         raise BadInput(f"{folder / '1_Pooling/config.json'}: {', '.join(chosen)} is not known", cure="mean, or cls")
-    return known[chosen[0]]
+    return FOLLOWED[chosen[0]]
 
 
 def _prefix(folder: Path) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.onnx import OnnxModel
+from aictl.artifacts.quantity import number_shown
 from aictl.core import extras
 from aictl.core.artifact import Source
 from aictl.core.events import Events
@@ -49,6 +50,6 @@ def add(source: Source, spec: AddSpec, folder: Path, *, events: Events) -> Check
 
 
 def _summary(metrics: dict[str, Any]) -> str:
-    size = f"{metrics['parameters'] / 1e6:.4g}M parameters" if "parameters" in metrics else metrics["dtype"]
+    size = f"{number_shown(metrics['parameters'])} parameters" if "parameters" in metrics else metrics["dtype"]
     was = f"was {metrics['quantization']}" if "quantization" in metrics else metrics["format"]
     return ", ".join([size, metrics["capability"], was, *([metrics["license"]] if "license" in metrics else [])])

@@ -13,6 +13,7 @@ from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.engine import Engine
 from aictl.artifacts.model import Model, count_weights
 from aictl.artifacts.onnx import OnnxModel
+from aictl.artifacts.pooling import pooling_modes
 from aictl.artifacts.safetensors import read_header
 from aictl.artifacts.tokenizer import read_json, special_tokens
 from aictl.core.errors import NotFound
@@ -134,10 +135,13 @@ def _template(folder: Path, config: Mapping[str, Any]) -> int | None:
 
 
 def _picture(folder: Path) -> dict[str, Any]:
-    path = folder / "preprocessor_config.json"
-    if not path.is_file():
-        return {}
-    stated = read_json(path)
+    """How a picture becomes the network's input: a file of its own, or a part of the processor's."""
+    alone, within = folder / "preprocessor_config.json", folder / "processor_config.json"
+    if alone.is_file():
+        stated = read_json(alone)
+    else:
+        inner = read_json(within).get("image_processor") if within.is_file() else None
+        stated = inner if isinstance(inner, dict) else {}
     names = ("image_processor_type", "size", "crop_size", "image_mean", "image_std", "rescale_factor")
     return {name: stated[name] for name in names if stated.get(name) is not None}
 
@@ -148,11 +152,10 @@ def _vector(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     stated = read_json(path)
-    modes = [name.removeprefix("pooling_mode_") for name, on in stated.items() if on is True and "mode_" in name]
     longest = folder / "sentence_bert_config.json"
     found = {
         "width": stated.get("word_embedding_dimension") or stated.get("embedding_dimension"),
-        "pooling": ", ".join(modes),
+        "pooling": ", ".join(pooling_modes(stated)),
         "longest": read_json(longest).get("max_seq_length") if longest.is_file() else None,
     }
     return {name: value for name, value in found.items() if value}

@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 
 from aictl.artifacts.capability import EMBEDDING_FILES
+from aictl.artifacts.pooling import FOLLOWED, pooling_modes
 from aictl.core.errors import BadInput
 from aictl.model.intact import AGAIN, read_json, require_content
 
@@ -43,7 +44,12 @@ def files(source: Path) -> list[str]:
         if name == "Pooling" and place != Path(POOLING).parent.as_posix():
             raise BadInput(f"{source / MODULES}: pooling lies in '{place}'", cure=f"call that folder {POOLING[:9]}")
     if (source / POOLING).is_file():
-        read_json(source / POOLING)
+        modes = pooling_modes(read_json(source / POOLING))
+        if len(modes) > 1 or not set(modes) <= set(FOLLOWED):
+            raise BadInput(
+                f"{source / POOLING}: pooling by {' and '.join(modes)} is not known here",
+                cure="take a model whose vectors are the mean of its tokens' or that of its first token (cls)",
+            )
         found.append(POOLING)
     return found
 

@@ -22,6 +22,9 @@ FORBIDDEN = frozenset(
     | {"WholeFileReader", "WholeFileReaderV2", "FixedLengthRecordReaderV2", "TFRecordReaderV2", "TextLineReaderV2"}
     | {"TFRecordDataset", "TextLineDataset", "FixedLengthRecordDatasetV2", "WriteSummary", "CreateSummaryFileWriter"}
 )
+# The first release with the repairs of what a .keras file could do in safe mode: run code, read other files, take all
+# memory (CVE-2025-9905, CVE-2025-9906, CVE-2026-0897, CVE-2026-1669).
+OLDEST_KERAS = (3, 14)
 ROWS = 16  # of random samples
 MOST_ROWS = 256  # of given ones that are compared on: all are run at once
 EXTENT = 16  # of a random sample, where the model leaves one free
@@ -135,10 +138,20 @@ def _require_harmless(path: Path) -> None:
             )
 
 
+def require_repaired(version: str) -> None:
+    """Refuse a Keras whose safe mode is not one."""
+    if tuple(int(part) for part in version.split(".")[:2]) < OLDEST_KERAS:
+        wanted = ".".join(map(str, OLDEST_KERAS))
+        raise Refused(
+            f"Keras {version} there has known holes in its safe mode; {wanted} or later is needed", "ExtraMissing"
+        )
+
+
 def _load_keras(path: Path) -> Loaded:
     import keras
     import tensorflow as tf
 
+    require_repaired(keras.__version__)
     if keras.backend.backend() != "tensorflow":
         raise Refused(f"Keras runs on {keras.backend.backend()} there", "BadRequest")
     try:

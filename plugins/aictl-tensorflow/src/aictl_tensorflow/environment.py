@@ -16,7 +16,7 @@ from aictl.core.errors import AictlError, BadInput, BadRequest, ExtraMissing, No
 NEEDED = ("tensorflow", "tf2onnx", "keras", "onnx")
 INSTALL = (
     "pip install 'aictl-tensorflow[tensorflow]', or beside it: python3 -m venv tf && "
-    "tf/bin/pip install tensorflow-cpu tf2onnx, then --python tf/bin/python"
+    "tf/bin/pip install tensorflow-cpu 'keras>=3.14' tf2onnx, then --python tf/bin/python"
 )
 _ERRORS: dict[str, type[AictlError]] = {
     "BadInput": BadInput,

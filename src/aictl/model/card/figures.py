@@ -13,11 +13,8 @@ from typing import Any, NamedTuple
 
 _PAIRS = (("low", "high"), ("lower", "upper"))
 _INTERVALS = ("interval", "confidence_interval", "interval_95")
-# What a record's metrics say beside what was measured of the model.
-_NO_QUALITY = frozenset(
-    {"parameters", "base_parameters", "vocabulary", "corpus_tokens", "size_bytes", "tokens", "steps", "conversations"}
-    | {"tokens_per_second", "seconds", "tensors", "prompts", "tolerance", "build_seconds"}
-)
+# What was measured of the work and not of the model: how fast it was, and what was allowed.
+_OF_THE_WORK = ("per_second", "seconds", "tolerance", "_s")
 
 
 class Figure(NamedTuple):
@@ -33,13 +30,14 @@ class Figure(NamedTuple):
 
 
 def figures(metrics: Mapping[str, Any], before: str = "") -> Iterator[Figure]:
-    """Every finite figure of the model's quality, in the order of the metrics."""
+    """Every finite figure of the model's quality, in the order of the metrics. A whole number is none: it counts
+    documents, steps or parameters."""
     for name, value in metrics.items():
         path = f"{before}{name}"
-        if name in _NO_QUALITY or isinstance(value, bool):
+        if name.endswith(_OF_THE_WORK):
             continue
-        if isinstance(value, int | float) and math.isfinite(value):
-            yield Figure(path, float(value))
+        if isinstance(value, float) and math.isfinite(value):
+            yield Figure(path, value)
         elif isinstance(value, Mapping):
             number = value.get("value")
             if isinstance(number, int | float) and not isinstance(number, bool) and math.isfinite(number):

@@ -14,7 +14,8 @@ from aictl.artifacts.model import Model
 from aictl.core.artifact import Artifact, InputRecord, Record
 from aictl.model.card.figures import Figure, figures
 
-TRAINING = ("train", "finetune")  # the first words of the commands that change weights by learning
+TRAINING = ("train", "finetune")  # the first words of the commands that change weights by learning,
+MERGING = "finetune.merge"  # but for this one, which learns nothing
 
 
 class Step(NamedTuple):
@@ -29,7 +30,7 @@ class Step(NamedTuple):
 
     @property
     def learns(self) -> bool:
-        return self.record.command.partition(".")[0] in TRAINING
+        return self.record.command.partition(".")[0] in TRAINING and self.record.command != MERGING
 
 
 class Measured(NamedTuple):
@@ -48,7 +49,8 @@ def held_out(history: Sequence[Step], own: Sequence[Figure]) -> list[Measured]:
     if not history or not history[0].learns:
         return []
     row = next((row for row in history[0].record.inputs if row.kind == Dataset.kind), None)
-    found = [one for one in own if one.name in ("perplexity", "held_out.loss_after", "held_out.bits_per_byte")]
+    kept = ("perplexity", "held_out.")
+    found = [one for one in own if one.name.startswith(kept) and not one.name.endswith("_before")]
     return [Measured(row.name or row.id[:12], row.id[:12], "validation", found)] if row and found else []
 
 

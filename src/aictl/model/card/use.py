@@ -19,7 +19,8 @@ _ASK: dict[Capability, str] = {
 
 
 def python_lines(model: Model) -> list[str]:
-    """A short program; FOLDER stands for where the files were put. Empty for what Python cannot say in short."""
+    """A short program; FOLDER stands for where the files were put, PICTURE for one to
+    look at. Empty for what Python cannot say in short."""
     capability = model.capability
     if model.kind == "onnx":
         return [
@@ -41,11 +42,14 @@ def python_lines(model: Model) -> list[str]:
     reader = "AutoTokenizer" if ability.reads == ("text",) else "AutoImageProcessor"
     reader = "AutoProcessor" if len(ability.reads) > 1 else reader
     variable = "tokenizer" if reader == "AutoTokenizer" else "processor"
-    lines = [f"from transformers import {ability.auto_class}, {reader}"]
+    lines = ["from PIL import Image"] if "image" in ability.reads else []
+    lines += [f"from transformers import {ability.auto_class}, {reader}"]
     if model.kind == "adapter":
         lines += ["from peft import PeftModel", "", f'base = {ability.auto_class}.from_pretrained("BASE")']
         lines += ['model = PeftModel.from_pretrained(base, "FOLDER")', f'{variable} = {reader}.from_pretrained("BASE")']
     else:
         lines += ["", f'model = {ability.auto_class}.from_pretrained("FOLDER")']
         lines += [f'{variable} = {reader}.from_pretrained("FOLDER")']
+    if "image" in ability.reads:
+        lines.append('image = Image.open("PICTURE").convert("RGB")')
     return [*lines, _ASK[capability]] if capability in _ASK else lines
