@@ -16,6 +16,7 @@ import statistics
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -71,10 +72,8 @@ def trained(place: dict[str, str], parallel: dict[str, Any], scratch: Path, said
         scratch=scratch,
         world=world,
     )
-    try:
+    with suppress(Followed):
         fit(job, Events(sink))
-    except Followed:
-        pass
     said.put(clock[STEPS + WARM - 1] - clock[WARM])
 
 

@@ -26,6 +26,20 @@ def test_the_losses_and_weights_are_those_of_one_process(trainers, world):
 
 
 @pytest.mark.parametrize("world", ["ddp", "fsdp"])
+def test_low_rank_changes_of_a_frozen_model_are_learnt_together(trainers, world):
+    assert trainers.run("one", lora=True)[0][0] == 0
+    said = trainers.run("two", 2, lora=True, parallel=WORLDS[world])
+    assert [code for code, _ in said] == [0, 0], said
+    trainers.assert_same_curve("one", "two")
+
+
+def test_tensors_of_low_rank_changes_are_not_cut(trainers):
+    said = trainers.run("two", 2, lora=True, parallel=WORLDS["tensor"])
+    assert [code for code, _ in said] == [2, 2]
+    assert "there is no plan that cuts the matrices of a PeftModel" in said[0][1]
+
+
+@pytest.mark.parametrize("world", ["ddp", "fsdp"])
 def test_processes_with_unlike_shares_and_none_at_all_stay_in_step(trainers, world):
     """Three rows, of which one process has two and the other one; then one row, of which the other has none."""
     for rows in (3, 1):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from peft import LoraConfig, TaskType, get_peft_model
 from tests.training.conftest import counting_tokens, tiny_model
 
 from aictl.core.command import Followed
@@ -31,6 +32,7 @@ class Wanted(NamedTuple):
     rows: int = 4
     at_once: int = 1024
     dropout: float = 0.0
+    lora: bool = False
     dies_at: int | None = None
     who: int = 0
     signal: int = 0
@@ -71,7 +73,10 @@ def train(rank: int, scratch: Path, wanted: Wanted) -> None:
     device = torch.device("cpu")
     world = join(parallel, device, Events(sink))
     tokens = counting_tokens()
-    model = tiny_model(wanted.dropout)
+    model: Any = tiny_model(wanted.dropout)
+    if wanted.lora:
+        torch.manual_seed(2)
+        model = get_peft_model(model, LoraConfig(task_type=TaskType.CAUSAL_LM, r=4, target_modules="all-linear"))
     job = Job(
         model=model,
         batches=PackedBatches(tokens[:1800], wanted.rows, 16, seed=3),
