@@ -1,6 +1,6 @@
 """What training by two processes costs beside training by one: ``python -m tests.bench.ranks``.
 
-The same batches of the ``small-models`` shape go through one process with one thread, and through two of them by DDP
+The same batches, of the preset tiny's shape, go through one process with one thread, and through two of them by DDP
 and by FSDP2. Compared is the CPU time of the steps, of all processes together, so that it does not matter who else uses
 the machine: the scaling efficiency is one process's time over that of two. On two free cores they are twice that much
 faster, less what they wait for one another.
@@ -20,7 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-STEPS, WARM, ROWS, LENGTH, VOCABULARY = 10, 2, 8, 256, 4096
+STEPS, WARM, ROWS, LENGTH, VOCABULARY = 7, 1, 8, 256, 4096
 WORLDS: dict[str, dict[str, Any] | None] = {"one process": None, "DDP": {}, "FSDP2": {"shard": "full"}}
 
 
@@ -104,6 +104,7 @@ def main(rounds: int) -> None:
     for _ in range(rounds):
         for name, parallel in WORLDS.items():
             found[name].append(seconds(parallel))
+            print(f"{name}: {found[name][-1]:.2f} s", file=sys.stderr, flush=True)
     alone = found["one process"]
     for name, times in found.items():
         efficiencies = [one / other for one, other in zip(alone, times, strict=True)]

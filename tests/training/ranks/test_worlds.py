@@ -25,6 +25,21 @@ def test_the_losses_and_weights_are_those_of_one_process(trainers, world):
         torch.testing.assert_close(two[name], one[name], rtol=1e-3, atol=1e-4)
 
 
+def test_four_processes_do_two_replicas_each_by_two(trainers):
+    assert trainers.run("one")[0][0] == 0
+    said = trainers.run("four", 4, parallel=WORLDS["tensor"])
+    assert [code for code, _ in said] == [0] * 4, said
+    assert "2 to each matrix product and shards over 2" in said[0][1]
+    trainers.assert_same_curve("one", "four")
+
+
+def test_norms_over_parts_of_heads_sum_their_gradients(trainers):
+    assert trainers.run("one", qwen=True)[0][0] == 0
+    said = trainers.run("two", 2, qwen=True, parallel=WORLDS["tensor"])
+    assert [code for code, _ in said] == [0, 0], said
+    trainers.assert_same_curve("one", "two")
+
+
 @pytest.mark.parametrize("world", ["ddp", "fsdp"])
 def test_low_rank_changes_of_a_frozen_model_are_learnt_together(trainers, world):
     assert trainers.run("one", lora=True)[0][0] == 0

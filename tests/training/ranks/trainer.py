@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 import torch
 from peft import LoraConfig, TaskType, get_peft_model
-from tests.training.conftest import counting_tokens, tiny_model
+from tests.training.conftest import VOCABULARY, counting_tokens, tiny_model
+from transformers import Qwen3Config, Qwen3ForCausalLM
 
 from aictl.core.command import Followed
 from aictl.core.errors import AictlError, Interrupted
@@ -33,6 +34,7 @@ class Wanted(NamedTuple):
     at_once: int = 1024
     dropout: float = 0.0
     lora: bool = False
+    qwen: bool = False
     dies_at: int | None = None
     who: int = 0
     signal: int = 0
@@ -73,7 +75,7 @@ def train(rank: int, scratch: Path, wanted: Wanted) -> None:
     device = torch.device("cpu")
     world = join(parallel, device, Events(sink))
     tokens = counting_tokens()
-    model: Any = tiny_model(wanted.dropout)
+    model: Any = _qwen() if wanted.qwen else tiny_model(wanted.dropout)
     if wanted.lora:
         torch.manual_seed(2)
         model = get_peft_model(model, LoraConfig(task_type=TaskType.CAUSAL_LM, r=4, target_modules="all-linear"))
@@ -91,3 +93,18 @@ def train(rank: int, scratch: Path, wanted: Wanted) -> None:
     )
     fit(job, Events(sink))
     torch.save({name: value.detach() for name, value in model.named_parameters()}, scratch / "weights.pt")
+
+
+def _qwen() -> Qwen3ForCausalLM:
+    torch.manual_seed(1)
+    config = Qwen3Config(
+        vocab_size=VOCABULARY,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        head_dim=8,
+        max_position_embeddings=64,
+    )
+    return Qwen3ForCausalLM(config)
