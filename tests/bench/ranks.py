@@ -46,8 +46,8 @@ def trained(place: dict[str, str], parallel: dict[str, Any], scratch: Path, said
         if isinstance(event, Advanced) and event.task == "train":
             clock[int(event.done)] = time.process_time()
 
-    device = torch.device("cpu")
-    world = join(ParallelSpec(**parallel), device, Events(sink))
+    compute = Compute(torch.device("cpu"), "fp32")
+    world = join(ParallelSpec(**parallel), compute, Events(sink))
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=VOCABULARY,
@@ -68,7 +68,7 @@ def trained(place: dict[str, str], parallel: dict[str, Any], scratch: Path, said
         peak_rate=1e-3,
         optimizer=OptimizerSpec(),
         loop=LoopSpec(evaluate_every=1000, checkpoint_every=1000),
-        compute=Compute(device, "fp32"),
+        compute=compute,
         scratch=scratch,
         world=world,
     )

@@ -2,7 +2,8 @@
 
 The dataset's text teaches a byte-level BPE tokenizer first, unless --tokenizer gives one, then a
 Llama-style model of the preset's size. What the preset sets can be set apart from it. A run that was
-interrupted goes on from where it was when the same command is given again.
+interrupted goes on from where it was when the same command is given again. With --nproc or under torchrun several
+processes train together; --on prints what has a cluster run the same.
 """
 
 from collections.abc import Sequence

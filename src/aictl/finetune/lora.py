@@ -43,7 +43,7 @@ def finetune(
     dataset.require_format("chat", cure="make one with `aictl data prep FILES --format chat`")
     longest = _longest(spec, checkpoint)
     compute = precision.choose(spec.precision)
-    world = join(spec.parallel, compute.device, events)
+    world = join(spec.parallel, compute, events)
     tokenizer = pretrained.load_tokenizer(checkpoint)
     task = f"load {checkpoint.label}"
     events.started(task)

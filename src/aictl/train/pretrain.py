@@ -52,7 +52,7 @@ def train(
     preset = PRESETS[spec.preset]
     length = _sequence_length(spec, preset)
     compute = precision.choose(spec.precision)
-    world = join(spec.parallel, compute.device, events)
+    world = join(spec.parallel, compute, events)
     with world.in_turn():
         opened = _tokenizer(dataset, tokenizer, spec, scratch, events)
         corpus, validation = _encode(dataset, opened, scratch, events)

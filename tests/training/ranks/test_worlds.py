@@ -88,6 +88,23 @@ def test_with_dropout_the_same_number_of_processes_ends_bit_for_bit_alike(traine
     assert all(torch.equal(whole[name], cut[name]) for name in whole)
 
 
+@pytest.mark.parametrize(
+    ("world", "precision"), [("ddp", "fp16"), ("fsdp", "fp16"), ("fsdp", "bf16"), ("tensor", "bf16")]
+)
+def test_mixed_precision_learns_as_one_process_does(trainers, world, precision):
+    assert trainers.run("one", precision=precision)[0][0] == 0
+    said = trainers.run("two", 2, precision=precision, parallel=WORLDS[world])
+    assert [code for code, _ in said] == [0, 0], said
+    one, two = trainers.rows("one"), trainers.rows("two")
+    assert two[-1]["held_out_loss"] == pytest.approx(one[-1]["held_out_loss"], rel=0.02)
+
+
+def test_fp16_is_refused_where_some_gradients_are_parted_and_some_are_not(trainers):
+    said = trainers.run("two", 2, precision="fp16", parallel=WORLDS["tensor"])
+    assert [code for code, _ in said] == [2, 2]
+    assert "--tensor-parallel with fp16" in said[0][1]
+
+
 def test_tensors_that_cannot_be_divided_are_refused(trainers):
     code, said = trainers.run("one", parallel={"tensor_parallel": 2})[0]
     assert code == 2

@@ -35,6 +35,7 @@ class Wanted(NamedTuple):
     dropout: float = 0.0
     lora: bool = False
     qwen: bool = False
+    precision: str = "fp32"
     dies_at: int | None = None
     who: int = 0
     signal: int = 0
@@ -72,8 +73,8 @@ def train(rank: int, scratch: Path, wanted: Wanted) -> None:
             time.sleep(0.01)  # for the signal to come
 
     parallel = ParallelSpec(**{"process_timeout_s": 60, **wanted.parallel})
-    device = torch.device("cpu")
-    world = join(parallel, device, Events(sink))
+    compute = Compute(torch.device("cpu"), wanted.precision, tokens_at_once=wanted.at_once)
+    world = join(parallel, compute, Events(sink))
     tokens = counting_tokens()
     model: Any = _qwen() if wanted.qwen else tiny_model(wanted.dropout)
     if wanted.lora:
@@ -87,7 +88,7 @@ def train(rank: int, scratch: Path, wanted: Wanted) -> None:
         peak_rate=1e-2,
         optimizer=OptimizerSpec(),
         loop=LoopSpec(seed=5, evaluate_every=5, checkpoint_every=wanted.every),
-        compute=Compute(device, "fp32", tokens_at_once=wanted.at_once),
+        compute=compute,
         scratch=scratch,
         world=world,
     )
