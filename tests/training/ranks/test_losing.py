@@ -21,6 +21,15 @@ def test_when_one_is_killed_the_other_stops_names_it_and_the_run_goes_on_later(t
     assert trainers.rows("cut") == trainers.rows("whole")
 
 
+def test_one_that_hangs_is_lost_after_the_time_limit(trainers):
+    limit = {"process_timeout_s": 4}
+    first, second = trainers.start("run", 2, parallel=limit, dies_at=5, who=1, signal=int(signal.SIGSTOP))
+    ((code, said),) = trainers.ended("run", [first])
+    assert code == 75
+    assert "rank 1 of 2 ended in the middle of training, or hangs" in said
+    second.kill()
+
+
 def test_when_the_first_is_killed_the_others_say_so(trainers):
     processes = trainers.start("run", 2, dies_at=5, who=0, signal=int(signal.SIGKILL))
     (killed, _), (code, said) = trainers.ended("run", processes)

@@ -115,7 +115,7 @@ class GroupWorld(World):
         except RuntimeError:
             return "rank 0, or its machine, is gone"
         if gone:
-            return f"{roll.named(gone, member.ranks)} ended in the middle of training"
+            return f"{roll.named(gone, member.ranks)} ended in the middle of training, or hangs"
         return f"one of {member.ranks} processes did not answer for {member.timeout_s:g} s"
 
     def leave(self) -> None:
