@@ -4,7 +4,8 @@ What it learns follows from the dataset: a language model from texts, a classifi
 with labels. --task chooses another. A fresh model is of the preset's size, and what the preset sets
 can be set apart from it; texts teach it a byte-level BPE tokenizer first, unless --tokenizer gives one.
 --from begins with a checkpoint's weights, and puts a new head on them where the task needs one. A run
-that was interrupted goes on from where it was when the same command is given again.
+that was interrupted goes on from where it was when the same command is given again. With --nproc or under
+torchrun several processes train together; --on prints what has a cluster run the same.
 """
 
 from aictl.artifacts.checkpoint import Checkpoint

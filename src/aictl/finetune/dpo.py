@@ -39,7 +39,7 @@ def finetune(
         raise BadRequest(f"--label-smoothing is for --loss sigmoid, and this is {spec.loss}", cure="leave it out")
     longest = supervised.longest_of(spec.examples, checkpoint)
     compute = precision.choose(spec.precision)
-    world = join(spec.parallel, compute.device, events)
+    world = join(spec.parallel, compute, events)
     load = pretrained.load if spec.method == "lora" else pretrained.load_trainable
     model, tokenizer = supervised.opened(checkpoint, compute, load, events)
     if compute.device.type == "cpu":

@@ -31,7 +31,7 @@ def finetune(
     nothing can be learnt, :class:`WorkFailed` when training diverges.
     """
     compute = precision.choose(spec.precision)
-    world = join(spec.parallel, compute.device, events)
+    world = join(spec.parallel, compute, events)
     load = pretrained.load_trainable
     lesson = supervised.prepare(
         checkpoint, dataset, spec, compute, load=load, world=world, scratch=scratch, events=events

@@ -35,7 +35,7 @@ def finetune(
     learnt, :class:`WorkFailed` when training diverges.
     """
     compute = precision.choose(spec.precision)
-    world = join(spec.parallel, compute.device, events)
+    world = join(spec.parallel, compute, events)
     lesson = supervised.prepare(
         checkpoint, dataset, spec, compute, load=load, world=world, scratch=scratch, events=events
     )

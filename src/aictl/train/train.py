@@ -41,7 +41,7 @@ def train(
     task = task_of(dataset, spec.task)
     refuse_unread(task, spec, tokenizer, start, config)
     compute = precision.choose(spec.precision)
-    world = join(spec.parallel, compute.device, events)
+    world = join(spec.parallel, compute, events)
     if task == "language-model":
         return pretrain.train(
             dataset,

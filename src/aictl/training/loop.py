@@ -115,8 +115,9 @@ def fit(job: Job, events: Events) -> Outcome:
 
     The held-out loss is measured before the first step, every ``evaluate_every`` steps and after
     the last. A resumed run takes the same steps as one that was never interrupted. Raises
-    :class:`WorkFailed` as soon as a loss or gradient is no finite number or the loss stays far above what it was, and
-    :class:`MachineLacks` where memory or the disk does not suffice.
+    :class:`WorkFailed` as soon as a loss or gradient is no finite number or the loss stays far above what it was,
+    :class:`MachineLacks` where memory or the disk does not suffice, :class:`TryLater` where another process is lost.
+    Of several processes the first returns, with the whole model; the others end with ``Followed``.
     """
     if job.loop.deterministic:
         torch.use_deterministic_algorithms(True)

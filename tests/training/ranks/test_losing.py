@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import signal
-import time
 
 import pytest
 
@@ -12,17 +11,23 @@ pytestmark = pytest.mark.slow  # each is several processes
 def test_when_one_is_killed_the_other_stops_names_it_and_the_run_goes_on_later(trainers, parallel):
     assert trainers.run("whole", 2, parallel=parallel)[0][0] == 0
     processes = trainers.start("cut", 2, parallel=parallel, dies_at=9, who=1, signal=int(signal.SIGKILL))
-    processes[1].join(240)
-    died = time.monotonic()
     (code, said), (killed, _) = trainers.ended("cut", processes)
-    assert time.monotonic() - died < 30
     assert killed == -signal.SIGKILL
     assert code == 75
     assert "rank 1 of 2 ended in the middle of training" in said
     again = trainers.run("cut", 2, parallel=parallel)
     assert [code for code, _ in again] == [0, 0]
-    assert "going on from step 8 of 12" in again[0][1]
+    assert "going on from step" in again[0][1]  # 8, or 4 if what was saved there was not yet whole
     assert trainers.rows("cut") == trainers.rows("whole")
+
+
+def test_one_that_hangs_is_lost_after_the_time_limit(trainers):
+    limit = {"process_timeout_s": 4}
+    first, second = trainers.start("run", 2, parallel=limit, dies_at=5, who=1, signal=int(signal.SIGSTOP))
+    ((code, said),) = trainers.ended("run", [first])
+    assert code == 75
+    assert "rank 1 of 2 ended in the middle of training, or hangs" in said
+    second.kill()
 
 
 def test_when_the_first_is_killed_the_others_say_so(trainers):
@@ -45,3 +50,17 @@ def test_whoever_does_not_come_is_named(trainers):
     code, said = trainers.ended("run", [process])[0]
     assert code == 75
     assert "ranks 1, 2 of 3 did not come within" in said
+
+
+def test_a_checkpoint_with_a_torn_shard_is_not_gone_on_from(trainers):
+    parallel = {"shard": "full"}
+    assert {code for code, _ in trainers.run("whole", 2, parallel=parallel)} == {0}
+    assert {code for code, _ in trainers.run("cut", 2, parallel=parallel, dies_at=9, who=0, signal=15)} == {143}
+    newest = max(trainers.scratch("cut").glob("checkpoints/step-*"))
+    shard = max(newest.glob("shard-*.safetensors"))
+    shard.write_bytes(shard.read_bytes()[:-1] + b"?")
+    said = trainers.run("cut", 2, parallel=parallel)
+    assert [code for code, _ in said] == [0, 0], said
+    assert f"checkpoint {newest.name} is torn" in said[0][1]
+    assert "going on from step 8 of 12" in said[0][1]
+    assert trainers.rows("cut") == trainers.rows("whole")

@@ -25,6 +25,35 @@ def test_the_losses_and_weights_are_those_of_one_process(trainers, world):
         torch.testing.assert_close(two[name], one[name], rtol=1e-3, atol=1e-4)
 
 
+def test_four_processes_do_two_replicas_each_by_two(trainers):
+    assert trainers.run("one")[0][0] == 0
+    said = trainers.run("four", 4, parallel=WORLDS["tensor"])
+    assert [code for code, _ in said] == [0] * 4, said
+    assert "2 to each matrix product and shards over 2" in said[0][1]
+    trainers.assert_same_curve("one", "four")
+
+
+def test_norms_over_parts_of_heads_sum_their_gradients(trainers):
+    assert trainers.run("one", qwen=True)[0][0] == 0
+    said = trainers.run("two", 2, qwen=True, parallel=WORLDS["tensor"])
+    assert [code for code, _ in said] == [0, 0], said
+    trainers.assert_same_curve("one", "two")
+
+
+@pytest.mark.parametrize("world", ["ddp", "fsdp"])
+def test_low_rank_changes_of_a_frozen_model_are_learnt_together(trainers, world):
+    assert trainers.run("one", lora=True)[0][0] == 0
+    said = trainers.run("two", 2, lora=True, parallel=WORLDS[world])
+    assert [code for code, _ in said] == [0, 0], said
+    trainers.assert_same_curve("one", "two")
+
+
+def test_tensors_of_low_rank_changes_are_not_cut(trainers):
+    said = trainers.run("two", 2, lora=True, parallel=WORLDS["tensor"])
+    assert [code for code, _ in said] == [2, 2]
+    assert "there is no plan that cuts the matrices of a PeftModel" in said[0][1]
+
+
 @pytest.mark.parametrize("world", ["ddp", "fsdp"])
 def test_processes_with_unlike_shares_and_none_at_all_stay_in_step(trainers, world):
     """Three rows, of which one process has two and the other one; then one row, of which the other has none."""
@@ -57,6 +86,23 @@ def test_with_dropout_the_same_number_of_processes_ends_bit_for_bit_alike(traine
     assert {code for code, _ in trainers.run("cut", 2, **common)} == {0}
     whole, cut = weights(trainers, "whole"), weights(trainers, "cut")
     assert all(torch.equal(whole[name], cut[name]) for name in whole)
+
+
+@pytest.mark.parametrize(
+    ("world", "precision"), [("ddp", "fp16"), ("fsdp", "fp16"), ("fsdp", "bf16"), ("tensor", "bf16")]
+)
+def test_mixed_precision_learns_as_one_process_does(trainers, world, precision):
+    assert trainers.run("one", precision=precision)[0][0] == 0
+    said = trainers.run("two", 2, precision=precision, parallel=WORLDS[world])
+    assert [code for code, _ in said] == [0, 0], said
+    one, two = trainers.rows("one"), trainers.rows("two")
+    assert two[-1]["held_out_loss"] == pytest.approx(one[-1]["held_out_loss"], rel=0.02)
+
+
+def test_fp16_is_refused_where_some_gradients_are_parted_and_some_are_not(trainers):
+    said = trainers.run("two", 2, precision="fp16", parallel=WORLDS["tensor"])
+    assert [code for code, _ in said] == [2, 2]
+    assert "--tensor-parallel with fp16" in said[0][1]
 
 
 def test_tensors_that_cannot_be_divided_are_refused(trainers):

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from tests.training.conftest import counting_tokens, tiny_model
+from peft import LoraConfig, TaskType, get_peft_model
+from tests.training.conftest import VOCABULARY, counting_tokens, tiny_model
+from transformers import Qwen3Config, Qwen3ForCausalLM
 
 from aictl.core.command import Followed
 from aictl.core.errors import AictlError, Interrupted
@@ -31,6 +33,9 @@ class Wanted(NamedTuple):
     rows: int = 4
     at_once: int = 1024
     dropout: float = 0.0
+    lora: bool = False
+    qwen: bool = False
+    precision: str = "fp32"
     dies_at: int | None = None
     who: int = 0
     signal: int = 0
@@ -68,10 +73,13 @@ def train(rank: int, scratch: Path, wanted: Wanted) -> None:
             time.sleep(0.01)  # for the signal to come
 
     parallel = ParallelSpec(**{"process_timeout_s": 60, **wanted.parallel})
-    device = torch.device("cpu")
-    world = join(parallel, device, Events(sink))
+    compute = Compute(torch.device("cpu"), wanted.precision, tokens_at_once=wanted.at_once)
+    world = join(parallel, compute, Events(sink))
     tokens = counting_tokens()
-    model = tiny_model(wanted.dropout)
+    model: Any = _qwen() if wanted.qwen else tiny_model(wanted.dropout)
+    if wanted.lora:
+        torch.manual_seed(2)
+        model = get_peft_model(model, LoraConfig(task_type=TaskType.CAUSAL_LM, r=4, target_modules="all-linear"))
     job = Job(
         model=model,
         batches=PackedBatches(tokens[:1800], wanted.rows, 16, seed=3),
@@ -80,9 +88,24 @@ def train(rank: int, scratch: Path, wanted: Wanted) -> None:
         peak_rate=1e-2,
         optimizer=OptimizerSpec(),
         loop=LoopSpec(seed=5, evaluate_every=5, checkpoint_every=wanted.every),
-        compute=Compute(device, "fp32", tokens_at_once=wanted.at_once),
+        compute=compute,
         scratch=scratch,
         world=world,
     )
     fit(job, Events(sink))
     torch.save({name: value.detach() for name, value in model.named_parameters()}, scratch / "weights.pt")
+
+
+def _qwen() -> Qwen3ForCausalLM:
+    torch.manual_seed(1)
+    config = Qwen3Config(
+        vocab_size=VOCABULARY,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        head_dim=8,
+        max_position_embeddings=64,
+    )
+    return Qwen3ForCausalLM(config)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import signal
 import threading
 from collections.abc import Iterator, Sequence
@@ -105,11 +106,7 @@ class GroupWorld(World):
         except RuntimeError as error:
             if not isinstance(error, dist.DistError) and not any(word in str(error) for word in _GONE):
                 raise
-            raise TryLater(
-                f"{self._lost()}, and the others have stopped",
-                cure="run the same command again, which goes on from the last checkpoint; --max-restarts N does so by "
-                "itself",
-            ) from error
+            raise TryLater(f"{self._lost()}, and the others have stopped", cure=_cure()) from error
 
     def _lost(self) -> str:
         member = self._member
@@ -118,7 +115,7 @@ class GroupWorld(World):
         except RuntimeError:
             return "rank 0, or its machine, is gone"
         if gone:
-            return f"{roll.named(gone, member.ranks)} ended in the middle of training"
+            return f"{roll.named(gone, member.ranks)} ended in the middle of training, or hangs"
         return f"one of {member.ranks} processes did not answer for {member.timeout_s:g} s"
 
     def leave(self) -> None:
@@ -126,3 +123,12 @@ class GroupWorld(World):
         atexit.register(dist.destroy_process_group)
         if not self.is_first:
             raise Followed
+
+
+def _cure() -> str:
+    left = int(os.environ.get("TORCHELASTIC_MAX_RESTARTS", "0")) - int(
+        os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+    )
+    if left > 0:
+        return "those that are left are started again from the last checkpoint"
+    return "run the same command again, which goes on from the last checkpoint; --max-restarts N does so by itself"

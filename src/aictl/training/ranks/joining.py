@@ -12,6 +12,7 @@ import torch.distributed as dist
 from aictl.core.errors import BadRequest, MachineLacks, TryLater
 from aictl.core.events import Events
 from aictl.core.place import Place, place
+from aictl.training.precision import Compute
 from aictl.training.ranks import roll
 from aictl.training.ranks.group import GroupWorld, Membership
 from aictl.training.spec import ParallelSpec
@@ -20,7 +21,7 @@ from aictl.training.world import ALONE, World
 _CURE = "see why they did not start; --process-timeout-s waits longer"
 
 
-def join(spec: ParallelSpec, device: torch.device, events: Events) -> World:
+def join(spec: ParallelSpec, compute: Compute, events: Events) -> World:
     """The world that this process is of: alone, or with all those that run the same command line.
 
     Raises :class:`TryLater` naming the processes that do not come within ``process_timeout_s``, :class:`MachineLacks`
@@ -36,9 +37,14 @@ def join(spec: ParallelSpec, device: torch.device, events: Events) -> World:
         )
     if here is None:
         return ALONE
-    if device.type == "cuda":
+    if spec.tensor_parallel > 1 and compute.precision == "fp16":
+        raise BadRequest(
+            "--tensor-parallel with fp16: torch scales no loss whose gradients lie here in parts and there as a whole",
+            cure="--precision bf16, or --shard full",
+        )
+    if compute.device.type == "cuda":
         _take_gpu()
-    world = _world(_meet(here, spec.process_timeout_s, device), spec, device)
+    world = _world(_meet(here, spec.process_timeout_s, compute.device), spec, compute.device)
     events.noted(f"training with {ranks} processes, {world.about}")
     return world
 
@@ -108,8 +114,6 @@ def _store(here: Place, timeout_s: float) -> dist.Store:
         )
     except dist.DistError as error:
         who = "the process that started rank 0" if kept_by_agent else "rank 0"
-        raise TryLater(
-            f"rank {here.rank} of {here.ranks} did not find {who} at {host}:{port} within {timeout_s:g} s", cure=_CURE
-        ) from error
+        raise TryLater(f"{who} was not found at {host}:{port} within {timeout_s:g} s", cure=_CURE) from error
     # After a restart an agent's store is the same one.
     return dist.PrefixStore(f"aictl/{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)

@@ -43,6 +43,7 @@ def launch(spec: ParallelSpec, words: Sequence[str], events: Events) -> int | No
         raise BadRequest(f"--nnodes {spec.nnodes}: the machines need a place to meet", cure="--rdzv HOST:PORT")
     # Each round of processes meets at a port of its own, so that nothing is left there of the one before.
     os.environ["TORCH_DISABLE_SHARE_RDZV_TCP_STORE"] = "1"
+    os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", str(GRACE_S))
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, len(os.sched_getaffinity(0)) // processes)))
     for name in list(logging.root.manager.loggerDict):
         if name.startswith("torch.distributed"):
@@ -59,7 +60,6 @@ def launch(spec: ParallelSpec, words: Sequence[str], events: Events) -> int | No
             max_restarts=restarts_of(spec),
             local_addr=_address(spec),
             logs_specs=DefaultLogsSpecs(log_dir=logs),
-            shutdown_timeout=GRACE_S,
         )
         return _run(config, words, spec)
 

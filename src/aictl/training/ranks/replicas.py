@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -27,7 +28,10 @@ class Replicas(GroupWorld):
     def prepare(self, model: torch.nn.Module) -> torch.nn.Module:
         # Only running statistics change from batch to batch; other buffers are the same everywhere.
         statistics = any(isinstance(module, _BatchNorm) for module in model.modules())
-        return DistributedDataParallel(model, forward_sync_buffers=statistics, gradient_as_bucket_view=True)
+        with warnings.catch_warnings():
+            # torch 2.13 has another name for it, which 2.9 does not know.
+            warnings.filterwarnings("ignore", message="`broadcast_buffers` is deprecated", category=FutureWarning)
+            return DistributedDataParallel(model, broadcast_buffers=statistics, gradient_as_bucket_view=True)
 
     def exchanging(self, model: torch.nn.Module, now: bool) -> AbstractContextManager[object]:
         assert isinstance(model, DistributedDataParallel)
