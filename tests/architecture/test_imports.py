@@ -31,6 +31,7 @@ OPTIONAL = (
     "pypdfium2",
     "brotli",
     "PIL",
+    "scipy",
     "onnx",
     "onnx_ir",
     "onnxscript",

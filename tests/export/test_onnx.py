@@ -48,7 +48,12 @@ def test_it_agrees_with_pytorch_in_every_situation_and_tells_so(exported):
 
 def test_it_is_whole_and_says_what_it_is(exported, chat_model):
     exported.check()
-    assert exported.facts == {"layout": "standard", "precision": "fp32", "opset": 20}
+    assert exported.facts == {
+        "layout": "standard",
+        "precision": "fp32",
+        "opset": 20,
+        "capability": "text-generation",
+    }
     assert exported.context_length == chat_model.context_length
     assert {path.name for path in exported.folder.iterdir()} >= {
         "model.onnx", "model.onnx.data", "genai_config.json", "tokenizer.json", "tokenizer_config.json", "export.json",

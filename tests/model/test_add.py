@@ -195,7 +195,8 @@ def test_where_transformers_knows_the_model_its_own_code_is_left_behind(source, 
     ("changes", "says"),
     [
         ({"model_type": "unheard-of"}, "not known"),
-        ({"architectures": ["LlamaForSequenceClassification"]}, "no causal language model"),
+        ({"architectures": ["LlamaForTokenClassification"]}, "what LlamaForTokenClassification is for is not known"),
+        ({"architectures": ["LlamaForImageClassification"]}, "no llama model for image-classification"),
         ({"quantization_config": {"quant_method": "gptq"}}, "gptq"),
     ],
 )

@@ -91,7 +91,11 @@ def test_every_number_format_has_its_size(tmp_path, dtype):
         ("config.json", "{}", "names no model_type"),
         ("config.json", "[]", "is no JSON object"),
         ("config.json", '{"model_type": "llama", "hidden_size": "x"}', "describes no llama model"),
-        ("config.json", '{"model_type": "llama", "architectures": 3}', "3 is no causal language model"),
+        (
+            "config.json",
+            '{"model_type": "llama", "architectures": 3}',
+            "architectures is 3, and a list of names is expected",
+        ),
         ("config.json", '{"model_type": "llama", "quantization_config": 3}', "the weights are quantised (3)"),
         ("model.safetensors.index.json", '{"weight_map": []}', "names no weights"),
         ("model.safetensors.index.json", '{"weight_map": {"a": 3}}', "names 3, which is not there"),

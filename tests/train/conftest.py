@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
+from tests.training.tasks.conftest import bars, labelled_texts, picture_dataset, shapes, topics  # noqa: F401
 
 from aictl.artifacts.dataset import Dataset
 

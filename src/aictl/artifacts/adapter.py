@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
+from aictl.artifacts.capability import ABILITIES, Capability
 from aictl.artifacts.checkpoint import Checkpoint, model_content
 from aictl.artifacts.safetensors import read_header
 from aictl.core.artifact import Artifact
@@ -38,6 +39,15 @@ class Adapter(Artifact):
         parent = self.made_from("checkpoint")
         assert isinstance(parent, Checkpoint)
         return parent
+
+    @property
+    def capability(self) -> Capability | None:
+        """What the base can do with this adapter: the task that it was trained for, where its configuration names
+        one, and otherwise the base's. Raises ``NotFound`` if that has to be known and was removed."""
+        task = self.config.get("task_type")
+        return next((what for what, ability in ABILITIES.items() if task and ability.task_type == task), None) or (
+            self.base.capability
+        )
 
     def check(self) -> None:
         if self.config.get("peft_type") != "LORA":

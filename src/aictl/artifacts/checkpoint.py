@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from aictl.artifacts.capability import EMBEDDING_FILES, Capability, capability_of
 from aictl.artifacts.safetensors import read_header
 from aictl.core.artifact import Artifact
 from aictl.core.errors import Damaged
@@ -43,6 +44,12 @@ class Checkpoint(Artifact):
     def context_length(self) -> int:
         """Longest sequence in tokens that the model was made for."""
         return int(self.config.get("max_position_embeddings") or self.config.get("n_positions") or 2048)
+
+    @cached_property
+    def capability(self) -> Capability | None:
+        """What the model can do; None for an architecture that is not known here."""
+        beside = [name for name in EMBEDDING_FILES if (self.folder / name).is_file()]
+        return capability_of(self.config, beside)
 
     def weights(self) -> list[Path]:
         return sorted(self.folder.glob("*.safetensors"))

@@ -1,17 +1,22 @@
-"""onnx: a causal language model as an ONNX graph, with all that is needed to run it.
+"""onnx: a model as an ONNX graph, with all that is needed to run it.
 
-Files: ``model.onnx`` and its weights ``model.onnx.data``, ``genai_config.json`` (how the graph is
-driven, as onnxruntime-genai reads it), ``tokenizer.json``, ``tokenizer_config.json`` and the chat
-template, ``generation_config.json``, and ``export.json``:
-``{"layout": "standard" | "fused", "precision": "fp32" | "int8" | "int4", "opset": 20}``.
+Files: ``model.onnx``, its weights ``model.onnx.data`` unless the graph holds them, and ``export.json``:
+``{"layout": "standard" | "fused", "precision": "fp32" | "int8" | "int4", "opset": 20, "capability": ...}``.
 
 Layout ``standard`` has only operators of the ONNX standard, which every runtime and TensorRT
-read; ``fused`` has onnxruntime's contrib operators.
+read; ``fused`` has onnxruntime's contrib operators. ``capability`` is what the model can do, a word of
+:mod:`aictl.artifacts.capability`, or null where nobody has said; a file without it is of a language model.
 
-The graph takes ``input_ids`` and, where it needs them, ``position_ids`` (batch, length),
+A causal language model (``text-generation``) has ``genai_config.json`` as well (how the graph is driven, as
+onnxruntime-genai reads it), ``tokenizer.json``, ``tokenizer_config.json`` and the chat template, and
+``generation_config.json``. Its graph takes ``input_ids`` and, where it needs them, ``position_ids`` (batch, length),
 ``attention_mask`` (batch, past + length) and for every layer ``past_key_values.N.key`` and
 ``.value`` (batch, key/value heads, past, head width); it gives ``logits`` (batch, length,
 vocabulary) and ``present.N.key`` and ``.value``.
+
+Any other graph says in ``export.json`` what it takes and gives: ``{"signature": {"inputs": [...], "outputs":
+[...]}}``, each ``{"name": "image", "type": "float32", "shape": ["batch", 8, 8, 1]}``, where a word stands for an
+extent that is free.
 """
 
 from __future__ import annotations
@@ -20,8 +25,9 @@ import json
 import shutil
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from aictl.artifacts.capability import ABILITIES, Capability
 from aictl.core.artifact import Artifact
 from aictl.core.errors import Damaged
 
@@ -35,8 +41,27 @@ TEXT_FILES = (
 )
 
 
+class Tensor(NamedTuple):
+    """What goes into a graph or comes out of it: its name there, its type as numpy calls it, and its extents, those
+    that are free by a name."""
+
+    name: str
+    type: str
+    shape: tuple[int | str, ...]
+
+
+class Signature(NamedTuple):
+    """All that goes into a graph and comes out of it, in order."""
+
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return {"inputs": [one._asdict() for one in self.inputs], "outputs": [one._asdict() for one in self.outputs]}
+
+
 class OnnxModel(Artifact):
-    """An exported language model that runs without torch."""
+    """An exported model that runs without torch."""
 
     kind = "onnx"
     about = "a model as an ONNX graph that runs without torch"
@@ -47,12 +72,35 @@ class OnnxModel(Artifact):
 
     @cached_property
     def facts(self) -> dict[str, Any]:
-        """Layout, precision and opset, from ``export.json``."""
+        """Layout, precision, opset, capability and signature, from ``export.json``."""
         return self._read("export.json", ("layout",), ("precision",))
+
+    @property
+    def capability(self) -> Capability | None:
+        """What the model can do; None where nobody has said."""
+        stated = self.facts.get("capability", "text-generation")
+        if stated is not None and stated not in ABILITIES:
+            raise Damaged(f"{self.folder / 'export.json'}: capability '{stated}' is none of {', '.join(ABILITIES)}")
+        return stated
+
+    @property
+    def signature(self) -> Signature | None:
+        """What the graph takes and gives, where ``export.json`` says so. Raises :class:`Damaged`."""
+        stated = self.facts.get("signature")
+        if stated is None:
+            return None
+        try:
+            sides = [
+                tuple(Tensor(one["name"], one["type"], tuple(one["shape"])) for one in stated[side])
+                for side in Signature._fields
+            ]
+        except (KeyError, TypeError) as error:
+            raise Damaged(f"{self.folder / 'export.json'}: the signature lacks {error}") from error
+        return Signature(*sides)
 
     @cached_property
     def driving(self) -> dict[str, Any]:
-        """How the graph is driven, from ``genai_config.json``: under ``model`` its
+        """How the graph of a language model is driven, from ``genai_config.json``: under ``model`` its
         ``context_length`` and ``decoder`` (names of inputs and outputs, ``head_size``), under
         ``search`` whether past and present keys and values ``past_present_share_buffer``."""
         return self._read(
@@ -64,7 +112,7 @@ class OnnxModel(Artifact):
 
     @property
     def context_length(self) -> int:
-        """Longest sequence in tokens that the model was made for."""
+        """Longest sequence in tokens that a language model was made for."""
         return int(self.driving["model"]["context_length"])
 
     @property
@@ -73,7 +121,10 @@ class OnnxModel(Artifact):
         return sum(path.stat().st_size for path in self.folder.glob("model.onnx*"))
 
     def check(self) -> None:
-        self.facts, self.driving  # noqa: B018  (reading them is the check)
+        if self.capability == "text-generation":
+            self.driving  # noqa: B018  (reading it is the check)
+        elif self.signature is None:
+            raise Damaged(f"{self.folder / 'export.json'} does not say what the graph takes and gives (signature)")
         if not self.model_path.is_file() or self.model_path.stat().st_size == 0:
             raise Damaged(f"{self.model_path} is missing or empty")
 
@@ -92,9 +143,19 @@ class OnnxModel(Artifact):
         return values
 
 
-def write_facts(folder: Path, *, layout: str, precision: str, opset: int) -> None:
-    """Write ``export.json``."""
-    facts = {"layout": layout, "precision": precision, "opset": opset}
+def write_facts(
+    folder: Path,
+    *,
+    layout: str,
+    precision: str,
+    opset: int,
+    capability: Capability | None = "text-generation",
+    signature: Signature | None = None,
+) -> None:
+    """Write ``export.json``; any graph but a language model's needs a ``signature``."""
+    facts: dict[str, Any] = {"layout": layout, "precision": precision, "opset": opset, "capability": capability}
+    if signature is not None:
+        facts["signature"] = signature.to_json()
     (folder / "export.json").write_text(json.dumps(facts, indent=1) + "\n", "utf-8")
 
 

@@ -1,25 +1,30 @@
-"""Train a small decoder-only language model and its tokenizer from scratch.
+"""Train a model on a dataset, from scratch or from a checkpoint.
 
-The dataset's text teaches a byte-level BPE tokenizer first, unless --tokenizer gives one, then a
-Llama-style model of the preset's size. What the preset sets can be set apart from it. A run that was
-interrupted goes on from where it was when the same command is given again.
+What it learns follows from the dataset: a language model from texts, a classifier from texts or pictures
+with labels. --task chooses another. A fresh model is of the preset's size, and what the preset sets
+can be set apart from it; texts teach it a byte-level BPE tokenizer first, unless --tokenizer gives one.
+--from begins with a checkpoint's weights, and puts a new head on them where the task needs one. A run
+that was interrupted goes on from where it was when the same command is given again.
 """
 
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.dataset import Dataset
 from aictl.artifacts.tokenizer import Tokenizer
+from aictl.core.artifact import Source
 from aictl.core.command import Command, Takes, Work
 from aictl.train.spec import TrainSpec
 
 
 def run(work: Work[TrainSpec]) -> Checkpoint:
-    from aictl.train.pretrain import train
+    from aictl.train.train import train
 
     return train(
         work.inputs["dataset"],
         work.spec,
         work.folder,
         tokenizer=work.inputs["tokenizer"],
+        start=work.inputs["from"],
+        config=work.inputs["config"],
         scratch=work.scratch,
         events=work.events,
     )
@@ -29,7 +34,21 @@ command = Command(
     run=run,
     spec=TrainSpec,
     takes=[
-        Takes("dataset", (Dataset,), help="text to learn from, as `aictl data prep` makes it"),
+        Takes("dataset", (Dataset,), help="what to learn from, as `aictl data prep` makes it"),
+        Takes(
+            "from",
+            (Checkpoint,),
+            help="begin with the weights of this checkpoint, and with its tokenizer",
+            option=True,
+            required=False,
+        ),
+        Takes(
+            "config",
+            (Source,),
+            help="the shape of a fresh language model: a config.json of transformers, or a small .toml",
+            option=True,
+            required=False,
+        ),
         Takes(
             "tokenizer",
             (Tokenizer, Checkpoint),

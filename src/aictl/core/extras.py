@@ -12,6 +12,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "data": ("numpy", "orjson", "yaml", "re2", "ahocorasick_rs", "chardet", "ftfy", "phonenumbers", "py3langid"),
     "documents": ("pyarrow", "pypdfium2", "brotli"),
     "images": ("PIL",),
+    "detection": ("PIL", "scipy"),
     "ray": ("ray",),
     "label": ("numpy", "polars", "httpx", "tokenizers"),
     "tokenizing": ("tokenizers", "numpy"),

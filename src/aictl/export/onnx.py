@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from aictl.artifacts.adapter import Adapter
+from aictl.artifacts.capability import require_capability
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.onnx import OnnxModel, copy_text_files, write_facts
 from aictl.core.errors import GateMissed
@@ -24,6 +25,7 @@ def export(model: Checkpoint | Adapter, spec: OnnxSpec, folder: Path, *, events:
     :class:`WorkFailed` if the architecture cannot be traced, :class:`Damaged` if the model's files
     cannot be loaded.
     """
+    require_capability(model.label, model.capability, "text-generation", command="export onnx")
     base = model.base if isinstance(model, Adapter) else model
     events.started("load the model")
     module = load_merged(model)

@@ -14,7 +14,7 @@ from aictl.core.events import Events
 from aictl.generate.spec import GenerateSpec
 from aictl.inference.chat import ChatTemplate
 from aictl.inference.generator import Sampling, TextGenerator
-from aictl.inference.load import load
+from aictl.inference.load import load, require_generator
 
 
 def generate(
@@ -28,6 +28,7 @@ def generate(
     """
     if not prompt.strip():
         raise BadRequest("the prompt is empty", cure="give it after the model, or pipe it in")
+    require_generator(artifact, "generate")
     in_chat = not spec.raw and _knows_chats(artifact)
     if spec.system is not None and not in_chat:
         why = "--raw leaves it out" if spec.raw else f"'{artifact.label}' has no chat template"

@@ -39,6 +39,7 @@ def add(source: Source, spec: AddSpec, folder: Path, *, events: Events) -> Check
         from aictl.model import onnx
 
         facts, made = onnx.bring(chosen.path, folder, events), OnnxModel(folder)
+    facts = {"capability": made.capability, **facts}
     facts["license"] = facts.get("license") or source.facts.get("license")
     events.started("try it")
     facts |= verify(made, chosen.path)
@@ -50,4 +51,4 @@ def add(source: Source, spec: AddSpec, folder: Path, *, events: Events) -> Check
 def _summary(metrics: dict[str, Any]) -> str:
     size = f"{metrics['parameters'] / 1e6:.4g}M parameters" if "parameters" in metrics else metrics["dtype"]
     was = f"was {metrics['quantization']}" if "quantization" in metrics else metrics["format"]
-    return ", ".join([size, was, *([metrics["license"]] if "license" in metrics else [])])
+    return ", ".join([size, metrics["capability"], was, *([metrics["license"]] if "license" in metrics else [])])

@@ -61,8 +61,11 @@ def _candidates(root: Path, files: list[Found]) -> list[Candidate]:
         beside.setdefault(file.path.parent, set()).add(file.path.name)
     if root.is_file():
         beside = {}
+    whole = [at for at, names in beside.items() if "config.json" in names and _any(names, ".safetensors")]
+    sentence = {at for at in whole if "modules.json" in beside[at]}
     folders = {
-        "folder": [at for at, names in beside.items() if "config.json" in names and _any(names, ".safetensors")],
+        # What lies below a sentence-transformers model, such as 2_Dense, is a step of it and no model.
+        "folder": [at for at in whole if not sentence & set(at.parents)],
         "onnx": [at for at, names in beside.items() if "genai_config.json" in names and _any(names, ".onnx")],
     }
     ggufs = [file for file in files if file.path.suffix.lower() == ".gguf"]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from aictl.artifacts.adapter import Adapter
+from aictl.artifacts.capability import require_capability
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.dataset import Dataset
 from aictl.artifacts.onnx import OnnxModel
@@ -33,6 +34,7 @@ def quantize(
     Raises :class:`BadRequest` if the weights or a held-out text to measure on cannot be found,
     :class:`GateMissed` if quality or speed miss what ``spec`` asks for.
     """
+    require_capability(model.label, model.capability, "text-generation", command="optimize quantize")
     weights = _weights(model)
     dataset = dataset or _ancestor_dataset(model)
     events.started(f"round the weights to {spec.method}")

@@ -16,7 +16,7 @@ from types import FrameType
 from aictl.core.artifact import Artifact
 from aictl.core.errors import WorkFailed
 from aictl.core.events import Events
-from aictl.inference.load import load
+from aictl.inference.load import load, require_generator
 from aictl.serve import web
 from aictl.serve.admission import Admission
 from aictl.serve.beside import Beside, command_line
@@ -39,6 +39,7 @@ def serve(artifact: Artifact, spec: ServeSpec, events: Events) -> Generator[str,
 
     Raises :class:`MachineLacks` for a port that is taken, and what loading the model raises.
     """
+    require_generator(artifact, "serve")
     program = command_line(spec.run) if spec.run else None
     listening = bind(spec.host, spec.port)
     place, key = url(listening), spec.api_key.get_secret_value() if spec.api_key else None

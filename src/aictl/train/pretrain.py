@@ -1,30 +1,37 @@
-"""Pretraining from a text dataset: learn a tokenizer or take one, encode, train, save."""
+"""Pretraining from a text dataset, from the start or from a checkpoint: encode, train, save."""
 
 from __future__ import annotations
 
 import math
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from transformers import AutoModelForCausalLM, PreTrainedConfig
+
+from aictl.artifacts.capability import capability_of, require_capability
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.dataset import TOKENS, Dataset
-from aictl.artifacts.tokenizer import FILE, Tokenizer
-from aictl.core.errors import BadInput, BadRequest, WorkFailed
+from aictl.artifacts.tokenizer import Tokenizer
+from aictl.core.artifact import Source
+from aictl.core.errors import BadInput, BadRequest
 from aictl.core.events import Events
-from aictl.tokenizing.byte_bpe import ROLES
 from aictl.tokenizing.encoder import Encoder
-from aictl.tokenizing.folder import TokenizerFolder, write, write_config
+from aictl.tokenizing.folder import TokenizerFolder
 from aictl.tokenizing.learning import learn_from
 from aictl.tokenizing.packing import is_packed, pack
 from aictl.tokenizing.shards import Tokens, read
+from aictl.train import configuration, routing, tokenizers
 from aictl.train import model as models
+from aictl.train.course import refuse_useless
 from aictl.train.presets import PRESETS, Preset
 from aictl.train.spec import TrainSpec
 from aictl.training import precision, saving, tokens
 from aictl.training.batches import TokenBatch
 from aictl.training.loop import Job, fit
+from aictl.training.objective import judged_by, next_token_loss
+from aictl.training.tasks import pretrained
 
+CONTINUED_RATE = 0.1
 FEWEST_WINDOWS = 4  # a corpus that fills fewer sequences has nothing to learn from
 
 
@@ -34,47 +41,67 @@ def train(
     folder: Path,
     *,
     tokenizer: Tokenizer | Checkpoint | None = None,
+    start: Checkpoint | None = None,
+    config: Source | None = None,
     scratch: Path,
     events: Events,
 ) -> Checkpoint:
     """Train a model on ``dataset``, with ``tokenizer`` or one that is learnt there too, and write both into
     ``folder``.
 
-    ``scratch`` holds the tokenizer, the encoded corpus and the state of the loop; a run that
+    The model is ``start``, which keeps its tokenizer and its context, or of the shape in ``config``, or of the
+    preset's. ``scratch`` holds the tokenizer, the encoded corpus and the state of the loop; a run that
     finds them goes on from there. Raises :class:`BadRequest` for a sequence longer than the
-    preset allows or a vocabulary size beside a tokenizer, :class:`BadInput` for a dataset that is too small or a
-    tokenizer without an end token, :class:`WorkFailed` when training diverges or teaches the model nothing.
+    model allows, a vocabulary size beside a tokenizer or a configuration that does not go with it, :class:`BadInput`
+    for a dataset that is too small or a tokenizer without an end token, :class:`WorkFailed` when training diverges or
+    teaches the model nothing.
     """
     dataset.require_format("text", cure="make one with `aictl data prep FILES --format text`")
+    if start:
+        require_capability(start.label, capability_of(start.config), "text-generation", command="train --from")
     preset = PRESETS[spec.preset]
-    length = _sequence_length(spec, preset)
+    values = configuration.read(config) if config else {}
+    length = _sequence_length(spec, preset, start, configuration.context_of(values))
     compute = precision.choose(spec.precision)
-    opened = _tokenizer(dataset, tokenizer, spec, scratch, events)
+    learnt_size = spec.vocab_size or int(values.get("vocab_size") or preset.vocabulary)
+    opened = tokenizers.given_or_learnt(
+        tokenizer or start,
+        spec.vocab_size,
+        lambda: learn_from(dataset.shards("train"), learnt_size, events=events),
+        scratch,
+        events,
+    )
     corpus, validation = _encode(dataset, opened, scratch, events)
     _refuse_too_small(corpus, validation, length, dataset)
     sequences = spec.batch_size or preset.batch_size
     held_out = tokens.held_out(validation, sequences, length, spec.held_out_tokens)
-    model = models.build(preset, opened, length, spec.loop.seed)
+    if start:
+        model = pretrained.load(AutoModelForCausalLM, start, events, spec.loop.seed)
+        pretrained.require_room(model, opened)
+    else:
+        shape = (
+            configuration.complete(values, opened, length, config.uri)
+            if config
+            else models.config_of(spec.architecture or "llama", preset, opened, length)
+        )
+        model = models.build(shape, spec.loop.seed)
     job = Job(
         model=model,
         batches=tokens.PackedBatches(corpus, sequences, length, spec.loop.seed),
         held_out=held_out,
         max_steps=spec.max_steps or preset.max_steps,
-        peak_rate=spec.optimizer.learning_rate or preset.learning_rate,
+        peak_rate=spec.optimizer.learning_rate or _rate(model.config, preset, start),
         optimizer=spec.optimizer,
         loop=spec.loop,
         compute=compute,
         scratch=scratch,
+        objective=routing.objective_of(model),
+        judge=judged_by(next_token_loss),
     )
     outcome = fit(job, events)
-    if outcome.held_out_after >= outcome.held_out_before:
-        raise WorkFailed(
-            f"the model learnt nothing: held-out loss {outcome.held_out_before:.3f} before and "
-            f"{outcome.held_out_after:.3f} after {outcome.steps} steps",
-            cure="lower --learning-rate or raise --max-steps",
-        )
+    refuse_useless(outcome, start is not None, events)
     saving.save(model, folder)
-    _save_tokenizer(opened, folder, length)
+    tokenizers.save(opened, folder, start.context_length if start else length)
     outcome.history.copy_to(folder)
     metrics = outcome.metrics()
     metrics["held_out"]["tokens"] = sum(batch.counted for batch in held_out)
@@ -89,36 +116,29 @@ def train(
     return Checkpoint(folder, metrics=metrics, summary=f"{size}, held-out perplexity {metrics['perplexity']:.1f}")
 
 
-def _sequence_length(spec: TrainSpec, preset: Preset) -> int:
-    length = spec.sequence_length or preset.sequence_length
-    if length > preset.context:
+def _sequence_length(spec: TrainSpec, preset: Preset, start: Checkpoint | None, configured: int | None) -> int:
+    if start:
+        context, whose, more = start.context_length, f"'{start.label}' has", ""
+    elif configured:
+        context, whose, more = configured, "the model of --config has", ""
+    else:
+        context, whose, more = preset.context, f"preset '{spec.preset}' has", ", or a larger preset"
+    length = spec.sequence_length or min(preset.sequence_length, context)
+    if length > context:
         raise BadRequest(
-            f"--sequence-length {length}: preset '{spec.preset}' has a context of at most {preset.context} tokens",
-            cure=f"--sequence-length {preset.context}, or a larger preset",
+            f"--sequence-length {length}: {whose} a context of at most {context} tokens",
+            cure=f"--sequence-length {context}{more}",
         )
     return length
 
 
-def _tokenizer(
-    dataset: Dataset, given: Tokenizer | Checkpoint | None, spec: TrainSpec, scratch: Path, events: Events
-) -> TokenizerFolder:
-    if given is not None:
-        if spec.vocab_size is not None:
-            raise BadRequest(
-                "--vocab-size is for learning a tokenizer, and --tokenizer gives one", cure="leave one out"
-            )
-        return TokenizerFolder(given.folder)
-    folder = scratch / "tokenizer"
-    if not folder.is_dir():
-        partial = scratch / "tokenizer.partial"
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir()
-        events.started("tokenizer")
-        size = spec.vocab_size or PRESETS[spec.preset].vocabulary
-        write(learn_from(dataset.shards("train"), size, events=events), partial, ROLES)
-        partial.rename(folder)
-        events.finished("tokenizer")
-    return TokenizerFolder(folder)
+def _rate(config: PreTrainedConfig, preset: Preset, start: Checkpoint | None) -> float:
+    """The peak learning rate that suits: the preset's, or for a model of another shape that of the preset nearest in
+    width; a tenth of it for weights that have learnt, which a large rate would undo."""
+    width = getattr(config, "hidden_size", preset.hidden_size)
+    nearest = min(PRESETS.values(), key=lambda one: abs(one.hidden_size - width))
+    rate = preset.learning_rate if width == preset.hidden_size else nearest.learning_rate
+    return CONTINUED_RATE * rate if start else rate
 
 
 def _encode(dataset: Dataset, tokenizer: TokenizerFolder, scratch: Path, events: Events) -> tuple[Tokens, Tokens]:
@@ -133,13 +153,6 @@ def _encode(dataset: Dataset, tokenizer: TokenizerFolder, scratch: Path, events:
 
 def _texts(dataset: Dataset, split: str) -> Iterator[str]:
     return (document["text"] for document in dataset.documents(split))
-
-
-def _save_tokenizer(tokenizer: TokenizerFolder, folder: Path, context: int) -> None:
-    for name in (FILE, "chat_template.jinja"):
-        if (tokenizer.folder / name).is_file():
-            shutil.copyfile(tokenizer.folder / name, folder / name)
-    write_config(tokenizer.config | {"model_max_length": context}, folder)
 
 
 def _refuse_too_small(corpus: Tokens, validation: Tokens, length: int, dataset: Dataset) -> None:

@@ -8,7 +8,7 @@ each batch's rows, so that the data's order does not depend on how many they are
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
@@ -111,25 +111,20 @@ class FieldBatch:
     def positions(self) -> int:
         return len(self.counts) * self.width
 
-    def parts(self, most: int) -> list[FieldBatch]:
+    def parts(self, most: int) -> list[Self]:
         rows = max(1, most // self.width)
         if self.whole or rows >= len(self.counts):
             return [self]
-        starts = range(0, len(self.counts), rows)
-        return [
-            FieldBatch(
-                {name: values[start : start + rows] for name, values in self.fields.items()},
-                self.counts[start : start + rows],
-                self.width,
-            )
-            for start in starts
-        ]
+        return [self._part(slice(start, start + rows)) for start in range(0, len(self.counts), rows)]
 
-    def to(self, device: torch.device) -> FieldBatch:
+    def _part(self, rows: slice) -> Self:
+        fields = {name: values[rows] for name, values in self.fields.items()}
+        return replace(self, fields=fields, counts=self.counts[rows])
+
+    def to(self, device: torch.device) -> Self:
         if device.type == "cpu":
             return self
-        fields = {name: _moved(value, device) for name, value in self.fields.items()}
-        return FieldBatch(fields, self.counts, self.width, self.whole)
+        return replace(self, fields={name: _moved(value, device) for name, value in self.fields.items()})
 
 
 def _moved(value: Any, device: torch.device) -> Any:

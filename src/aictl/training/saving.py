@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import PreTrainedModel
@@ -29,14 +31,25 @@ def save(model: PreTrainedModel, folder: Path, dtype: torch.dtype | None = None)
         model.config.dtype = dtype
     with disk(folder), quiet():
         model.save_pretrained(folder)
-    # transformers before 5 reads the base of the rotary angles here, and silently takes its
-    # default where it is missing.
     path = folder / "config.json"
     config = json.loads(path.read_text("utf-8"))
-    rope = config.get("rope_parameters")
-    if isinstance(rope, dict) and "rope_theta" in rope:
-        config["rope_theta"] = rope["rope_theta"]
-        path.write_text(json.dumps(config, indent=2) + "\n", "utf-8")
+    path.write_text(json.dumps(config | older_rotary(config), indent=2) + "\n", "utf-8")
+
+
+def older_rotary(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The base and scaling of rotary angles as transformers before 5 reads them; where they are missing it silently
+    takes its defaults."""
+    rotary = config.get("rope_parameters") or {}
+    found: dict[str, Any] = {}
+    # Models that look near in some layers and far in others have a set of parameters for each kind.
+    far = rotary.get("full_attention", rotary)
+    if "rope_theta" in far:
+        found["rope_theta"] = far["rope_theta"]
+    if "rope_theta" in rotary.get("sliding_attention", {}):
+        found["rope_local_base_freq"] = rotary["sliding_attention"]["rope_theta"]
+    if far.get("rope_type", "default") != "default":
+        found["rope_scaling"] = {name: value for name, value in far.items() if name != "rope_theta"}
+    return found
 
 
 def copy_beside(checkpoint: Checkpoint, folder: Path) -> None:

@@ -46,6 +46,19 @@ class PrecisionSpec(Spec):
     )
 
 
+class PictureSpec(Spec):
+    """How pictures are cut to size, and changed a little each time they are seen."""
+
+    resolution: int | None = option(
+        None, ge=8, le=4096, help="height and width in pixels (default: twice the pictures', up to the preset's)"
+    )
+    flip: bool = option(True, help="mirror half of the pictures, left to right; not for letters and digits")
+    shift_fraction: float = option(0.08, ge=0, lt=0.5, help="move pictures at random by up to this share of their size")
+    crop_fraction: float = option(
+        1.0, gt=0.1, le=1, help="show a random window of at least this share of the height, in place of moving them"
+    )
+
+
 class LoopSpec(Spec):
     """Randomness, evaluation and saving."""
 

@@ -1,7 +1,7 @@
 """The state of a run that is under way: what has to be put back for it to go on as if nothing had happened.
 
-That is the trained weights, the optimiser's moments, the loss scaler and the random generators. The data's position and
-the learning rate follow from the step.
+That is the trained weights, what layers count as they go (the means of batch normalisation), the optimiser's moments,
+the loss scaler and the random generators. The data's position and the learning rate follow from the step.
 """
 
 from __future__ import annotations
@@ -40,6 +40,8 @@ def capture(
         tensors[f"model.{name}"] = _copied(parameter.data)
         for key, value in optimizer.state[parameter].items():
             tensors[f"optimizer.{name}.{key}"] = _copied(value)
+    for name, value in _counted(model):
+        tensors[f"buffer.{name}"] = _copied(value)
     return State(tensors, {"facts": json.dumps(facts), "scaler": json.dumps(scaler.state_dict())})
 
 
@@ -64,8 +66,12 @@ def restore(
             prefix = f"optimizer.{name}."
             for key in (one.removeprefix(prefix) for one in names if one.startswith(prefix)):
                 value = file.get_tensor(prefix + key)
-                # AdamW's fused kernel wants its step counter beside the moments.
-                optimizer.state[parameter][key] = value.to(parameter.device)
+                # AdamW's fused kernel wants its step counter beside the moments, and walks through these in the order
+                # in which the weights lie in memory, which need not be the usual one.
+                like = torch.empty_like(parameter, dtype=value.dtype) if value.shape == parameter.shape else value
+                optimizer.state[parameter][key] = like.copy_(value).to(parameter.device)
+        for name, buffer in _counted(model):
+            buffer.copy_(file.get_tensor(f"buffer.{name}"))
         restore_random(
             {one.removeprefix("random."): file.get_tensor(one) for one in names if one.startswith("random.")}
         )
@@ -81,6 +87,8 @@ def restore_weights(path: Path, model: torch.nn.Module) -> int:
     with _reading(path), safe_open(path, framework="pt") as file:
         for name, parameter in _trained(model):
             parameter.data.copy_(file.get_tensor(f"model.{name}"))
+        for name, buffer in _counted(model):
+            buffer.copy_(file.get_tensor(f"buffer.{name}"))
         return int(json.loads(file.metadata()["facts"])["step"])
 
 
@@ -110,6 +118,12 @@ def restore_random(state: Mapping[str, torch.Tensor]) -> None:
 
 def _trained(model: torch.nn.Module) -> Iterator[tuple[str, torch.nn.Parameter]]:
     return ((name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad)
+
+
+def _counted(model: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+    """The buffers that belong to a model's state: those that it is saved with."""
+    saved = model.state_dict().keys()
+    return ((name, buffer) for name, buffer in model.named_buffers() if name in saved)
 
 
 @contextmanager

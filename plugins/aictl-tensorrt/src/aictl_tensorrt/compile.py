@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from aictl.artifacts.adapter import Adapter
+from aictl.artifacts.capability import require_capability
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.engine import Engine
 from aictl.artifacts.onnx import OnnxModel, copy_text_files
@@ -25,10 +26,11 @@ from aictl_tensorrt.spec import TrtSpec
 def compile_engine(model: OnnxModel, spec: TrtSpec, folder: Path, *, scratch: Path, events: Events) -> Engine:
     """Build the engine of ``model`` into ``folder``.
 
-    Raises :class:`WrongKind` for a model with fused operators, ``MachineLacks`` where this machine
-    has no builder or the builder no GPU that it needs, ``WorkFailed`` with the parser's or the
-    builder's own words if no engine comes out.
+    Raises :class:`WrongKind` for a model with fused operators or for something else than text generation,
+    ``MachineLacks`` where this machine has no builder or the builder no GPU that it needs, ``WorkFailed``
+    with the parser's or the builder's own words if no engine comes out.
     """
+    require_capability(model.label, model.capability, "text-generation", command="optimize trt")
     require_standard(model)
     builder = builders.find(spec.builder)
     max_sequence = min(spec.max_sequence, model.context_length)

@@ -1,8 +1,9 @@
 """Bring in a pretrained model from a package, the Hugging Face hub or a folder.
 
-Recognised are Hugging Face folders with safetensors, GGUF files (their weights are unpacked once)
-and ONNX language models with a genai_config.json. The model has to load and run before it is kept.
-Pickles are refused, and no code that comes with a model is ever run.
+Recognised are Hugging Face folders with safetensors (language models; classifiers and rerankers of texts; embedding
+models of sentence-transformers; classifiers of pictures; object detectors; T5 and its like; CLIP and its like),
+GGUF files (their weights are unpacked once) and ONNX language models with a genai_config.json. The model has to
+load and run before it is kept. Pickles are refused, and no code that comes with a model is ever run.
 """
 
 from aictl.artifacts.checkpoint import Checkpoint

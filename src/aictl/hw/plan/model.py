@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from aictl.artifacts.adapter import Adapter
+from aictl.artifacts.capability import require_capability
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.onnx import OnnxModel
 from aictl.core.artifact import Artifact, Source
@@ -76,6 +77,7 @@ def _config_in(path: Path) -> Path:
 
 def _of_graph(model: OnnxModel) -> Shape:
     """What ``genai_config.json`` says; the feed-forward part follows from the weights' size."""
+    require_capability(model.label, model.capability, "text-generation", command="hw plan")
     decoder, where = model.driving["model"]["decoder"], str(model.folder / "genai_config.json")
     values = {**decoder, "head_dim": decoder["head_size"], "vocab_size": model.driving["model"].get("vocab_size")}
     values |= {"max_position_embeddings": model.context_length, "tie_word_embeddings": True}

@@ -1,0 +1,118 @@
+"""Course: a model with its lesson; taking it makes a checkpoint. Every task but pretraining goes this way."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from aictl.artifacts.checkpoint import Checkpoint
+from aictl.artifacts.dataset import Dataset
+from aictl.artifacts.tokenizer import Tokenizer
+from aictl.core.errors import WorkFailed
+from aictl.core.events import Events
+from aictl.inference.quiet import quiet
+from aictl.train.recipes import Recipe
+from aictl.train.spec import TrainSpec
+from aictl.training.loop import Job, Outcome, fit
+from aictl.training.precision import Compute
+from aictl.training.state import disk
+from aictl.training.tasks.lesson import Lesson
+
+# A measure of the loop that is about tokens says nothing where a document is the unit.
+_OF_TOKENS = ("tokens", "tokens_per_second")
+
+
+@dataclass(frozen=True)
+class Course:
+    """``model`` is what is trained, on ``lesson``; ``save`` writes it and what it needs to run into a folder. One that
+    ``goes_on`` had learnt something before, so that it may well not learn more."""
+
+    model: torch.nn.Module
+    lesson: Lesson
+    recipe: Recipe
+    save: Callable[[Path], None]
+    goes_on: bool = False
+
+    def steps(self, spec: TrainSpec) -> int:
+        """Optimiser steps: as many as were asked for, or that make the epochs."""
+        if spec.max_steps:
+            return spec.max_steps
+        batch = min(self.batch_size(spec), self.lesson.examples) * spec.optimizer.accumulate
+        steps = math.ceil((spec.epochs or self.recipe.epochs) * self.lesson.examples / batch)
+        return steps if spec.epochs else max(steps, self.recipe.fewest_steps)
+
+    def batch_size(self, spec: TrainSpec) -> int:
+        return spec.batch_size or self.recipe.batch_size
+
+
+class Given(NamedTuple):
+    """What a course is made from beside its options."""
+
+    dataset: Dataset
+    tokenizer: Tokenizer | Checkpoint | None
+    start: Checkpoint | None
+    scratch: Path
+    events: Events
+
+
+def take(
+    course: Course, spec: TrainSpec, folder: Path, *, compute: Compute, scratch: Path, events: Events
+) -> Checkpoint:
+    """Train a course's model and write it into ``folder``. Raises :class:`WorkFailed` when training diverges or
+    teaches the model nothing."""
+    lesson = course.lesson
+    job = Job(
+        model=course.model,
+        batches=lesson.batches,
+        held_out=lesson.held_out,
+        max_steps=course.steps(spec),
+        peak_rate=spec.optimizer.learning_rate or course.recipe.learning_rate,
+        optimizer=spec.optimizer,
+        loop=spec.loop,
+        compute=compute,
+        scratch=scratch,
+        objective=lesson.objective,
+        judge=lesson.judge,
+    )
+    outcome = fit(job, events)
+    refuse_useless(outcome, course.goes_on, events)
+    events.started("examine")
+    examined = dict(lesson.examine(course.model, compute))
+    events.finished("examine")
+    with disk(folder), quiet():
+        course.save(folder)
+    outcome.history.copy_to(folder)
+    metrics = _metrics(outcome, course, examined)
+    size = f"{metrics['parameters'] / 1e6:.1f}M parameters"
+    best = examined[lesson.primary]
+    return Checkpoint(
+        folder, metrics=metrics, summary=f"{size}, held-out {lesson.primary.replace('_', ' ')} {best:.3f}"
+    )
+
+
+def refuse_useless(outcome: Outcome, goes_on: bool, events: Events) -> None:
+    """Raise :class:`WorkFailed` for a fresh model that has learnt nothing, and tell it of one that ``goes_on``."""
+    before, after = outcome.held_out_before, outcome.held_out_after
+    if after < before:
+        return
+    losses = f"held-out loss {before:.3f} before and {after:.3f} after {outcome.steps} steps"
+    if not goes_on:
+        raise WorkFailed(f"the model learnt nothing: {losses}", cure="lower --learning-rate or raise --max-steps")
+    events.noted(f"the model is no better than where it began: {losses}", "warning")
+
+
+def _metrics(outcome: Outcome, course: Course, examined: Mapping[str, Any]) -> dict[str, Any]:
+    metrics = {name: value for name, value in outcome.metrics().items() if name not in _OF_TOKENS}
+    metrics["held_out"] |= examined
+    seen = outcome.steps * len(course.lesson.batches[0].counts)
+    return metrics | {
+        "parameters": sum(parameter.numel() for parameter in course.model.parameters()),
+        "documents": course.lesson.examples,
+        "documents_per_second": round(seen / outcome.seconds, 1) if outcome.seconds else None,
+        **course.lesson.facts,
+    }

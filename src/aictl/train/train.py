@@ -1,0 +1,68 @@
+"""Training: the task is chosen, its model and its lesson are made ready, and the loop does the rest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aictl.artifacts.checkpoint import Checkpoint
+from aictl.artifacts.dataset import Dataset
+from aictl.artifacts.tokenizer import Tokenizer
+from aictl.core.artifact import Source
+from aictl.core.events import Events
+from aictl.core.extras import require
+from aictl.train import course, pretrain
+from aictl.train.course import Course, Given
+from aictl.train.options import refuse_unread
+from aictl.train.spec import TrainSpec
+from aictl.training import precision
+from aictl.training.tasks.names import Task, task_of
+
+
+def train(
+    dataset: Dataset,
+    spec: TrainSpec,
+    folder: Path,
+    *,
+    tokenizer: Tokenizer | Checkpoint | None = None,
+    start: Checkpoint | None = None,
+    config: Source | None = None,
+    scratch: Path,
+    events: Events,
+) -> Checkpoint:
+    """Train a model on ``dataset`` for the task of ``spec``, or the one that the dataset is made for, and write it
+    into ``folder`` with everything that it needs to run.
+
+    ``tokenizer`` is one to read texts by; ``start`` is a checkpoint whose weights are where training begins;
+    ``config`` the file with the shape of a fresh language model.
+    ``scratch`` holds what is prepared and the state of the loop; a run that finds them goes on from there. Raises the
+    family of :mod:`aictl.core.errors`: what each task raises is said there.
+    """
+    task = task_of(dataset, spec.task)
+    refuse_unread(task, spec, tokenizer, start, config)
+    if task == "language-model":
+        return pretrain.train(
+            dataset, spec, folder, tokenizer=tokenizer, start=start, config=config, scratch=scratch, events=events
+        )
+    compute = precision.choose(spec.precision)
+    made = _course(task, spec, Given(dataset, tokenizer, start, scratch, events))
+    return course.take(made, spec, folder, compute=compute, scratch=scratch, events=events)
+
+
+def _course(task: Task, spec: TrainSpec, given: Given) -> Course:
+    if task in ("text-classification", "embedding", "text-to-text"):
+        from aictl.train import texts
+
+        kinds = {
+            "text-classification": texts.classification,
+            "embedding": texts.embeddings,
+            "text-to-text": texts.sequences,
+        }
+        return kinds[task](given, spec)
+    require("images")
+    if task == "image-text":
+        from aictl.train import duals
+
+        return duals.images_and_texts(given, spec)
+    from aictl.train import pictures
+
+    return (pictures.detection if task == "object-detection" else pictures.classification)(given, spec)
