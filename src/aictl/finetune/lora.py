@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from peft import PeftModel
-
 from aictl.artifacts.adapter import Adapter
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.dataset import Dataset
 from aictl.core.events import Events
-from aictl.finetune import adapting, pretrained, supervised
+from aictl.finetune import adapting, classifying, pretrained, supervised
 from aictl.finetune.spec import LoraSpec
 from aictl.finetune.supervised import Load
 from aictl.training import precision
@@ -33,19 +31,15 @@ def finetune(
     conversations and for options that do not fit it, :class:`BadInput` for a dataset from which nothing can be
     learnt, :class:`WorkFailed` when training diverges.
     """
+    if classifying.handles(checkpoint) and load is pretrained.load:
+        return classifying.adapter(checkpoint, dataset, spec, folder, scratch=scratch, events=events)
     compute = precision.choose(spec.precision)
     lesson = supervised.prepare(checkpoint, dataset, spec, compute, load=load, scratch=scratch, events=events)
     adapted = adapting.adapt(lesson.model, spec.low_rank, spec.loop.seed, scratch, compiled=compute.compiled)
     outcome = supervised.teach(adapted, lesson, spec, spec.optimizer, compute, scratch=scratch, events=events)
     adapting.save(adapted, checkpoint, folder, scratch)
     outcome.history.copy_to(folder)
-    metrics = supervised.metrics(outcome, lesson) | parameters(adapted)
+    metrics = supervised.metrics(outcome, lesson) | adapting.parameters(adapted)
     before, after = outcome.held_out_before, outcome.held_out_after
     summary = f"rank {spec.low_rank.rank} on {checkpoint.label}, held-out loss {before:.3f} to {after:.3f}"
     return Adapter(folder, metrics=metrics, summary=summary)
-
-
-def parameters(adapted: PeftModel) -> dict[str, int]:
-    """How many values are trained, and how many of the base are not."""
-    trained, total = adapted.get_nb_trainable_parameters()
-    return {"parameters": trained, "base_parameters": total - trained}
