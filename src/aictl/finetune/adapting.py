@@ -42,7 +42,7 @@ def adapt(
     it. ``scratch`` keeps what :func:`save` needs of the start; ``heads`` are modules that are trained in full. A model
     that is to be ``compiled`` keeps peft's layers, which torch.compile fuses itself.
     """
-    _require_modules(model, spec)
+    require_modules(model, spec)
     targets = spec.target_modules
     config = LoraConfig(
         task_type=task_type,
@@ -126,7 +126,8 @@ def _keep_start(adapted: PeftModel, scratch: Path) -> None:
     config.init_lora_weights = init
 
 
-def _require_modules(model: PreTrainedModel, spec: LowRankSpec) -> None:
+def require_modules(model: PreTrainedModel, spec: LowRankSpec) -> None:
+    """Raise :class:`BadRequest` for modules that the model does not have, with those that are like them."""
     matrices = {
         name
         for name, module in model.named_modules()
@@ -134,7 +135,7 @@ def _require_modules(model: PreTrainedModel, spec: LowRankSpec) -> None:
     }
     everything = {name for name, _ in model.named_modules() if name}
     if spec.target_modules != [ALL_LINEAR]:
-        _require("--target-modules", spec.target_modules, matrices, f"{ALL_LINEAR}, or ")
+        _require("--target-modules", spec.target_modules, matrices, f"--target-modules {ALL_LINEAR}, or ")
     _require("--modules-to-save", spec.modules_to_save, everything, "")
     head = model.get_output_embeddings()
     if head is None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from transformers import PreTrainedModel
+
 from aictl.artifacts.adapter import Adapter
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.dataset import Dataset
@@ -12,6 +14,7 @@ from aictl.finetune import adapting, classifying, pretrained, supervised
 from aictl.finetune.spec import LoraSpec
 from aictl.finetune.supervised import Load
 from aictl.training import precision
+from aictl.training.precision import Compute
 
 
 def finetune(
@@ -34,7 +37,14 @@ def finetune(
     if classifying.handles(checkpoint) and load is pretrained.load:
         return classifying.adapter(checkpoint, dataset, spec, folder, scratch=scratch, events=events)
     compute = precision.choose(spec.precision)
-    lesson = supervised.prepare(checkpoint, dataset, spec, compute, load=load, scratch=scratch, events=events)
+
+    def checked(given: Checkpoint, compute: Compute) -> PreTrainedModel:
+        """The model, once it is known to have what is to be adapted: encoding a dataset takes longer."""
+        model = load(given, compute)
+        adapting.require_modules(model, spec.low_rank)
+        return model
+
+    lesson = supervised.prepare(checkpoint, dataset, spec, compute, load=checked, scratch=scratch, events=events)
     adapted = adapting.adapt(lesson.model, spec.low_rank, spec.loop.seed, scratch, compiled=compute.compiled)
     outcome = supervised.teach(adapted, lesson, spec, spec.optimizer, compute, scratch=scratch, events=events)
     adapting.save(adapted, checkpoint, folder, scratch)
