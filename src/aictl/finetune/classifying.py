@@ -15,6 +15,7 @@ from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.dataset import Dataset
 from aictl.core.errors import BadRequest
 from aictl.core.events import Events
+from aictl.core.extras import require
 from aictl.finetune import adapting
 from aictl.finetune.spec import FullSpec, LoraSpec, SupervisedSpec
 from aictl.finetune.supervised import longest_of
@@ -24,14 +25,9 @@ from aictl.training import precision, saving
 from aictl.training.loop import Job, Outcome, fit
 from aictl.training.precision import Compute
 from aictl.training.spec import OptimizerSpec
-from aictl.training.tasks import image_classification, pretrained, text_classification
+from aictl.training.tasks import pretrained, text_classification
 from aictl.training.tasks.labels import Labels
 from aictl.training.tasks.lesson import Lesson
-from aictl.training.tasks.pictures import compares_rows, patches_of
-
-
-def handles(checkpoint: Checkpoint) -> bool:
-    return checkpoint.capability in ("text-classification", "image-classification")
 
 
 def adapter(
@@ -47,7 +43,7 @@ def adapter(
     compute = precision.choose(spec.precision)
     _require_classes(checkpoint, Labels(dataset).names)
     model, lesson = _prepare(checkpoint, dataset, spec, scratch=scratch, events=events)
-    if compares_rows(model):
+    if any(isinstance(module, torch.nn.modules.batchnorm._BatchNorm) for module in model.modules()):
         raise BadRequest(
             f"'{checkpoint.label}' has batch normalisation, and an adapter would not hold its statistics",
             cure="aictl finetune full",
@@ -132,12 +128,22 @@ def _prepare(
             model.config.pad_token_id = tokenizer.id("pad_token") or tokenizer.id("eos_token")
         longest = longest_of(spec.examples, checkpoint)
         return model, text_classification.lesson(dataset, tokenizer, longest=longest, **how)
+    return _pictures(checkpoint, dataset, spec, how)
+
+
+def _pictures(
+    checkpoint: Checkpoint, dataset: Dataset, spec: SupervisedSpec, how: dict[str, Any]
+) -> tuple[PreTrainedModel, Lesson]:
+    require("images")
+    from aictl.training.tasks import image_classification
+    from aictl.training.tasks.pictures import compares_rows, patches_of
+
     dataset.require_format("image", cure="make one with `aictl data prep FOLDER --format image`")
     if spec.pictures.resolution:
         raise BadRequest("--resolution is for a fresh network: a checkpoint has its own", cure="leave it out")
     classes = pretrained.classes_in_config(Labels(dataset).names)
     processor = pretrained.load_processor(checkpoint)
-    model = pretrained.load(AutoModelForImageClassification, checkpoint, events, seed, classes)
+    model = pretrained.load(AutoModelForImageClassification, checkpoint, how["events"], how["seed"], classes)
     lesson = image_classification.lesson(
         dataset,
         processor,

@@ -7,7 +7,7 @@ from pathlib import Path
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.dataset import Dataset
 from aictl.core.events import Events
-from aictl.finetune import classifying, pretrained, supervised
+from aictl.finetune import pretrained, supervised
 from aictl.finetune.spec import FullSpec
 from aictl.finetune.weights import freeze, kept_dtype
 from aictl.training import precision, saving
@@ -22,7 +22,9 @@ def finetune(
     Raises :class:`BadRequest` for options that do not fit the checkpoint, :class:`BadInput` for a dataset from which
     nothing can be learnt, :class:`WorkFailed` when training diverges.
     """
-    if classifying.handles(checkpoint):
+    if checkpoint.capability in supervised.CLASSIFIERS:
+        from aictl.finetune import classifying
+
         return classifying.full(checkpoint, dataset, spec, folder, scratch=scratch, events=events)
     compute = precision.choose(spec.precision)
     lesson = supervised.prepare(

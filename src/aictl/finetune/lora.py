@@ -10,7 +10,7 @@ from aictl.artifacts.adapter import Adapter
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.dataset import Dataset
 from aictl.core.events import Events
-from aictl.finetune import adapting, classifying, pretrained, supervised
+from aictl.finetune import adapting, pretrained, supervised
 from aictl.finetune.spec import LoraSpec
 from aictl.finetune.supervised import Load
 from aictl.training import precision
@@ -34,7 +34,9 @@ def finetune(
     conversations and for options that do not fit it, :class:`BadInput` for a dataset from which nothing can be
     learnt, :class:`WorkFailed` when training diverges.
     """
-    if classifying.handles(checkpoint) and load is pretrained.load:
+    if checkpoint.capability in supervised.CLASSIFIERS:
+        from aictl.finetune import classifying
+
         return classifying.adapter(checkpoint, dataset, spec, folder, scratch=scratch, events=events)
     compute = precision.choose(spec.precision)
 

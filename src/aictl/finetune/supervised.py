@@ -27,6 +27,8 @@ from aictl.training.spec import OptimizerSpec
 
 LONGEST = 1024  # tokens of an example that are kept unless told otherwise
 
+CLASSIFIERS = ("text-classification", "image-classification")  # which have a room of their own
+
 Load = Callable[[Checkpoint, Compute], PreTrainedModel]
 
 
