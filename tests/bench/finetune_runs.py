@@ -25,6 +25,7 @@ from aictl.finetune import examples, pretrained
 from aictl.finetune.spec import ExamplesSpec, LoraSpec, LowRankSpec
 from aictl.training.batches import IGNORED
 from aictl.training.conversations import ConversationBatches, Conversations, held_out
+from aictl.training.optimizer import learning_rate
 from aictl.training.packing import PackedConversations
 from aictl.training.precision import cpu_multiplies_bf16
 from aictl.training.spec import LoopSpec
@@ -81,9 +82,6 @@ def theirs(
         max_steps=steps,
         per_device_train_batch_size=BATCH,
         learning_rate=SPEC.optimizer.learning_rate,
-        lr_scheduler_type="cosine_with_min_lr",
-        lr_scheduler_kwargs={"min_lr_rate": SPEC.optimizer.final_rate_fraction},
-        warmup_steps=max(1, round(steps * SPEC.optimizer.warmup_fraction)),
         weight_decay=SPEC.optimizer.weight_decay,
         adam_beta2=SPEC.optimizer.beta2,
         max_grad_norm=SPEC.optimizer.max_gradient_norm,
@@ -106,6 +104,12 @@ def theirs(
         args=arguments,
         train_dataset=Rows.from_list([row(number) for number in chosen]),
         peft_config=low_rank,
+    )
+    # The same rate at every step: their own schedule begins with a step at a rate of nothing.
+    trainer.create_optimizer()
+    peak = SPEC.optimizer.learning_rate
+    trainer.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(
+        trainer.optimizer, lambda step: learning_rate(min(step, steps - 1), steps, peak, SPEC.optimizer) / peak
     )
     began = time.process_time()
     trainer.train()

@@ -11,8 +11,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from aictl.artifacts.safetensors import read_header
 from aictl.core.errors import BadRequest, Interrupted
 from aictl.core.events import Advanced, Events, silent
-from aictl.finetune.full import finetune, freeze
+from aictl.finetune.full import finetune
 from aictl.finetune.spec import ExamplesSpec, FullOptimizerSpec, FullSpec
+from aictl.finetune.weights import freeze
 from aictl.training.spec import LoopSpec, PrecisionSpec
 
 SPEC = FullSpec(

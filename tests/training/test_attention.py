@@ -135,3 +135,8 @@ def test_where_documents_lie():
     assert sorted(found.back.tolist()) == sorted(set(found.back.tolist()))
     flat = torch.cat([group.flatten() for group in found.groups])
     assert flat[found.back].tolist() == list(range(360))
+
+
+def test_documents_that_are_closed_by_a_token_begin_after_it():
+    inputs = torch.tensor([[5, 6, 0, 7, 0, 0, 8], [1, 2, 3, 4, 5, 6, 0]])
+    assert attention.starts_of(inputs, 0).tolist() == [[0, 0, 0, 3, 3, 5, 6], [0] * 7]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -25,17 +26,26 @@ START = "start"  # the adapter that pissa and olora begin with, beside the check
 _TAKEN_OUT = ("pissa", "olora")  # their start is taken out of the frozen weights
 
 
-def adapt(model: PreTrainedModel, spec: LowRankSpec, seed: int, scratch: Path, *, compiled: bool) -> PeftModel:
+def adapt(
+    model: PreTrainedModel,
+    spec: LowRankSpec,
+    seed: int,
+    scratch: Path,
+    *,
+    compiled: bool,
+    task_type: str | None = TaskType.CAUSAL_LM,
+    heads: Sequence[str] = (),
+) -> PeftModel:
     """Put fresh low-rank matrices on a frozen model, drawn from ``seed``; what is trained is float32.
 
     Raises :class:`BadRequest` for modules that the model does not have, and for an initialisation that does not suit
-    it. ``scratch`` keeps what :func:`save` needs of the start. A model that is to be ``compiled`` keeps peft's layers,
-    which torch.compile fuses itself.
+    it. ``scratch`` keeps what :func:`save` needs of the start; ``heads`` are modules that are trained in full. A model
+    that is to be ``compiled`` keeps peft's layers, which torch.compile fuses itself.
     """
-    _require_modules(model, spec)
+    require_modules(model, spec)
     targets = spec.target_modules
     config = LoraConfig(
-        task_type=TaskType.CAUSAL_LM,
+        task_type=task_type,
         r=spec.rank,
         lora_alpha=spec.alpha,
         lora_dropout=spec.dropout,
@@ -44,7 +54,8 @@ def adapt(model: PreTrainedModel, spec: LowRankSpec, seed: int, scratch: Path, *
         use_dora=spec.dora,
         init_lora_weights=True if spec.init_weights == "default" else spec.init_weights,
         bias=spec.bias,
-        modules_to_save=spec.modules_to_save or None,
+        modules_to_save=[*spec.modules_to_save, *heads] or None,
+        exclude_modules=list(heads) or None,
     )
     # Initial values are drawn here, before the loop seeds the rest of the run.
     torch.manual_seed(seed)
@@ -91,11 +102,17 @@ def save(model: PeftModel, checkpoint: Checkpoint, folder: Path, scratch: Path) 
         config = json.loads(path.read_text("utf-8"))
     except ValueError as error:
         raise Damaged(f"{path}: {error}") from error
-    for name in ("target_modules", "modules_to_save"):
+    for name in ("target_modules", "modules_to_save", "exclude_modules"):
         if isinstance(config.get(name), list):
             config[name].sort()
     config["base_model_name_or_path"] = checkpoint.label
     path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", "utf-8")
+
+
+def parameters(adapted: PeftModel) -> dict[str, int]:
+    """How many values are trained, and how many of the base are not."""
+    trained, total = adapted.get_nb_trainable_parameters()
+    return {"parameters": trained, "base_parameters": total - trained}
 
 
 def _keep_start(adapted: PeftModel, scratch: Path) -> None:
@@ -109,7 +126,8 @@ def _keep_start(adapted: PeftModel, scratch: Path) -> None:
     config.init_lora_weights = init
 
 
-def _require_modules(model: PreTrainedModel, spec: LowRankSpec) -> None:
+def require_modules(model: PreTrainedModel, spec: LowRankSpec) -> None:
+    """Raise :class:`BadRequest` for modules that the model does not have, with those that are like them."""
     matrices = {
         name
         for name, module in model.named_modules()
@@ -117,10 +135,12 @@ def _require_modules(model: PreTrainedModel, spec: LowRankSpec) -> None:
     }
     everything = {name for name, _ in model.named_modules() if name}
     if spec.target_modules != [ALL_LINEAR]:
-        _require("--target-modules", spec.target_modules, matrices, f"{ALL_LINEAR}, or ")
+        _require("--target-modules", spec.target_modules, matrices, f"--target-modules {ALL_LINEAR}, or ")
     _require("--modules-to-save", spec.modules_to_save, everything, "")
     head = model.get_output_embeddings()
-    tied = head is not None and head.weight is model.get_input_embeddings().weight
+    if head is None:
+        return
+    tied = head.weight is model.get_input_embeddings().weight
     both = {name for name, module in model.named_modules() if module in (head, model.get_input_embeddings())}
     if tied and any(_is(name, wanted) for name in both for wanted in spec.modules_to_save):
         raise BadRequest(

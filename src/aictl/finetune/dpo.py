@@ -7,14 +7,14 @@ from pathlib import Path
 import torch
 
 from aictl.artifacts.adapter import Adapter
+from aictl.artifacts.capability import require_capability
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.dataset import Dataset
 from aictl.core.errors import BadRequest
 from aictl.core.events import Events
 from aictl.finetune import adapting, preferences, pretrained, supervised
-from aictl.finetune.full import kept_dtype
-from aictl.finetune.lora import parameters
 from aictl.finetune.spec import DpoSpec
+from aictl.finetune.weights import kept_dtype
 from aictl.training import precision, preference, saving
 from aictl.training.dialogue import DialogueEncoder
 from aictl.training.loop import Job, fit
@@ -34,6 +34,7 @@ def finetune(
     on from there. Raises :class:`BadRequest` for a checkpoint without a chat template and for options that do not
     fit, :class:`BadInput` for a dataset from which nothing can be learnt, :class:`WorkFailed` when training diverges.
     """
+    require_capability(checkpoint.label, checkpoint.capability, "text-generation", command="finetune dpo")
     dataset.require_format("preference", cure="make one with `aictl data prep FILES --format preference`")
     if spec.label_smoothing and spec.loss != "sigmoid":
         raise BadRequest(f"--label-smoothing is for --loss sigmoid, and this is {spec.loss}", cure="leave it out")
@@ -89,7 +90,9 @@ def finetune(
     summary = f"on {checkpoint.label}, prefers the chosen answer in {accuracy:.0%} of held-out preferences"
     if spec.method == "lora":
         adapting.save(trained, checkpoint, folder, scratch)
-        return Adapter(folder, metrics=metrics | parameters(trained), summary=f"rank {spec.low_rank.rank} {summary}")
+        return Adapter(
+            folder, metrics=metrics | adapting.parameters(trained), summary=f"rank {spec.low_rank.rank} {summary}"
+        )
     saving.save(model, folder, kept_dtype(spec.save_dtype, checkpoint))
     saving.copy_beside(checkpoint, folder)
     return Checkpoint(folder, metrics=metrics | {"parameters": model.num_parameters()}, summary=f"tuned {summary}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from peft import PeftModel
+from transformers import PreTrainedModel
 
 from aictl.artifacts.adapter import Adapter
 from aictl.artifacts.checkpoint import Checkpoint
@@ -14,6 +14,7 @@ from aictl.finetune import adapting, pretrained, supervised
 from aictl.finetune.spec import LoraSpec
 from aictl.finetune.supervised import Load
 from aictl.training import precision
+from aictl.training.precision import Compute
 from aictl.training.ranks.joining import join
 
 
@@ -34,22 +35,27 @@ def finetune(
     conversations and for options that do not fit it, :class:`BadInput` for a dataset from which nothing can be
     learnt, :class:`WorkFailed` when training diverges.
     """
+    if checkpoint.capability in supervised.CLASSIFIERS:
+        from aictl.finetune import classifying
+
+        return classifying.adapter(checkpoint, dataset, spec, folder, scratch=scratch, events=events)
     compute = precision.choose(spec.precision)
+
+    def checked(given: Checkpoint, compute: Compute) -> PreTrainedModel:
+        """The model, once it is known to have what is to be adapted: encoding a dataset takes longer."""
+        model = load(given, compute)
+        adapting.require_modules(model, spec.low_rank)
+        return model
+
     world = join(spec.parallel, compute, events)
     lesson = supervised.prepare(
-        checkpoint, dataset, spec, compute, load=load, world=world, scratch=scratch, events=events
+        checkpoint, dataset, spec, compute, load=checked, world=world, scratch=scratch, events=events
     )
     adapted = adapting.adapt(lesson.model, spec.low_rank, spec.loop.seed, scratch, compiled=compute.compiled)
     outcome = supervised.teach(adapted, lesson, spec, spec.optimizer, compute, scratch=scratch, events=events)
     adapting.save(adapted, checkpoint, folder, scratch)
     outcome.leave(folder, events)
-    metrics = supervised.metrics(outcome, lesson) | parameters(adapted)
+    metrics = supervised.metrics(outcome, lesson) | adapting.parameters(adapted)
     before, after = outcome.held_out_before, outcome.held_out_after
     summary = f"rank {spec.low_rank.rank} on {checkpoint.label}, held-out loss {before:.3f} to {after:.3f}"
     return Adapter(folder, metrics=metrics, summary=summary)
-
-
-def parameters(adapted: PeftModel) -> dict[str, int]:
-    """How many values are trained, and how many of the base are not."""
-    trained, total = adapted.get_nb_trainable_parameters()
-    return {"parameters": trained, "base_parameters": total - trained}

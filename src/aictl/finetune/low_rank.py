@@ -59,14 +59,14 @@ class _Casts:
         self._version = -1
         self._made: torch.Tensor | None = None
 
-    def of(self, x: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    def of(self, x: Any, dtype: torch.dtype) -> Any:
         if x.dtype == dtype:
             return x.detach()
-        made = self._made
-        if made is None or self._of is None or self._of() is not x or self._version != x._version:
-            made = x.detach().to(dtype)
-            self._of, self._version, self._made = weakref.ref(x), x._version, made
-        return made
+        version = x._version  # rises when a tensor is changed in place
+        known = self._of() if self._of is not None else None
+        if known is not x or self._version != version or self._made is None:
+            self._of, self._version, self._made = weakref.ref(x), version, x.detach().to(dtype)
+        return self._made
 
 
 class _LowRank(torch.autograd.Function):  # type: ignore[misc]

@@ -7,20 +7,22 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+import transformers
 from peft import PeftModel
 from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM
 
 from aictl.artifacts.adapter import Adapter
+from aictl.artifacts.capability import ABILITIES
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.core.errors import BadRequest, Damaged, GateMissed
 from aictl.core.events import Events
-from aictl.finetune.full import kept_dtype
 from aictl.finetune.spec import MergeSpec
+from aictl.finetune.weights import kept_dtype
 from aictl.inference.quiet import quiet
 from aictl.training import saving
 
 SEQUENCES, LENGTH = 4, 64  # of random tokens, on which logits are compared
+PIXELS = 224  # a side of a random picture, where the model names none
 
 
 class Difference(NamedTuple):
@@ -43,9 +45,9 @@ def merge(
     base.check()
     adapter.check()
     events.started("merge")
-    model = _model(base.folder, adapter)
+    model = _model(base.folder, adapter, base)
     adapted = _adapted(model, adapter, base)
-    prompts = _prompts(adapted)
+    prompts = _prompts(adapted, base)
     wanted = _logits(adapted, prompts)
     merged = adapted.merge_and_unload()
     exact = difference(_logits(merged, prompts), wanted)
@@ -60,7 +62,7 @@ def merge(
     merged.config.use_cache = base.config.get("use_cache", True)
     saving.save(merged, folder, dtype)
     saving.copy_beside(base, folder)
-    kept = difference(_logits(_model(folder, adapter), prompts), wanted)
+    kept = difference(_logits(_model(folder, adapter, base), prompts), wanted)
     events.measured("logit difference, as kept", kept.worst)
     events.finished("merge")
     name = str(dtype).removeprefix("torch.")
@@ -92,10 +94,12 @@ def _base(adapter: Adapter, given: Checkpoint | None) -> Checkpoint:
     return given
 
 
-def _model(folder: Path, adapter: Adapter) -> Any:
+def _model(folder: Path, adapter: Adapter, base: Checkpoint) -> Any:
+    kind = base.capability or "text-generation"
     try:
         with quiet():
-            return AutoModelForCausalLM.from_pretrained(
+            auto_class = getattr(transformers, ABILITIES[kind].auto_class)
+            return auto_class.from_pretrained(
                 folder, dtype=torch.float32, local_files_only=True, use_safetensors=True, trust_remote_code=False
             ).eval()
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
@@ -113,12 +117,18 @@ def _adapted(model: Any, adapter: Adapter, base: Checkpoint) -> PeftModel:
         ) from error
 
 
-def _prompts(model: Any) -> torch.Tensor:
-    config = model.config.get_text_config()
-    length = min(LENGTH, getattr(config, "max_position_embeddings", None) or LENGTH)
-    return torch.randint(0, config.vocab_size, (SEQUENCES, length), generator=torch.Generator().manual_seed(0))
+def _prompts(model: Any, base: Checkpoint) -> list[dict[str, torch.Tensor]]:
+    """Random tokens, or random pictures of the size that the model was made for."""
+    config, generator = model.config.get_text_config(), torch.Generator().manual_seed(0)
+    if base.capability == "image-classification":
+        side = getattr(config, "image_size", None) or PIXELS
+        shape = (1, getattr(config, "num_channels", 3), side, side)
+        return [{"pixel_values": torch.randn(shape, generator=generator)} for _ in range(SEQUENCES)]
+    length = min(LENGTH, base.context_length)
+    tokens = torch.randint(0, config.vocab_size, (SEQUENCES, 1, length), generator=generator)
+    return [{"input_ids": row} for row in tokens]
 
 
-def _logits(model: Any, prompts: torch.Tensor) -> list[torch.Tensor]:
+def _logits(model: Any, prompts: Sequence[dict[str, torch.Tensor]]) -> list[torch.Tensor]:
     with torch.inference_mode():
-        return [model(input_ids=prompt[None], use_cache=False).logits[0].float() for prompt in prompts]
+        return [model(**prompt).logits.float().flatten(0, -2) for prompt in prompts]

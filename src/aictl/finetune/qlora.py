@@ -8,6 +8,7 @@ from typing import Any
 from transformers import PreTrainedModel
 
 from aictl.artifacts.adapter import Adapter
+from aictl.artifacts.capability import require_capability
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.dataset import Dataset
 from aictl.core.errors import BadRequest
@@ -25,6 +26,7 @@ def finetune(
     The adapter applies to the checkpoint as it is, too: its metrics say under ``base`` how it was held. Raises what
     that raises, and :class:`MachineLacks` where this machine has no kernels for it.
     """
+    require_capability(checkpoint.label, checkpoint.capability, "text-generation", command="finetune qlora")
     if spec.low_rank.init_weights in ("pissa", "olora"):
         raise BadRequest(
             f"--init-weights {spec.low_rank.init_weights} changes the weights that are quantised here",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from aictl.core.spec import Spec, option
-from aictl.training.spec import ClusterSpec, LoopSpec, OptimizerSpec, ParallelSpec, PrecisionSpec
+from aictl.training.spec import ClusterSpec, LoopSpec, OptimizerSpec, ParallelSpec, PictureSpec, PrecisionSpec
 
 InitWeights = Literal["default", "gaussian", "orthogonal", "pissa", "olora"]
 Bias = Literal["none", "all", "lora_only"]
@@ -60,6 +60,7 @@ class SupervisedSpec(Spec):
 
     max_steps: int = option(50, ge=1, help="optimiser steps")
     examples: ExamplesSpec = ExamplesSpec()
+    pictures: PictureSpec = PictureSpec()
     precision: PrecisionSpec = PrecisionSpec()
     loop: LoopSpec = LoopSpec()
     parallel: ParallelSpec = ParallelSpec()

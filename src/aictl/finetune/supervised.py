@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from aictl.artifacts.capability import require_capability
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.dataset import Dataset
 from aictl.core.errors import BadRequest
@@ -26,6 +27,8 @@ from aictl.training.spec import OptimizerSpec
 from aictl.training.world import World
 
 LONGEST = 1024  # tokens of an example that are kept unless told otherwise
+
+CLASSIFIERS = ("text-classification", "image-classification")  # which have a room of their own
 
 Load = Callable[[Checkpoint, Compute], PreTrainedModel]
 
@@ -82,6 +85,7 @@ def prepare(
     Raises :class:`BadRequest` for options that do not fit the checkpoint, :class:`WrongKind` for a dataset of another
     format, :class:`BadInput` for one from which nothing can be learnt.
     """
+    require_capability(checkpoint.label, checkpoint.capability, "text-generation", command="finetune")
     dataset.require_format(*examples.FORMATS, cure="make one with `aictl data prep FILES --format chat`")
     longest = longest_of(spec.examples, checkpoint)
     model, tokenizer = opened(checkpoint, compute, load, events)

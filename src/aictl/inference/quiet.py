@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging as standard_logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from transformers.utils import logging
+
+# peft imports it where it is installed, and it warns of kernels that it could not fetch and does without.
+standard_logging.getLogger("bitsandbytes").setLevel(standard_logging.ERROR)
 
 
 @contextmanager

@@ -27,13 +27,12 @@ from aictl.train.recipes import DETECTORS, PICTURES, DetectorRecipe, PictureReci
 from aictl.train.spec import TrainSpec
 from aictl.training.tasks import image_classification, object_detection, pretrained
 from aictl.training.tasks.labels import Labels
-from aictl.training.tasks.pictures import sizes
+from aictl.training.tasks.pictures import PATCHES_A_SIDE, compares_rows, patches_of, sizes
 
 # Convolutions halve a picture twice before their first stage, so a small one is drawn at twice its size.
 ENLARGED = 2
 MULTIPLE = 8  # pixels; sides that halve evenly
 ASKED = 1000  # pictures whose size is looked at
-PATCHES_A_SIDE = 16
 STRIDE = 32  # pixels that a position of the last of four stages stands for
 
 
@@ -99,19 +98,6 @@ def resolution(dataset: Dataset, spec: TrainSpec, most: int) -> int:
         return spec.pictures.resolution
     middle = statistics.median(sizes(dataset, "train", ASKED)) if dataset.splits.get("train") else most
     return int(min(most, max(MULTIPLE, -(-ENLARGED * middle // MULTIPLE) * MULTIPLE)))
-
-
-def compares_rows(model: torch.nn.Module) -> bool:
-    """Whether the rows of a batch are normalised by one another, so that a part of it would give another result."""
-    return any(isinstance(module, torch.nn.modules.batchnorm._BatchNorm) for module in model.modules())
-
-
-def patches_of(model: Any) -> int:
-    """The positions that a picture is to a network: its patches, or those of the map that convolutions begin with."""
-    side, patch = (getattr(model.config, name, None) for name in ("image_size", "patch_size"))
-    if isinstance(side, int) and isinstance(patch, int):
-        return max(1, side // patch) ** 2
-    return PATCHES_A_SIDE**2
 
 
 def saving(model: Any, processor: Any) -> Callable[[Path], None]:

@@ -48,6 +48,14 @@ class Documents:
     longest: int
 
 
+def starts_of(inputs: torch.Tensor, end: int) -> torch.Tensor:
+    """Where the documents of rows of tokens begin, each closed by the token ``end``: what ``TokenBatch.starts`` is for
+    a corpus whose documents stand one after another."""
+    begins = torch.zeros_like(inputs)
+    begins[:, 1:] = (inputs[:, :-1] == end) * torch.arange(1, inputs.shape[1])
+    return begins.cummax(1).values
+
+
 def documents_of(starts: torch.Tensor, device: torch.device) -> Documents:
     """``starts``, int64 on the CPU of shape (rows, positions), is where in its row the document of a position
     begins."""

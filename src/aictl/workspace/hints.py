@@ -40,7 +40,7 @@ def next_step(store: Store, ref: str, object: str, taken: Sequence[str]) -> str:
     or else what it was itself made from, or else those there are."""
     lines = sorted(_ways(ref, object.partition("/")[0], taken))
     if lines:
-        return "first: " + ", or ".join(line for _, _, line in lines[:_MOST])
+        return "first: " + ", or ".join(line for *_, line in lines[:_MOST])
     for one in store.open(object).ancestors():
         if one.kind in taken:
             return f"it was made from {one.kind} '{one.label}', which can be given"
@@ -48,9 +48,10 @@ def next_step(store: Store, ref: str, object: str, taken: Sequence[str]) -> str:
     return _there(names[:_MOST]) if names else _ALL
 
 
-def _ways(ref: str, given: str, taken: Sequence[str]) -> Iterator[tuple[int, int, str]]:
+def _ways(ref: str, given: str, taken: Sequence[str]) -> Iterator[tuple[int, int, int, str]]:
     """The command lines that make a taken kind of the given one, as the commands themselves say;
-    with each, how much in it is still to be filled in, and the place of its kind among the taken."""
+    with each, how much in it is still to be filled in, the place of its kind among the taken, and how many kinds it
+    may make."""
     for path, door in doors.doors(doors.COMMANDS).items():
         try:
             command: Command = door.load()
@@ -60,7 +61,7 @@ def _ways(ref: str, given: str, taken: Sequence[str]) -> Iterator[tuple[int, int
         into = next((take for take in command.takes if take.required and given in _kinds(take)), None)
         if made and into:
             words, open_words = _words(command, into, shlex.quote(ref))
-            yield open_words, min(made), " ".join(["aictl", *path.split("."), *words])
+            yield open_words, min(made), len(command.makes), " ".join(["aictl", *path.split("."), *words])
 
 
 def _words(command: Command, into: Takes, ref: str) -> tuple[list[str], int]:

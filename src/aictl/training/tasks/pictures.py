@@ -29,6 +29,7 @@ from aictl.training.state import disk
 
 KEPT_BYTES = 4 * 2**30  # pixels of a split that are kept decoded, at most
 THREADS = min(8, os.cpu_count() or 1)
+PATCHES_A_SIDE = 16  # of a network whose configuration names none
 _AT_ONCE = 512  # pictures that are decoded before progress is told
 _TOLERANCE = 0.02  # of a normalised pixel: half a step of 1/255 at a deviation of 0.1
 
@@ -212,3 +213,16 @@ def sizes(dataset: Dataset, split: str, most: int) -> Iterator[int]:
         if number == most:
             return
         yield max(int(one.get("width") or 0), int(one.get("height") or 0))
+
+
+def compares_rows(model: torch.nn.Module) -> bool:
+    """Whether the rows of a batch are normalised by one another, so that a part of it would give another result."""
+    return any(isinstance(module, torch.nn.modules.batchnorm._BatchNorm) for module in model.modules())
+
+
+def patches_of(model: Any) -> int:
+    """The positions that a picture is to a network: its patches, or those of the map that convolutions begin with."""
+    side, patch = (getattr(model.config, name, None) for name in ("image_size", "patch_size"))
+    if isinstance(side, int) and isinstance(patch, int):
+        return max(1, side // patch) ** 2
+    return PATCHES_A_SIDE**2

@@ -1,0 +1,200 @@
+"""Classifiers of texts and pictures, tuned on labelled ones; the head is trained in full."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModelForImageClassification, AutoModelForSequenceClassification, PreTrainedModel
+
+from aictl.artifacts.adapter import Adapter
+from aictl.artifacts.capability import ABILITIES
+from aictl.artifacts.checkpoint import Checkpoint
+from aictl.artifacts.dataset import Dataset
+from aictl.core.errors import BadRequest
+from aictl.core.events import Events
+from aictl.core.extras import require
+from aictl.finetune import adapting
+from aictl.finetune.spec import FullSpec, LoraSpec, SupervisedSpec
+from aictl.finetune.supervised import longest_of
+from aictl.finetune.weights import freeze, kept_dtype
+from aictl.tokenizing.folder import TokenizerFolder
+from aictl.training import precision, saving
+from aictl.training.loop import Job, Outcome, fit
+from aictl.training.precision import Compute
+from aictl.training.ranks.joining import join
+from aictl.training.spec import OptimizerSpec
+from aictl.training.tasks import pretrained, text_classification
+from aictl.training.tasks.labels import Labels
+from aictl.training.tasks.lesson import Lesson
+from aictl.training.world import World
+
+
+def adapter(
+    checkpoint: Checkpoint, dataset: Dataset, spec: LoraSpec, folder: Path, *, scratch: Path, events: Events
+) -> Adapter:
+    """Train an adapter of a classifier and write it into ``folder``, its head in full.
+
+    Raises :class:`BadRequest` for other classes than the checkpoint's, since an adapter cannot rename them, and for a
+    network with batch normalisation, whose statistics an adapter does not hold; :class:`BadInput` for labels that
+    cannot be learnt.
+    """
+    assert checkpoint.capability is not None
+    compute = precision.choose(spec.precision)
+    _require_classes(checkpoint, Labels(dataset).names)
+    world = join(spec.parallel, compute, events)
+    with world.in_turn():
+        model, lesson = _prepare(checkpoint, dataset, spec, scratch=scratch, events=events)
+    if any(isinstance(module, torch.nn.modules.batchnorm._BatchNorm) for module in model.modules()):
+        raise BadRequest(
+            f"'{checkpoint.label}' has batch normalisation, and an adapter would not hold its statistics",
+            cure="aictl finetune full",
+        )
+    model.requires_grad_(False)
+    heads = heads_of(model)
+    for name, module in model.named_modules():
+        if isinstance(module, torch.nn.Linear) and name not in heads:
+            module.to(compute.dtype)
+    task_type = ABILITIES[checkpoint.capability].task_type
+    adapted = adapting.adapt(
+        model,
+        spec.low_rank,
+        spec.loop.seed,
+        scratch,
+        compiled=compute.compiled,
+        task_type=task_type,
+        heads=heads,
+    )
+    outcome = _teach(adapted, lesson, spec, spec.optimizer, compute, world, scratch=scratch, events=events)
+    adapting.save(adapted, checkpoint, folder, scratch)
+    outcome.leave(folder, events)
+    metrics = _metrics(outcome, adapted, lesson, compute) | adapting.parameters(adapted)
+    summary = f"rank {spec.low_rank.rank} on {checkpoint.label}, {_accuracy(metrics)}"
+    return Adapter(folder, metrics=metrics, summary=summary)
+
+
+def full(
+    checkpoint: Checkpoint, dataset: Dataset, spec: FullSpec, folder: Path, *, scratch: Path, events: Events
+) -> Checkpoint:
+    """Train a classifier on and write what comes of it into ``folder``; for other classes than the checkpoint's it
+    gets a new head. Raises :class:`BadRequest` and :class:`BadInput` for options and labels that do not fit."""
+    compute = precision.choose(spec.precision)
+    world = join(spec.parallel, compute, events)
+    with world.in_turn():
+        model, lesson = _prepare(checkpoint, dataset, spec, scratch=scratch, events=events)
+    frozen = freeze(model, spec.freeze)
+    outcome = _teach(model, lesson, spec, spec.optimizer, compute, world, scratch=scratch, events=events)
+    metrics = _metrics(outcome, model, lesson, compute)
+    saving.save(model, folder, kept_dtype(spec.save_dtype, checkpoint))
+    saving.copy_beside(checkpoint, folder)
+    outcome.leave(folder, events)
+    total = model.num_parameters()
+    metrics |= {"parameters": total, "trained_parameters": total - frozen}
+    return Checkpoint(folder, metrics=metrics, summary=f"{checkpoint.label} tuned in full, {_accuracy(metrics)}")
+
+
+def heads_of(model: PreTrainedModel) -> list[str]:
+    """The linear layers that put out the classes, by name. Raises :class:`BadRequest` for a network without."""
+    count = model.config.num_labels
+    linear = [name for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)]
+    heads = [name for name in linear if model.get_submodule(name).out_features == count][-1:]
+    if not heads:
+        raise BadRequest(f"no linear layer of this {model.config.model_type} puts out its {count} classes")
+    return heads
+
+
+def _require_classes(checkpoint: Checkpoint, names: Sequence[str]) -> None:
+    known = checkpoint.config.get("id2label") or {}
+    has = [str(known[key]) for key in sorted(known, key=int)]
+    if list(names) != has:
+        raise BadRequest(
+            f"'{checkpoint.label}' knows the classes {', '.join(has[:5])}, and the dataset has "
+            f"{', '.join(names[:5])}: an adapter keeps those of its checkpoint, in their order",
+            cure="aictl finetune full, which makes a checkpoint with the dataset's classes",
+        )
+
+
+def _prepare(
+    checkpoint: Checkpoint, dataset: Dataset, spec: SupervisedSpec, *, scratch: Path, events: Events
+) -> tuple[PreTrainedModel, Lesson]:
+    seed = spec.loop.seed
+    how: dict[str, Any] = {"batch_size": spec.examples.batch_size, "held_out": spec.examples.held_out_examples}
+    how |= {"seed": seed, "scratch": scratch, "events": events}
+    if spec.examples.pack:
+        raise BadRequest("--pack is for language models: a classifier says one thing of a row", cure="leave it out")
+    if checkpoint.capability == "text-classification":
+        dataset.require_format("text", cure="make one with `aictl data prep FILES`, and label it")
+        classes = pretrained.classes_in_config(Labels(dataset).names)
+        tokenizer = TokenizerFolder(checkpoint.folder)
+        model = pretrained.load(AutoModelForSequenceClassification, checkpoint, events, seed, classes)
+        pretrained.require_room(model, tokenizer)
+        if model.config.pad_token_id is None:  # a decoder finds the end of each text by it
+            model.config.pad_token_id = tokenizer.id("pad_token") or tokenizer.id("eos_token")
+        longest = longest_of(spec.examples, checkpoint)
+        return model, text_classification.lesson(dataset, tokenizer, longest=longest, **how)
+    return _pictures(checkpoint, dataset, spec, how)
+
+
+def _pictures(
+    checkpoint: Checkpoint, dataset: Dataset, spec: SupervisedSpec, how: dict[str, Any]
+) -> tuple[PreTrainedModel, Lesson]:
+    require("images")
+    from aictl.training.tasks import image_classification
+    from aictl.training.tasks.pictures import compares_rows, patches_of
+
+    dataset.require_format("image", cure="make one with `aictl data prep FOLDER --format image`")
+    if spec.pictures.resolution:
+        raise BadRequest("--resolution is for a fresh network: a checkpoint has its own", cure="leave it out")
+    classes = pretrained.classes_in_config(Labels(dataset).names)
+    processor = pretrained.load_processor(checkpoint)
+    model = pretrained.load(AutoModelForImageClassification, checkpoint, how["events"], how["seed"], classes)
+    lesson = image_classification.lesson(
+        dataset,
+        processor,
+        pictures=spec.pictures,
+        patches=patches_of(model),
+        whole=compares_rows(model),
+        **how,
+    )
+    return model, lesson
+
+
+def _teach(
+    model: torch.nn.Module,
+    lesson: Lesson,
+    spec: SupervisedSpec,
+    optimizer: OptimizerSpec,
+    compute: Compute,
+    world: World,
+    *,
+    scratch: Path,
+    events: Events,
+) -> Outcome:
+    assert optimizer.learning_rate is not None
+    job = Job(
+        model=model,
+        batches=lesson.batches,
+        held_out=lesson.held_out,
+        max_steps=spec.max_steps,
+        peak_rate=optimizer.learning_rate,
+        optimizer=optimizer,
+        loop=spec.loop,
+        compute=compute,
+        scratch=scratch,
+        objective=lesson.objective,
+        judge=lesson.judge,
+        world=world,
+    )
+    return fit(job, events)
+
+
+def _metrics(outcome: Outcome, model: torch.nn.Module, lesson: Lesson, compute: Compute) -> dict[str, Any]:
+    metrics = outcome.metrics()
+    metrics["held_out"] |= dict(lesson.examine(model, compute))
+    return metrics | dict(lesson.facts) | {"examples": lesson.examples}
+
+
+def _accuracy(metrics: dict[str, Any]) -> str:
+    return f"held-out accuracy {metrics['held_out']['accuracy']:.1%}"
