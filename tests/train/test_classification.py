@@ -129,7 +129,8 @@ def test_training_goes_on_from_a_checkpoint_with_a_new_head(topics, labelled_tex
     )
     told: list[object] = []
     folder, scratch = places("second")
-    spec = TEXT.model_copy(update={"vocab_size": None, "max_steps": 40})
+    optimizer = TEXT.optimizer.model_copy(update={"learning_rate": 3e-3})
+    spec = TEXT.model_copy(update={"vocab_size": None, "max_steps": 40, "optimizer": optimizer})
     made = train(three, spec, folder, start=first, scratch=scratch, events=Events(told.append))
     assert any("classifier.weight" in event.message for event in told if isinstance(event, Noted))
     assert made.config["id2label"] == {"0": "dry", "1": "food", "2": "wet"}
