@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 import signal
 
 import numpy as np
 import pytest
 from tests.training.tasks.conftest import drawn, file_of
+from tokenizers import Tokenizer
 from transformers import AutoImageProcessor, AutoModelForImageClassification, pipeline
 
 from aictl.artifacts.checkpoint import Checkpoint
@@ -129,7 +131,8 @@ def test_training_goes_on_from_a_checkpoint_with_a_new_head(topics, labelled_tex
     )
     told: list[object] = []
     folder, scratch = places("second")
-    spec = TEXT.model_copy(update={"vocab_size": None, "max_steps": 40})
+    optimizer = TEXT.optimizer.model_copy(update={"learning_rate": 3e-3})
+    spec = TEXT.model_copy(update={"vocab_size": None, "max_steps": 40, "optimizer": optimizer})
     made = train(three, spec, folder, start=first, scratch=scratch, events=Events(told.append))
     assert any("classifier.weight" in event.message for event in told if isinstance(event, Noted))
     assert made.config["id2label"] == {"0": "dry", "1": "food", "2": "wet"}
@@ -225,15 +228,29 @@ def test_a_task_and_a_dataset_that_do_not_go_together_are_refused(topics, bars, 
         train(bars, spec, folder, scratch=scratch, events=silent)
 
 
-def test_a_tokenizer_with_more_tokens_than_the_model_is_refused(topics, dataset, places, write_llama, tmp_path):
+def test_a_tokenizer_of_another_model_is_refused(topics, places, write_llama, tmp_path):
     folder, scratch = places("first")
-    first = train(topics, TEXT.model_copy(update={"vocab_size": 260}), folder, scratch=scratch, events=silent)
+    first = train(topics, TEXT.model_copy(update={"max_steps": 8}), folder, scratch=scratch, events=silent)
     write_llama(tmp_path / "other", "many other words stand here, and each is a token of its own " * 3, "")
+    other = Checkpoint(tmp_path / "other", name="other")
     folder, scratch = places("bad")
     spec = TEXT.model_copy(update={"vocab_size": None})
-    other = Checkpoint(tmp_path / "other")
-    with pytest.raises(BadRequest, match="embedding"):
+    with pytest.raises(BadRequest, match="'other' does not match 'made': .* tokens have other ids"):
         train(topics, spec, folder, start=first, tokenizer=other, scratch=scratch, events=silent)
+
+
+def test_a_tokenizer_with_more_tokens_than_the_embedding_is_refused(topics, places, tmp_path):
+    folder, scratch = places("first")
+    first = train(topics, TEXT.model_copy(update={"max_steps": 8}), folder, scratch=scratch, events=silent)
+    larger = tmp_path / "larger"
+    shutil.copytree(first.folder, larger)
+    library = Tokenizer.from_file(str(larger / "tokenizer.json"))
+    library.add_tokens(["<|one-more|>"])
+    library.save(str(larger / "tokenizer.json"))
+    folder, scratch = places("bad")
+    spec = TEXT.model_copy(update={"vocab_size": None})
+    with pytest.raises(BadRequest, match="301 tokens, and the model's embedding 300"):
+        train(topics, spec, folder, start=first, tokenizer=Checkpoint(larger), scratch=scratch, events=silent)
 
 
 def test_a_fresh_network_says_how_it_sees_pictures(bars, places):

@@ -127,7 +127,8 @@ def test_an_interrupted_run_gives_the_same_model(questions, places, task):
 def test_an_embedding_model_goes_on_from_another_and_becomes_a_classifier(questions, topics, places):
     folder, scratch = places("first")
     first = train(questions, SPEC.model_copy(update={"task": "embedding"}), folder, scratch=scratch, events=silent)
-    spec = SPEC.model_copy(update={"vocab_size": None, "max_steps": 30})
+    optimizer = SPEC.optimizer.model_copy(update={"learning_rate": 3e-3})
+    spec = SPEC.model_copy(update={"vocab_size": None, "max_steps": 30, "optimizer": optimizer})
     folder, scratch = places("second")
     again = train(
         questions, spec.model_copy(update={"task": "embedding"}), folder, start=first, scratch=scratch, events=silent

@@ -57,24 +57,35 @@ def smaller_recipes(monkeypatch):
 
 
 @pytest.mark.slow
-def test_things_are_found(shapes, places):
+def test_things_are_found(picture_dataset, places):
+    """Detectors learn slowly, and much more from many pictures: this one learns a few by heart."""
+    generator = np.random.default_rng(0)
+    scenes = [scene(generator) for _ in range(8)]
+    facts = {"width": 32, "height": 32, "mode": "RGB"}
+    rows = [({**facts, "boxes": [{"label": name, "box": box}]}, file_of(one)) for one, name, box in scenes]
+    few = picture_dataset("few", {"train": rows, "validation": rows}, sorted(COLOURS))
     folder, scratch = places("one")
-    spec = SPEC.model_copy(update={"max_steps": 400, "loop": LoopSpec(evaluate_every=200)})
-    made = train(shapes, spec, folder, scratch=scratch, events=silent)
+    still = PictureSpec(flip=False, shift_fraction=0)
+    optimizer = SPEC.optimizer.model_copy(update={"learning_rate": 1e-3})
+    loop = LoopSpec(evaluate_every=400)
+    spec = SPEC.model_copy(update={"max_steps": 800, "pictures": still, "optimizer": optimizer, "loop": loop})
+    made = train(few, spec, folder, scratch=scratch, events=silent)
     made.check()
     held_out = made.metrics["held_out"]
-    assert held_out["map_50"] > 0.3
-    assert held_out["recall_50"] > 0.4
+    assert held_out["map_50"] > 0.4
+    assert held_out["recall_50"] > 0.7
     assert capability_of(made.config) == "object-detection"
     # Plain transformers finds them too.
     processor = AutoImageProcessor.from_pretrained(folder, backend="pil")
     model = AutoModelForObjectDetection.from_pretrained(folder).eval()
-    picture, _, box = scene(np.random.default_rng(5))
-    with torch.no_grad():
-        found = model(**processor(picture, return_tensors="pt"))
-    best = processor.post_process_object_detection(found, threshold=0.0, target_sizes=[(32, 32)])[0]
-    nearest = best["boxes"][best["scores"].argmax()]
-    assert (nearest - torch.tensor(box)).abs().max() < 6
+    near = 0
+    for picture, _, box in scenes:
+        with torch.no_grad():
+            found = model(**processor(picture, return_tensors="pt"))
+        best = processor.post_process_object_detection(found, threshold=0.0, target_sizes=[(32, 32)])[0]
+        nearest = best["boxes"][best["scores"].argmax()]
+        near += int((nearest - torch.tensor(box)).abs().max() < 4)
+    assert near >= 6
     assert set(model.config.id2label.values()) == set(COLOURS)
 
 

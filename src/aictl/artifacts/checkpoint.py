@@ -25,6 +25,12 @@ HISTORY, CURVES = "metrics.jsonl", "curves.svg"
 # What libraries note in their configurations of themselves and of where files lay.
 NOTED = frozenset({"transformers_version", "peft_version", "_name_or_path", "base_model_name_or_path"})
 
+USUAL_CONTEXT = 2048  # of a model that does not say
+# Their first token has the position after the id of the padding, so that so many positions are none of a text.
+_COUNT_FROM_PADDING = frozenset(
+    {"roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "camembert", "mpnet"}
+)
+
 
 class Checkpoint(Model):
     """Weights, configuration and tokenizer of one model."""
@@ -43,8 +49,14 @@ class Checkpoint(Model):
 
     @property
     def context_length(self) -> int:
-        """Longest sequence in tokens that the model was made for."""
-        return int(self.config.get("max_position_embeddings") or self.config.get("n_positions") or 2048)
+        """Longest sequence of text in tokens that the model was made for."""
+        # What reads pictures too says so of its part that reads texts.
+        nested = self.config.get("text_config")
+        config = {**self.config, **nested} if isinstance(nested, dict) else self.config
+        found = int(config.get("max_position_embeddings") or config.get("n_positions") or USUAL_CONTEXT)
+        if config.get("model_type") in _COUNT_FROM_PADDING:
+            found -= int(config.get("pad_token_id") or 0) + 1
+        return found
 
     @cached_property
     def capability(self) -> Capability | None:

@@ -24,6 +24,9 @@ from aictl.training.state import disk
 from aictl.training.tasks.lesson import Lesson
 from aictl.training.world import World
 
+# Of the learning rate of fresh weights, for those that have learnt, which a large one would undo: 5e-5 for an encoder
+# of texts, as its authors advise (https://arxiv.org/abs/1810.04805, appendix A.3).
+CONTINUED_SHARE = 0.05
 # A measure of the loop that is about tokens says nothing where a document is the unit.
 _OF_TOKENS = ("tokens", "tokens_per_second")
 
@@ -46,6 +49,11 @@ class Course:
         batch = min(self.batch_size(spec), self.lesson.examples) * spec.optimizer.accumulate
         steps = math.ceil((spec.epochs or self.recipe.epochs) * self.lesson.examples / batch)
         return steps if spec.epochs else max(steps, self.recipe.fewest_steps)
+
+    @property
+    def peak_rate(self) -> float:
+        """The peak learning rate that suits."""
+        return self.recipe.learning_rate * (CONTINUED_SHARE if self.goes_on else 1)
 
     def batch_size(self, spec: TrainSpec) -> int:
         return spec.batch_size or self.recipe.batch_size
@@ -72,7 +80,7 @@ def take(
         batches=lesson.batches,
         held_out=lesson.held_out,
         max_steps=course.steps(spec),
-        peak_rate=spec.optimizer.learning_rate or course.recipe.learning_rate,
+        peak_rate=spec.optimizer.learning_rate or course.peak_rate,
         optimizer=spec.optimizer,
         loop=spec.loop,
         compute=compute,

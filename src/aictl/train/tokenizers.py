@@ -42,6 +42,21 @@ def given_or_learnt(
     return TokenizerFolder(folder)
 
 
+def refuse_foreign(given: Tokenizer | Checkpoint | None, start: Checkpoint | None) -> None:
+    """Raise :class:`BadRequest` for a tokenizer by which the tokens of the checkpoint ``start`` have other ids, as its
+    weights would then be those of other words. More tokens than its own are no hindrance."""
+    if given is None or start is None or not (start.folder / FILE).is_file():
+        return
+    own, other = (TokenizerFolder(one.folder).library.get_vocab(with_added_tokens=True) for one in (start, given))
+    moved = [token for token, number in own.items() if other.get(token) != number]
+    if moved:
+        raise BadRequest(
+            f"--tokenizer '{given.label}' does not match '{start.label}': {len(moved)} of its {len(own)} tokens have "
+            "other ids there",
+            cure="leave --tokenizer out: a checkpoint brings its own",
+        )
+
+
 def closing(tokenizer: TokenizerFolder, scratch: Path) -> TokenizerFolder:
     """A tokenizer like the one given, which puts its end token, and nothing else, about a text: an encoder-decoder
     knows by it where an input ends. Raises :class:`BadInput` for one that has no end token."""

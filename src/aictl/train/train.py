@@ -14,6 +14,7 @@ from aictl.train import course, pretrain
 from aictl.train.course import Course, Given
 from aictl.train.options import refuse_unread
 from aictl.train.spec import TrainSpec
+from aictl.train.tokenizers import refuse_foreign
 from aictl.training import precision
 from aictl.training.ranks.joining import join
 from aictl.training.tasks.names import Task, task_of
@@ -40,6 +41,7 @@ def train(
     """
     task = task_of(dataset, spec.task)
     refuse_unread(task, spec, tokenizer, start, config)
+    refuse_foreign(tokenizer, start)
     compute = precision.choose(spec.precision)
     world = join(spec.parallel, compute, events)
     if task == "language-model":
