@@ -10,7 +10,7 @@ BIN := .venv/bin
 DEMO ?= demo
 
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
-INPUTS := pyproject.toml constraints.txt plugins/aictl-tensorrt/pyproject.toml
+INPUTS := pyproject.toml constraints.txt plugins/aictl-tensorrt/pyproject.toml plugins/aictl-tensorflow/pyproject.toml
 
 .PHONY: help demo test test-fast test-integration lint docs bench clean
 
@@ -39,6 +39,7 @@ lint: .venv/test.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	MYPYPATH=plugins/aictl-tensorrt/src $(BIN)/mypy -p aictl_tensorrt
+	MYPYPATH=plugins/aictl-tensorflow/src $(BIN)/mypy -p aictl_tensorflow
 	$(BIN)/lint-imports
 
 ## make docs       the command reference, generated from the commands
@@ -65,7 +66,7 @@ clean:
 	$(BIN)/python -m tests.stores.hdfs
 
 .venv/demo.stamp: .venv/torch.stamp $(INPUTS)
-	$(PIP) -e '.[all]' -e plugins/aictl-tensorrt
+	$(PIP) -e '.[all]' -e plugins/aictl-tensorrt -e plugins/aictl-tensorflow
 	@touch $@
 
 .venv/test.stamp: .venv/demo.stamp

@@ -67,7 +67,7 @@ def adapter(
         task_type=task_type,
         heads=heads,
     )
-    outcome = _teach(adapted, lesson, spec, spec.optimizer, compute, world, scratch=scratch, events=events)
+    outcome = _teach(adapted, lesson, spec, spec.optimizer, compute, world=world, scratch=scratch, events=events)
     adapting.save(adapted, checkpoint, folder, scratch)
     outcome.leave(folder, events)
     metrics = _metrics(outcome, adapted, lesson, compute) | adapting.parameters(adapted)
@@ -85,7 +85,7 @@ def full(
     with world.in_turn():
         model, lesson = _prepare(checkpoint, dataset, spec, scratch=scratch, events=events)
     frozen = freeze(model, spec.freeze)
-    outcome = _teach(model, lesson, spec, spec.optimizer, compute, world, scratch=scratch, events=events)
+    outcome = _teach(model, lesson, spec, spec.optimizer, compute, world=world, scratch=scratch, events=events)
     metrics = _metrics(outcome, model, lesson, compute)
     saving.save(model, folder, kept_dtype(spec.save_dtype, checkpoint))
     saving.copy_beside(checkpoint, folder)
@@ -167,8 +167,8 @@ def _teach(
     spec: SupervisedSpec,
     optimizer: OptimizerSpec,
     compute: Compute,
-    world: World,
     *,
+    world: World,
     scratch: Path,
     events: Events,
 ) -> Outcome:
