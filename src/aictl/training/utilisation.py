@@ -22,9 +22,10 @@ _AT_LEAST = 20  # products: others on the machine slow some of them down
 
 def flops_per_position(model: torch.nn.Module, objective: Objective, batch: Any, compute: Compute) -> float:
     """Floating-point operations of a position's forward and backward pass, counted on one row of ``batch``. Leaves no
-    gradients and draws no random numbers."""
+    gradients, draws no random numbers and changes no running statistics; what is worked out anew does not count."""
     row = batch.parts(1)[0].to(compute.device)
-    random = random_state()
+    random, training = random_state(), model.training
+    model.eval()
     with torch.no_grad(), compute.autocast():
         objective(model, row)  # what it finds out once is not counted
     counter = FlopCounterMode(display=False)
@@ -33,6 +34,7 @@ def flops_per_position(model: torch.nn.Module, objective: Objective, batch: Any,
             loss = objective(model, row)
         loss.backward()
     model.zero_grad(set_to_none=True)
+    model.train(training)
     restore_random(random)
     return float(counter.get_total_flops()) / float(row.positions)
 
