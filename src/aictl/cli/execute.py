@@ -63,7 +63,7 @@ def execute(
     sparing.end()
     try:
         if common.dry_run:
-            return show(_plan(runner.plan(request, fetch=False), runner, settings.origin), as_json=common.as_json)
+            return show(_foreseen(runner.plan(request, fetch=False), runner, settings.origin), as_json=common.as_json)
         if command.launch and among is None and (launched := _launched(command, runner, request, refs)) is not None:
             return launched if isinstance(launched, int) else show(launched, as_json=common.as_json)
         outcome = runner.run(request)
@@ -143,6 +143,16 @@ def _show_made(outcome: Outcome, events: Events, *, as_json: bool) -> int:
     else:
         events.noted(f"made {artifact.kind} '{artifact.label}': {artifact.summary}")
     return show(Document(None, text=str(outcome.path)), as_json=False)
+
+
+def _foreseen(plan: Plan, runner: Runner, origin: Mapping[str, str]) -> Document:
+    """The plan, and what the work would take where the command can say so and there is work to do."""
+    document, command = _plan(plan, runner, origin), plan.request.command
+    if command.foresees is None or not plan.key or plan.is_made:
+        return document
+    if command.extra:
+        extras.require(command.extra)
+    return document._replace(value={**document.value, "takes": dict(command.foresees(plan.request.spec, plan.inputs))})
 
 
 def _plan(plan: Plan, runner: Runner, origin: Mapping[str, str]) -> Document:

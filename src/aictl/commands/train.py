@@ -8,6 +8,9 @@ that was interrupted goes on from where it was when the same command is given ag
 torchrun several processes train together; --on prints what has a cluster run the same.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.dataset import Dataset
 from aictl.artifacts.tokenizer import Tokenizer
@@ -18,6 +21,7 @@ from aictl.training.elsewhere import launch
 
 
 def run(work: Work[TrainSpec]) -> Checkpoint:
+    from aictl.hw.memory import usable_bytes
     from aictl.train.train import train
 
     return train(
@@ -27,13 +31,31 @@ def run(work: Work[TrainSpec]) -> Checkpoint:
         tokenizer=work.inputs["tokenizer"],
         start=work.inputs["from"],
         config=work.inputs["config"],
+        usable_bytes=usable_bytes(),
         scratch=work.scratch,
         events=work.events,
     )
 
 
+def foresees(spec: TrainSpec, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
+    from aictl.hw.memory import usable_bytes
+    from aictl.train.foresight import foresee
+
+    found = foresee(
+        inputs["dataset"],
+        spec,
+        tokenizer=inputs["tokenizer"],
+        start=inputs["from"],
+        config=inputs["config"],
+        usable_bytes=usable_bytes(),
+        timed=True,
+    )
+    return found.document() if found else {}
+
+
 command = Command(
     run=run,
+    foresees=foresees,
     launch=launch,
     spec=TrainSpec,
     takes=[

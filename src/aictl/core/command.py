@@ -79,7 +79,8 @@ class Command(NamedTuple):
     has ``affects_result=False``. ``launch`` marks a command that several processes can run together. It is handed the
     spec, the words of the command line and the events, and has them run by several processes, whose exit status it
     returns, or answers with how another machine is told to; None says that this process is enough. It is not called
-    in a process that stands among others already, nor where nothing is left to do.
+    in a process that stands among others already, nor where nothing is left to do. ``foresees`` says what the work
+    would take, for ``--dry-run`` to show; it is handed the spec and the inputs, and makes nothing.
     """
 
     run: Callable[[Work[Any]], Artifact | Answer | None]
@@ -93,6 +94,7 @@ class Command(NamedTuple):
     workspace: Literal["required", "optional", "none"] = "required"
     hands_out: Callable[[Any, Any, Events], None] | None = None
     launch: Callable[[Any, Sequence[str], Events], Answer | int | None] | None = None
+    foresees: Callable[[Any, Mapping[str, Any]], Mapping[str, Any]] | None = None
 
 
 class Followed(Exception):

@@ -28,3 +28,10 @@ def probe(root: Path = Path("/")) -> dict[str, Any]:
         "transparent_huge_pages": chosen(read(root / "sys/kernel/mm/transparent_hugepage/enabled")),
         "huge_pages": counts.get("HugePages_Total") or None,
     }
+
+
+def usable_bytes() -> float | None:
+    """Bytes that this process may still take: what is available, and no more than its control group's limit; None
+    where nobody says."""
+    found = probe()
+    return min((one for one in (found["available_bytes"], found["limit_bytes"]) if one), default=None)

@@ -65,7 +65,7 @@ def train(
         require_capability(start.label, capability_of(start.config), "text-generation", command="train --from")
     preset = PRESETS[spec.preset]
     values = configuration.read(config) if config else {}
-    length = _sequence_length(spec, preset, start, configuration.context_of(values))
+    length = sequence_length(spec, preset, start, configuration.context_of(values))
     learnt_size = spec.vocab_size or int(values.get("vocab_size") or preset.vocabulary)
     with world.in_turn():
         opened = tokenizers.given_or_learnt(
@@ -121,7 +121,8 @@ def train(
     return Checkpoint(folder, metrics=metrics, summary=f"{size}, held-out perplexity {metrics['perplexity']:.1f}")
 
 
-def _sequence_length(spec: TrainSpec, preset: Preset, start: Checkpoint | None, configured: int | None) -> int:
+def sequence_length(spec: TrainSpec, preset: Preset, start: Checkpoint | None, configured: int | None) -> int:
+    """Tokens of a training sequence. Raises :class:`BadRequest` for more than the model's context."""
     if start:
         context, whose, more = start.context_length, f"'{start.label}' has", ""
     elif configured:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.dataset import Dataset
@@ -12,6 +13,7 @@ from aictl.core.events import Events
 from aictl.core.extras import require
 from aictl.train import course, pretrain
 from aictl.train.course import Course, Given
+from aictl.train.foresight import foresee
 from aictl.train.options import refuse_unread
 from aictl.train.spec import TrainSpec
 from aictl.train.tokenizers import refuse_foreign
@@ -28,6 +30,7 @@ def train(
     tokenizer: Tokenizer | Checkpoint | None = None,
     start: Checkpoint | None = None,
     config: Source | None = None,
+    usable_bytes: float | None = None,
     scratch: Path,
     events: Events,
 ) -> Checkpoint:
@@ -35,13 +38,18 @@ def train(
     into ``folder`` with everything that it needs to run.
 
     ``tokenizer`` is one to read texts by; ``start`` is a checkpoint whose weights are where training begins;
-    ``config`` the file with the shape of a fresh language model.
+    ``config`` the file with the shape of a fresh language model. A model for which ``usable_bytes`` of memory do not
+    suffice is :class:`MachineLacks`.
     ``scratch`` holds what is prepared and the state of the loop; a run that finds them goes on from there. Raises the
     family of :mod:`aictl.core.errors`: what each task raises is said there.
     """
     task = task_of(dataset, spec.task)
     refuse_unread(task, spec, tokenizer, start, config)
     refuse_foreign(tokenizer, start)
+    given: dict[str, Any] = {"tokenizer": tokenizer, "start": start, "config": config}
+    foreseen = foresee(dataset, spec, **given, usable_bytes=usable_bytes, timed=False)
+    if foreseen and not spec.precision.ignore_memory:
+        foreseen.require_room()
     compute = precision.choose(spec.precision)
     world = join(spec.parallel, compute, events)
     if task == "language-model":
@@ -49,9 +57,7 @@ def train(
             dataset,
             spec,
             folder,
-            tokenizer=tokenizer,
-            start=start,
-            config=config,
+            **given,
             compute=compute,
             world=world,
             scratch=scratch,

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import torch
+
 from aictl.core.errors import MachineLacks
 from aictl.planning.config_json import shape_of
 from aictl.planning.finetune import Method, finetuning
@@ -39,15 +41,15 @@ class Work(NamedTuple):
 
 class Forecast(NamedTuple):
     """``memory_bytes`` by part and in all; ``usable_bytes`` is what there is, None where nobody knows. Time is that
-    of the steps, without evaluations."""
+    of the steps, without evaluations, where it was asked for."""
 
     parameters: int
     trained: int
     memory_bytes: Mapping[str, float]
     usable_bytes: float | None
     tokens: int
-    tokens_per_s: float
-    seconds: float
+    tokens_per_s: float | None
+    seconds: float | None
     assumed: tuple[str, ...]
 
     @property
@@ -77,8 +79,9 @@ class Forecast(NamedTuple):
         )
 
 
-def forecast(work: Work, compute: Compute, usable_bytes: float | None) -> Forecast:
-    """The forecast of a run in one process. Raises :class:`BadInput` for a configuration without the shape of a
+def forecast(work: Work, compute: Compute, usable_bytes: float | None, *, timed: bool = True) -> Forecast:
+    """The forecast of a run in one process; ``usable_bytes`` are of the machine, and a GPU's own are asked for here.
+    What is ``timed`` takes a moment to measure. Raises :class:`BadInput` for a configuration without the shape of a
     decoder."""
     shape = shape_of(work.config, "the model's configuration")
     together = max(1, min(work.sequences, work.at_once // work.length))
@@ -100,7 +103,9 @@ def forecast(work: Work, compute: Compute, usable_bytes: float | None) -> Foreca
     passes = 3 if work.method == "full" else 2
     attention = shape.layers * 2 * shape.query_width * work.length
     operations = passes * (2 * shape.active_parameters + attention)
-    rate = share * peak_flops(compute) / operations
+    rate = share * peak_flops(compute) / operations if timed else None
+    if compute.device.type == "cuda":
+        usable_bytes = float(torch.cuda.mem_get_info(compute.device)[0])
     tokens = work.sequences * work.length * work.max_steps
     return Forecast(
         parameters=parameters,
@@ -109,6 +114,6 @@ def forecast(work: Work, compute: Compute, usable_bytes: float | None) -> Foreca
         usable_bytes=usable_bytes,
         tokens=tokens,
         tokens_per_s=rate,
-        seconds=tokens / rate,
-        assumed=(f"{share:.0%} of the measured peak",),
+        seconds=tokens / rate if rate else None,
+        assumed=(f"{share:.0%} of the measured peak",) if timed else (),
     )

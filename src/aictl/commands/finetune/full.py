@@ -6,6 +6,9 @@ from. It takes several times the memory of `aictl finetune lora`. A run that was
 where it was when the same command is given again.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.dataset import Dataset
 from aictl.core.command import Command, Takes, Work
@@ -14,14 +17,28 @@ from aictl.training.elsewhere import launch
 
 
 def run(work: Work[FullSpec]) -> Checkpoint:
+    from aictl.finetune.foresight import foresee
     from aictl.finetune.full import finetune
+    from aictl.hw.memory import usable_bytes
 
     checkpoint, dataset = work.inputs["checkpoint"], work.inputs["dataset"]
+    foreseen = foresee(checkpoint, work.spec, "full", usable_bytes=usable_bytes(), timed=False)
+    if foreseen and not work.spec.precision.ignore_memory:
+        foreseen.require_room()
     return finetune(checkpoint, dataset, work.spec, work.folder, scratch=work.scratch, events=work.events)
+
+
+def foresees(spec: FullSpec, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
+    from aictl.finetune.foresight import foresee
+    from aictl.hw.memory import usable_bytes
+
+    found = foresee(inputs["checkpoint"], spec, "full", usable_bytes=usable_bytes(), timed=True)
+    return found.document() if found else {}
 
 
 command = Command(
     run=run,
+    foresees=foresees,
     launch=launch,
     spec=FullSpec,
     takes=[

@@ -7,6 +7,9 @@ one model of the two. A run that was interrupted goes on from where it was when 
 again.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from aictl.artifacts.adapter import Adapter
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.dataset import Dataset
@@ -16,14 +19,28 @@ from aictl.training.elsewhere import launch
 
 
 def run(work: Work[LoraSpec]) -> Adapter:
+    from aictl.finetune.foresight import foresee
     from aictl.finetune.lora import finetune
+    from aictl.hw.memory import usable_bytes
 
     checkpoint, dataset = work.inputs["checkpoint"], work.inputs["dataset"]
+    foreseen = foresee(checkpoint, work.spec, "lora", usable_bytes=usable_bytes(), timed=False)
+    if foreseen and not work.spec.precision.ignore_memory:
+        foreseen.require_room()
     return finetune(checkpoint, dataset, work.spec, work.folder, scratch=work.scratch, events=work.events)
+
+
+def foresees(spec: LoraSpec, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
+    from aictl.finetune.foresight import foresee
+    from aictl.hw.memory import usable_bytes
+
+    found = foresee(inputs["checkpoint"], spec, "lora", usable_bytes=usable_bytes(), timed=True)
+    return found.document() if found else {}
 
 
 command = Command(
     run=run,
+    foresees=foresees,
     launch=launch,
     spec=LoraSpec,
     takes=[

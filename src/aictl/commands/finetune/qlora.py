@@ -5,6 +5,9 @@ of what they take in bf16, and more time. The adapter that is kept applies to th
 that was interrupted goes on from where it was when the same command is given again.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from aictl.artifacts.adapter import Adapter
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.dataset import Dataset
@@ -14,14 +17,28 @@ from aictl.training.elsewhere import launch
 
 
 def run(work: Work[QloraSpec]) -> Adapter:
+    from aictl.finetune.foresight import foresee
     from aictl.finetune.qlora import finetune
+    from aictl.hw.memory import usable_bytes
 
     checkpoint, dataset = work.inputs["checkpoint"], work.inputs["dataset"]
+    foreseen = foresee(checkpoint, work.spec, "qlora", usable_bytes=usable_bytes(), timed=False)
+    if foreseen and not work.spec.precision.ignore_memory:
+        foreseen.require_room()
     return finetune(checkpoint, dataset, work.spec, work.folder, scratch=work.scratch, events=work.events)
+
+
+def foresees(spec: QloraSpec, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
+    from aictl.finetune.foresight import foresee
+    from aictl.hw.memory import usable_bytes
+
+    found = foresee(inputs["checkpoint"], spec, "qlora", usable_bytes=usable_bytes(), timed=True)
+    return found.document() if found else {}
 
 
 command = Command(
     run=run,
+    foresees=foresees,
     launch=launch,
     spec=QloraSpec,
     takes=[

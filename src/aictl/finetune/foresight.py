@@ -1,0 +1,35 @@
+"""What tuning a language model would take, from its options alone."""
+
+from __future__ import annotations
+
+from aictl.artifacts.checkpoint import Checkpoint
+from aictl.core.errors import BadInput
+from aictl.finetune.spec import LoraSpec, SupervisedSpec
+from aictl.finetune.supervised import longest_of
+from aictl.planning.finetune import Method
+from aictl.training import precision
+from aictl.training.forecast import Forecast, Work, forecast
+
+
+def foresee(
+    checkpoint: Checkpoint, spec: SupervisedSpec, method: Method, *, usable_bytes: float | None, timed: bool
+) -> Forecast | None:
+    """The forecast of tuning ``checkpoint`` by ``method`` on examples that are all of the greatest length; None for
+    what is no language model, or of a shape that the planner does not know."""
+    if checkpoint.capability != "text-generation":
+        return None
+    compute = precision.choose(spec.precision)
+    work = Work(
+        config=checkpoint.config,
+        sequences=spec.examples.batch_size,
+        length=longest_of(spec.examples, checkpoint),
+        max_steps=spec.max_steps,
+        at_once=compute.tokens_at_once,
+        method=method,
+        rank=spec.low_rank.rank if isinstance(spec, LoraSpec) else 0,
+        recompute=compute.recompute,
+    )
+    try:
+        return forecast(work, compute, usable_bytes, timed=timed)
+    except BadInput:  # a shape that the planner does not know; whether it can be built is found out in building it
+        return None

@@ -1,0 +1,70 @@
+"""What training a language model would take, from its options alone: nothing is learnt or encoded for it."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from aictl.artifacts.checkpoint import Checkpoint
+from aictl.artifacts.dataset import Dataset
+from aictl.artifacts.tokenizer import Tokenizer
+from aictl.core.artifact import Source
+from aictl.core.errors import BadInput
+from aictl.tokenizing.folder import TokenizerFolder
+from aictl.train import configuration, model
+from aictl.train.presets import PRESETS
+from aictl.train.pretrain import sequence_length
+from aictl.train.spec import TrainSpec
+from aictl.training import precision
+from aictl.training.forecast import Forecast, Work, forecast
+from aictl.training.tasks.names import task_of
+
+
+class _Unlearnt(NamedTuple):
+    """A tokenizer that is still to be learnt: how many tokens it will have."""
+
+    vocabulary: int
+
+    def id(self, role: str) -> int | None:
+        return None
+
+
+def foresee(
+    dataset: Dataset,
+    spec: TrainSpec,
+    *,
+    tokenizer: Tokenizer | Checkpoint | None = None,
+    start: Checkpoint | None = None,
+    config: Source | None = None,
+    usable_bytes: float | None,
+    timed: bool,
+) -> Forecast | None:
+    """The forecast of :func:`aictl.train.train.train` with the same arguments; None for another task than language
+    models or one of a shape that the planner does not know."""
+    if task_of(dataset, spec.task) != "language-model":
+        return None
+    preset = PRESETS[spec.preset]
+    values: dict[str, Any] = configuration.read(config) if config else {}
+    length = sequence_length(spec, preset, start, configuration.context_of(values))
+    vocabulary = spec.vocab_size or int(values.get("vocab_size") or preset.vocabulary)
+    if tokenizer is not None:
+        vocabulary = TokenizerFolder(tokenizer.folder).vocabulary
+    if start is not None:
+        shape = start.config
+    elif config is not None:
+        shape = {"vocab_size": vocabulary, "tie_word_embeddings": False, **values}
+    else:
+        made: Any = _Unlearnt(vocabulary)
+        shape = model.config_of(spec.architecture or "llama", preset, made, length).to_dict()
+    compute = precision.choose(spec.precision)
+    work = Work(
+        config=shape,
+        sequences=spec.batch_size or preset.batch_size,
+        length=length,
+        max_steps=(spec.max_steps or preset.max_steps) * spec.optimizer.accumulate,
+        at_once=compute.tokens_at_once,
+        recompute=compute.recompute,
+    )
+    try:
+        return forecast(work, compute, usable_bytes, timed=timed)
+    except BadInput:  # a shape that the planner does not know; whether it can be built is found out in building it
+        return None
