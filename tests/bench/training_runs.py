@@ -142,10 +142,10 @@ def trainer_compiled(steps: int, place: Path) -> list[float]:
 def litgpt(steps: int, place: Path) -> list[float]:
     """litgpt's pretraining as it comes, which compiles."""
     import torch
+    from litgpt import pretrain
     from litgpt.args import EvalArgs, TrainArgs
     from litgpt.config import Config
     from litgpt.data import DataModule
-    from litgpt.pretrain import setup
 
     rows = torch.from_numpy(windows(place, (steps + 1) * SEQUENCES))
 
@@ -178,7 +178,8 @@ def litgpt(steps: int, place: Path) -> list[float]:
     os.environ["TQDM_DISABLE"] = "1"
     sys.stdout = sys.stderr
     with tempfile.TemporaryDirectory() as folder:
-        setup(
+        pretrain.save_checkpoint = lambda *_: None  # after the end, and nothing that is measured
+        pretrain.setup(
             "bench", config, Path(folder), "bf16-mixed", data=Windows(),
             train=TrainArgs(
                 save_interval=None, log_interval=1, global_batch_size=SEQUENCES, micro_batch_size=SEQUENCES,
@@ -225,14 +226,20 @@ RUNS = {
 }
 
 
-def peak() -> float:
-    """FLOP/s of a large bf16 product on the threads of this run."""
+def costs(place: Path) -> dict[str, float]:
+    """FLOP/s of a large bf16 product on the threads of this run, and what a token costs of them."""
     import torch
 
+    from aictl.training.objective import next_token_loss
     from aictl.training.precision import Compute
-    from aictl.training.utilisation import peak_flops
+    from aictl.training.utilisation import flops_per_position, peak_flops
 
-    return peak_flops(Compute(torch.device("cpu"), "bf16"))
+    compute = Compute(torch.device("cpu"), "bf16")
+    batch = Stamped(place, 1)[0]
+    return {
+        "peak_flops": peak_flops(compute),
+        "flops_per_token": flops_per_position(model(), next_token_loss, batch, compute),
+    }
 
 
 def main() -> None:
@@ -247,7 +254,7 @@ def main() -> None:
                 "tokens_per_cpu_s": SEQUENCES * LENGTH / statistics.median(taken),
                 "first_step_cpu_s": STAMPS[1],
                 "losses": losses,
-                "peak_flops": peak() if who == "ours" else None,
+                **(costs(place) if who == "ours" else {}),
             }
         )
     )
