@@ -121,8 +121,8 @@ def _more(threads: int, found: dict[str, list[dict[str, Any] | str]]) -> list[st
         shares = {who: (speed or 0) * threads * flops / peak for who, speed in speeds.items()}
         lines.append(
             f"On {threads} thread{'s' * (threads > 1)}, model FLOPs utilisation is {shares['ours']:.0%} as it comes "
-            f"and {shares['ours-compiled']:.0%} compiled, of {peak / 1e9:.0f} GFLOP/s that a large bf16 product reaches "
-            f"(goal: at least 65%), at {flops / 1e6:.0f} MFLOP a token."
+            f"and {shares['ours-compiled']:.0%} compiled, of {peak / 1e9:.0f} GFLOP/s that a large bf16 product "
+            f"reaches (goal: at least 65%), at {flops / 1e6:.0f} MFLOP a token."
         )
     first, theirs = of("ours", "first_step_cpu_s"), of("trainer", "first_step_cpu_s")
     if first and theirs:

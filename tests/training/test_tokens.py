@@ -55,3 +55,13 @@ def test_windows_are_the_same_however_many_files_the_tokens_are_in():
     assert [one[place].inputs.tolist() for place in range(30)] == [other[place].inputs.tolist() for place in range(30)]
     first, second = held_out(tokens, 2, 8, 200), held_out(split, 2, 8, 200)
     assert [batch.targets.tolist() for batch in first] == [batch.targets.tolist() for batch in second]
+
+
+def test_where_documents_begin_is_said_if_their_end_is_known():
+    tokens = np.array([5, 6, 1, 7, 8, 9, 1, 4, 4, 4, 1, 5, 5] * 3, dtype=np.uint16)
+    batch = held_out(tokens, 2, 6, most=12, end=1)[0]
+    assert batch.starts.tolist() == [[0, 0, 0, 3, 3, 3], [0, 1, 1, 1, 1, 5]]
+    assert held_out(tokens, 2, 6, most=12)[0].starts is None
+    window = PackedBatches(tokens, 2, 6, seed=0, end=1)[3]
+    ends = (window.inputs[:, :-1] == 1).nonzero()
+    assert all(window.starts[row, place + 1] == place + 1 for row, place in ends.tolist())

@@ -52,6 +52,7 @@ def refuse_unread(
     unread = {
         "sequence_length": task in _OF_TEXTS,
         "vocab_size": task in _OF_TEXTS,
+        "document_mask": task == "language-model",
         "held_out_tokens": task == "language-model",
         "held_out_documents": task != "language-model",
         "epochs": task != "language-model",

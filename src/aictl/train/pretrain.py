@@ -25,7 +25,7 @@ from aictl.train import model as models
 from aictl.train.course import refuse_useless
 from aictl.train.presets import PRESETS, Preset
 from aictl.train.spec import TrainSpec
-from aictl.training import saving, tokens
+from aictl.training import attention, saving, tokens
 from aictl.training.batches import TokenBatch
 from aictl.training.loop import Job, fit
 from aictl.training.objective import judged_by, next_token_loss
@@ -78,7 +78,8 @@ def train(
         corpus, validation = _encode(dataset, opened, scratch, events)
     _refuse_too_small(corpus, validation, length, dataset)
     sequences = spec.batch_size or preset.batch_size
-    held_out = tokens.held_out(validation, sequences, length, spec.held_out_tokens)
+    end = opened.id("eos_token") if spec.document_mask else None
+    held_out = tokens.held_out(validation, sequences, length, spec.held_out_tokens, end)
     if start:
         model = pretrained.load(AutoModelForCausalLM, start, events, spec.loop.seed)
         pretrained.require_room(model, opened)
@@ -89,9 +90,11 @@ def train(
             else models.config_of(spec.architecture or "llama", preset, opened, length)
         )
         model = models.build(shape, spec.loop.seed)
+    if spec.document_mask and not compute.compiled:  # compiled, transformers' own mask is the faster
+        attention.install(model)
     job = Job(
         model=model,
-        batches=tokens.PackedBatches(corpus, sequences, length, spec.loop.seed),
+        batches=tokens.PackedBatches(corpus, sequences, length, spec.loop.seed, end),
         held_out=held_out,
         max_steps=spec.max_steps or preset.max_steps,
         peak_rate=spec.optimizer.learning_rate or _rate(model.config, preset, start),

@@ -5,7 +5,9 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
+from aictl.training import attention
 from aictl.training.batches import TokenBatch
+from aictl.training.head import bare
 from aictl.training.objective import Objective, next_token_loss
 
 
@@ -17,7 +19,8 @@ def objective_of(model: torch.nn.Module) -> Objective:
         return next_token_loss
 
     def balanced(model: torch.nn.Module, batch: TokenBatch) -> torch.Tensor:
-        made = model(input_ids=batch.inputs, use_cache=False, output_router_logits=True)
+        given = attention.arguments(bare(model), batch)
+        made = model(input_ids=batch.inputs, use_cache=False, output_router_logits=True, **given)
         loss = F.cross_entropy(made.logits.flatten(0, 1).float(), batch.targets.flatten(), reduction="sum")
         return loss + share * made.aux_loss.float() * batch.counted
 

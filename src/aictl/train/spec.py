@@ -43,6 +43,9 @@ class TrainSpec(Spec):
         None, ge=8, help="tokens in a training sequence, and then the model's context (tiny: 256, at most 1024)"
     )
     vocab_size: int | None = option(None, ge=260, le=2**20, help="tokens in the tokenizer's vocabulary (tiny: 4096)")
+    document_mask: bool = option(
+        False, help="let a language model see nothing of other documents in the same training sequence"
+    )
     held_out_tokens: int = option(16_384, ge=1, help="at most so many tokens of the validation split are evaluated")
     held_out_documents: int = option(
         1000, ge=1, help="at most so many documents are evaluated while it trains; at its end all are"

@@ -13,14 +13,19 @@ import numpy as np
 import torch
 
 from aictl.tokenizing.shards import Tokens
+from aictl.training.attention import starts_of
 from aictl.training.batches import NOTHING, Order, Share, TokenBatch
 
 
 class PackedBatches:
     """Batches of ``sequences`` windows of ``length`` tokens, in a new order and at new cuts in
-    every epoch. Needs at least ``length + 1`` tokens."""
+    every epoch. Needs at least ``length + 1`` tokens. With ``end``, the token that closes a document, the batches say
+    where in a window the documents begin, and each is read for itself."""
 
-    def __init__(self, tokens: Tokens | np.ndarray, sequences: int, length: int, seed: int) -> None:
+    def __init__(
+        self, tokens: Tokens | np.ndarray, sequences: int, length: int, seed: int, end: int | None = None
+    ) -> None:
+        self._end = end
         self._tokens = tokens
         self._sequences = sequences
         self._length = length
@@ -34,7 +39,7 @@ class PackedBatches:
         starts = self._share.of(self._starts(position))
         if not starts:
             return NOTHING
-        return stack([self._tokens[start : start + self._length + 1] for start in starts])
+        return stack([self._tokens[start : start + self._length + 1] for start in starts], self._end)
 
     def shared(self, rank: int, ranks: int) -> PackedBatches:
         part = copy.copy(self)
@@ -55,16 +60,19 @@ class PackedBatches:
         return shift + item * self._length
 
 
-def held_out(tokens: Tokens | np.ndarray, sequences: int, length: int, most: int) -> list[TokenBatch]:
+def held_out(
+    tokens: Tokens | np.ndarray, sequences: int, length: int, most: int, end: int | None = None
+) -> list[TokenBatch]:
     """The first ``most`` tokens at the latest, in order, as batches; the last may be smaller, and
     a corpus shorter than ``length`` is one short window."""
     usable = min(len(tokens) - 1, most)
     length = min(length, usable)
     windows = [tokens[start : start + length + 1] for start in range(0, usable - length + 1, length)]
-    return [stack(windows[row : row + sequences]) for row in range(0, len(windows), sequences)]
+    return [stack(windows[row : row + sequences], end) for row in range(0, len(windows), sequences)]
 
 
-def stack(windows: Sequence[np.ndarray]) -> TokenBatch:
+def stack(windows: Sequence[np.ndarray], end: int | None = None) -> TokenBatch:
     """Windows of one more token than positions, as inputs and the tokens that follow them."""
     ids = torch.from_numpy(np.stack(windows).astype(np.int64))
-    return TokenBatch(ids[:, :-1], ids[:, 1:], ids[:, 1:].numel())
+    starts = None if end is None else starts_of(ids[:, :-1], end)
+    return TokenBatch(ids[:, :-1], ids[:, 1:], ids[:, 1:].numel(), starts)
