@@ -49,3 +49,16 @@ def test_long_sequences_keep_their_attention():
     plain = model(2)
     with short_attention(plain, LONGEST + 1):
         assert plain.config._attn_implementation == "sdpa"
+
+
+@pytest.mark.slow
+def test_compiled_it_attends_by_blocks_too(monkeypatch):
+    """Traced, transformers makes a mask of its own, with which nothing would be gained."""
+    from aictl.training import causal_blocks
+
+    plain, ids = model(2), torch.randint(0, 61, (2, 40))
+    expected = plain(input_ids=ids, use_cache=False).logits
+    monkeypatch.setattr(causal_blocks, "sdpa_attention_forward", None)  # what would be called with a mask
+    with short_attention(plain, 40):
+        found = torch.compile(plain)(input_ids=ids, use_cache=False).logits
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)

@@ -56,15 +56,24 @@ def _later(start: int, end: int, device: torch.device) -> torch.Tensor:
     return torch.where(torch.arange(end, device=device) > rows, float("-inf"), 0.0)
 
 
+def _mask(*given: Any, **more: Any) -> torch.Tensor | None:
+    """None for whole rows of plain causal attention. While it is traced, transformers cannot see that a row has one
+    document, and would make a mask that keeps documents apart."""
+    keys, window = more["kv_length"], more.get("local_size")
+    plain = more.get("attention_mask") is None and more["q_length"] == keys
+    return None if plain and (window is None or keys <= window) else sdpa_mask(*given, **more)
+
+
 @contextmanager
 def short_attention(model: Any, longest: int) -> Iterator[None]:
-    """While it lasts, a model whose sequences have at most ``longest`` tokens attends by blocks, if that is faster."""
+    """While it lasts, a model whose sequences have at most ``longest`` tokens, each of one document, attends by blocks,
+    if that is faster."""
     before = getattr(model.config, "_attn_implementation", None)
     if before != "sdpa" or longest > LONGEST or model.device.type != "cpu":
         yield
         return
     AttentionInterface.register(NAME, attend)
-    AttentionMaskInterface.register(NAME, sdpa_mask)
+    AttentionMaskInterface.register(NAME, _mask)
     model.set_attn_implementation(NAME)
     try:
         yield

@@ -127,8 +127,11 @@ def fit(job: Job, events: Events) -> Outcome:
 
 def _attention(job: Job) -> AbstractContextManager[None]:
     """Only compiled is attention by blocks faster than the kernel that the model comes with."""
-    longest = max((batch.width for batch in job.held_out if isinstance(batch, TokenBatch)), default=0)
-    return short_attention(job.model, longest) if job.compute.compiled and longest else nullcontext()
+    held_out = [batch for batch in job.held_out if isinstance(batch, TokenBatch)]
+    whole = held_out and all(batch.starts is None for batch in held_out)
+    if not job.compute.compiled or not whole:
+        return nullcontext()
+    return short_attention(job.model, max(batch.width for batch in held_out))
 
 
 def _fit(job: Job, events: Events) -> Outcome:
