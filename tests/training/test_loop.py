@@ -41,6 +41,7 @@ def test_the_loss_falls_and_the_record_says_so(job):
     assert metrics["held_out"]["loss_after"] == outcome.held_out_after
     assert metrics["train"]["loss_last"] < metrics["train"]["loss_first"]
     assert metrics["tokens"] == 60 * 4 * 16
+    assert metrics["peak_memory_bytes"] > 50e6  # torch alone takes more
     json.dumps(metrics, allow_nan=False)
 
 

@@ -22,7 +22,7 @@ from aictl.training.checkpoints import FOLDER_NAME, Checkpoints
 from aictl.training.curves import draw
 from aictl.training.divergence import Spikes
 from aictl.training.history import HISTORY_NAME, History
-from aictl.training.memory import recompute, shortage
+from aictl.training.memory import peak_bytes, recompute, shortage
 from aictl.training.objective import Judge, Objective, judged_by, means, next_token_loss
 from aictl.training.optimizer import clip, learning_rate, optimizer_of
 from aictl.training.passes import in_step
@@ -82,6 +82,7 @@ class Outcome:
             "tokens": self.tokens,
             "tokens_per_second": round(self.tokens / self.seconds, 1) if self.seconds else None,
             "mfu": None if self.mfu is None else round(self.mfu, 4),
+            "peak_memory_bytes": peak_bytes(self.compute),
             "precision": self.compute.precision,
             "device": self.compute.device.type,
         }
@@ -265,8 +266,9 @@ class _Run:
         events.measured("loss", row["loss"], self.step)
         events.measured("learning_rate", row["learning_rate"], self.step)
         events.measured("tokens_per_second", self.facts["tokens"] / self.facts["seconds"], self.step)
-        if (share := self.mfu()) is not None:
-            events.measured("mfu", share, self.step)
+        for name, value in (("mfu", self.mfu()), ("memory_bytes", peak_bytes(self.job.compute))):
+            if value is not None:
+                events.measured(name, value, self.step)
 
     def mfu(self) -> float | None:
         """The share of the hardware's peak that this run has come to, over all its processes."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,6 +22,19 @@ def recompute(model: Any) -> None:
     if not getattr(model, "supports_gradient_checkpointing", False):
         raise BadRequest(f"--recompute: {type(model).__name__} cannot work out activations anew", cure="leave it out")
     model.activation_checkpointing_enable({"use_reentrant": False})
+
+
+def peak_bytes(compute: Compute) -> int | None:
+    """The most memory that this process has had: on a GPU in tensors, else in RAM; None where nobody says."""
+    if compute.device.type == "cuda":
+        return int(torch.cuda.max_memory_allocated(compute.device))
+    try:
+        text = Path("/proc/self/status").read_text()
+    except OSError:  # no Linux
+        return None
+    # Not getrusage's: that of a process begins with what its parent had.
+    found = re.search(r"^VmHWM:\s+(\d+) kB$", text, re.MULTILINE)
+    return int(found[1]) * 1024 if found else None
 
 
 @contextmanager

@@ -71,4 +71,4 @@ class RichSink:
 
     def _info(self, task: str) -> str:
         unit = [self._units[task]] if self._units.get(task) else []
-        return "  ".join([f"{name} {number(value)}" for name, value in list(self._measured.items())[-4:]] or unit)
+        return "  ".join([f"{name} {number(value)}" for name, value in list(self._measured.items())[:4]] or unit)
