@@ -1,4 +1,4 @@
-"""Read, clean and split raw text, conversations, pictures, pairs or preferences into a dataset.
+"""Turn raw text, chats, pictures, pairs or preferences into a clean dataset.
 
 Sources are files and folders, objects in a store (s3://, gs://, az://, hdfs://, webhdfs://) or on the
 web (https://), pkg:NAME==VERSION (the data files of a Python package) and hf:datasets/ORG/NAME, or
