@@ -128,8 +128,8 @@ def _more(threads: int, found: dict[str, list[dict[str, Any] | str]]) -> list[st
     if first and theirs:
         lines.append(
             f"From the start of the process to the end of the first step: {first:.1f} CPU seconds, HF Trainer "
-            f"{theirs:.1f}: **{first / theirs:.2f}** (goal: at most 0.7). Ours has then evaluated the held-out batch "
-            "and measured the peak."
+            f"{theirs:.1f}: **{first / theirs:.2f}** (goal: at most 0.7). Ours has then evaluated a held-out "
+            "batch too."
         )
     return [*lines, ""]
 

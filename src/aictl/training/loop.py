@@ -148,7 +148,6 @@ def _fit(job: Job, events: Events) -> Outcome:
     history = History(job.scratch / HISTORY_NAME, run.step, world.told, writes=world.is_first)
     spikes = Spikes(job.loop.spike_patience, history.values("loss"))
     saver = _Saver(checkpoints, run, job.loop)
-    run.measure_peak()
     events.started("train", max_steps, "steps")
     events.advanced("train", run.step)
     try:
@@ -217,12 +216,6 @@ class _Run:
     def step(self) -> int:
         return int(self.facts["step"])
 
-    def measure_peak(self) -> None:
-        """What a position costs and what the hardware can do, for :meth:`mfu`. A model in shards has no row to try."""
-        if self.job.world.ranks == 1 and self.job.held_out:
-            self._flops = flops_per_position(self.model, self.job.objective, self.job.held_out[0], self.job.compute)
-            self._peak = peak_flops(self.job.compute)
-
     def evaluate(self) -> dict[str, float]:
         """The held-out means, their names as in the history."""
         judge = self.job.judge or judged_by(self.job.objective)
@@ -271,10 +264,13 @@ class _Run:
                 events.measured(name, value, self.step)
 
     def mfu(self) -> float | None:
-        """The share of the hardware's peak that this run has come to, over all its processes."""
-        if not self._peak or not self.facts["seconds"]:
-            return None
-        rate = self.facts["tokens"] / self.facts["seconds"] / self.job.world.ranks
+        """The share of the hardware's peak that this run has come to, if it is the only process."""
+        if self.job.world.ranks > 1 or not self.job.held_out or not self.facts["seconds"]:
+            return None  # a model in shards has no row to try
+        if not self._peak:  # not before there are steps to tell of, so that they begin sooner
+            self._flops = flops_per_position(self.model, self.job.objective, self.job.held_out[0], self.job.compute)
+            self._peak = peak_flops(self.job.compute)
+        rate = self.facts["tokens"] / self.facts["seconds"]
         return rate * self._flops / self._peak
 
     def named(self, step: int) -> str:
