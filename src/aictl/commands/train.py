@@ -84,4 +84,5 @@ command = Command(
     ],
     makes=(Checkpoint,),
     extra="train",
+    revision=2,
 )
