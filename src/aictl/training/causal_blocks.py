@@ -2,8 +2,8 @@
 
 torch's flash kernel for CPUs takes small tiles one head at a time. Plain batched products over blocks of 128 queries,
 each with the keys up to it, take 0.6 of its time at 256 tokens in bf16, forward and backward, and 0.45 under
-torch.compile. They keep the weights of attention for the backward pass, which grow with the square of the length: beyond ``LONGEST``
-tokens the flash kernel is used.
+torch.compile. They keep the weights of attention for the backward pass, which grow with the square of the length:
+beyond ``LONGEST`` tokens the flash kernel is used.
 """
 
 from __future__ import annotations
