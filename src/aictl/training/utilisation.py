@@ -16,8 +16,9 @@ from aictl.training.objective import Objective
 from aictl.training.precision import Compute
 from aictl.training.state import random_state, restore_random
 
-_SIZE = {"cpu": 1024, "cuda": 8192}
-_AT_LEAST = 20  # products: others on the machine slow some of them down
+_LARGEST = {"cpu": 1024, "cuda": 8192}
+# Of so many products others on the machine slow some down, and in a format that is emulated each takes long.
+_AT_MOST, _AT_MOST_S = 20, 0.3
 
 
 def flops_per_position(model: torch.nn.Module, objective: Objective, batch: Any, compute: Compute) -> float:
@@ -41,19 +42,25 @@ def flops_per_position(model: torch.nn.Module, objective: Objective, batch: Any,
 
 def peak_flops(compute: Compute) -> float:
     """Floating-point operations a second of the best of several large matrix products. Draws no random numbers."""
-    size = _SIZE[compute.device.type]
+    size, took_s = 128, 0.0
+    while size < _LARGEST[compute.device.type] and took_s < _AT_MOST_S / 8:  # twice as wide takes eight times as long
+        size *= 2
+        took_s = min(_products_s(compute, size, 2))
+    return 2 * size**3 / min(took_s, *_products_s(compute, size, _AT_MOST))
+
+
+def _products_s(compute: Compute, size: int, count: int) -> list[float]:
+    """Seconds of each of some square products; fewer than ``count`` where they take long."""
     one = torch.full((size, size), 0.5, device=compute.device, dtype=compute.dtype)
-    best = float("inf")
     product = torch.empty_like(one)
-    torch.mm(one, one, out=product)
-    for _ in range(_AT_LEAST):
+    found: list[float] = []
+    while len(found) < count and sum(found) < _AT_MOST_S:
         _wait(compute)
         began = time.perf_counter()
         torch.mm(one, one, out=product)
         _wait(compute)
-        took = time.perf_counter() - began
-        best = min(best, took)
-    return 2 * size**3 / best
+        found.append(time.perf_counter() - began)
+    return found
 
 
 def _wait(compute: Compute) -> None:
