@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -111,8 +112,9 @@ def _kill(stop: threading.Event, killed: list[int], most: int, first: Path | Non
     while len(killed) < most and not stop.is_set():
         for child in multiprocessing.active_children():
             if child.pid and child.pid not in killed and len(killed) < most and child.is_alive():
-                os.kill(child.pid, signal.SIGKILL)
-                killed.append(child.pid)
+                with suppress(ProcessLookupError):  # it may have ended by itself since
+                    os.kill(child.pid, signal.SIGKILL)
+                    killed.append(child.pid)
         time.sleep(0.002)
 
 
