@@ -7,7 +7,7 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from aictl.artifacts.checkpoint import Checkpoint
-from aictl.core.errors import BadRequest, WrongKind
+from aictl.core.errors import BadRequest, Damaged, WrongKind
 
 WORDS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
 
@@ -93,3 +93,19 @@ def test_a_gate_brings_its_measure(model, pairs, run):
     assert list(made.values()) == ["rougeL", "bleu"]
     with pytest.raises(BadRequest, match="'rouge' does not apply"):
         run(model, pairs, gate=["rouge>=0.5"], name="group")
+
+
+def test_weights_that_are_not_there_are_not_made_up(model, tmp_path):
+    import shutil
+
+    from safetensors.torch import load_file, save_file
+
+    from aictl.inference.rewriting import Rewriter
+
+    folder = tmp_path / "torn"
+    shutil.copytree(model.folder, folder)
+    weights = load_file(folder / "model.safetensors")
+    lost = next(name for name in weights if "decoder.block.1" in name)
+    save_file({name: value for name, value in weights.items() if name != lost}, folder / "model.safetensors")
+    with pytest.raises(Damaged, match="lacks 1 weights"):
+        Rewriter(folder)

@@ -225,7 +225,7 @@ def test_kill_9_resumes_and_ends_the_same(job, tmp_path):
             process.kill()
         process.communicate(timeout=120)
     assert firsts[0] == 0
-    assert firsts[1] >= 2  # the checkpoint of the last step may still have been under way
+    assert firsts[1] >= 3
     assert firsts[2] > firsts[1]
     from safetensors.torch import load_file
 

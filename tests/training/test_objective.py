@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from transformers import Gemma2Config, Gemma2ForCausalLM
 
 from aictl.training.batches import IGNORED, TokenBatch
+from aictl.training.head import cross_entropy
 from aictl.training.objective import judged_by, means, next_token_loss
 from aictl.training.precision import Compute
 
@@ -78,3 +79,18 @@ def test_the_mean_is_over_targets_not_batches(job):
     whole = means(made.model, [batch], CPU, judge)["loss"]
     assert means(made.model, parts, CPU, judge)["loss"] == pytest.approx(whole, rel=1e-5)
     assert made.model.training
+
+
+def test_only_positions_with_a_target_have_logits(job, monkeypatch):
+    from aictl.training import objective
+
+    rows = []
+
+    def seen(hidden, head, targets):
+        rows.append(len(hidden))
+        return cross_entropy(hidden, head, targets)
+
+    monkeypatch.setattr(objective, "cross_entropy", seen)
+    batch = sparse_batch()
+    next_token_loss(job().model, batch)
+    assert rows == [batch.counted]

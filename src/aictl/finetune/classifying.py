@@ -22,14 +22,12 @@ from aictl.finetune.supervised import longest_of
 from aictl.finetune.weights import freeze, kept_dtype
 from aictl.tokenizing.folder import TokenizerFolder
 from aictl.training import precision, saving
-from aictl.training.loop import Job, Outcome, fit
+from aictl.training.loop import Outcome
 from aictl.training.precision import Compute
 from aictl.training.ranks.joining import join
-from aictl.training.spec import OptimizerSpec
 from aictl.training.tasks import pretrained, text_classification
 from aictl.training.tasks.labels import Labels
-from aictl.training.tasks.lesson import Lesson
-from aictl.training.world import World
+from aictl.training.tasks.lesson import Lesson, Run, teach
 
 
 def adapter(
@@ -67,7 +65,8 @@ def adapter(
         task_type=task_type,
         heads=heads,
     )
-    outcome = _teach(adapted, lesson, spec, spec.optimizer, compute, world=world, scratch=scratch, events=events)
+    run = Run(spec.max_steps, spec.optimizer.learning_rate, spec.optimizer, spec.loop, compute, world, scratch)
+    outcome = teach(adapted, lesson, run, events)
     adapting.save(adapted, checkpoint, folder, scratch)
     outcome.leave(folder, events)
     metrics = _metrics(outcome, adapted, lesson, compute) | adapting.parameters(adapted)
@@ -85,7 +84,8 @@ def full(
     with world.in_turn():
         model, lesson = _prepare(checkpoint, dataset, spec, scratch=scratch, events=events)
     frozen = freeze(model, spec.freeze)
-    outcome = _teach(model, lesson, spec, spec.optimizer, compute, world=world, scratch=scratch, events=events)
+    run = Run(spec.max_steps, spec.optimizer.learning_rate, spec.optimizer, spec.loop, compute, world, scratch)
+    outcome = teach(model, lesson, run, events)
     metrics = _metrics(outcome, model, lesson, compute)
     saving.save(model, folder, kept_dtype(spec.save_dtype, checkpoint))
     saving.copy_beside(checkpoint, folder)
@@ -159,35 +159,6 @@ def _pictures(
         **how,
     )
     return model, lesson
-
-
-def _teach(
-    model: torch.nn.Module,
-    lesson: Lesson,
-    spec: SupervisedSpec,
-    optimizer: OptimizerSpec,
-    compute: Compute,
-    *,
-    world: World,
-    scratch: Path,
-    events: Events,
-) -> Outcome:
-    assert optimizer.learning_rate is not None
-    job = Job(
-        model=model,
-        batches=lesson.batches,
-        held_out=lesson.held_out,
-        max_steps=spec.max_steps,
-        peak_rate=optimizer.learning_rate,
-        optimizer=optimizer,
-        loop=spec.loop,
-        compute=compute,
-        scratch=scratch,
-        objective=lesson.objective,
-        judge=lesson.judge,
-        world=world,
-    )
-    return fit(job, events)
 
 
 def _metrics(outcome: Outcome, model: torch.nn.Module, lesson: Lesson, compute: Compute) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from aictl.training.dialogue import Dialogue, DialogueEncoder, Unusable
 
 FORMATS: tuple[Format, ...] = ("chat", "text", "pair")
 NOUNS = {"chat": "conversations", "text": "documents", "pair": "pairs", "preference": "preferences"}
-TOLD_EVERY = 256
+_TOLD_EVERY = 256
 
 
 class Encode(Protocol):
@@ -65,24 +65,20 @@ def encode(dataset: Dataset, split: str, encoder: Encode, scratch: Path, events:
                 yield from encoder(document)
             except Unusable as reason:
                 refused[str(reason)] += 1
-            if done % TOLD_EVERY == 0:
+            if done % _TOLD_EVERY == 0:
                 events.advanced(task, done)
 
     made = conversations.write(path, encoded())
     events.finished(task)
-    tell_refused(refused, noun, split, events)
+    for reason, count in refused.most_common():
+        events.noted(f"{count} {noun} of the {split} split set aside: {reason}", "warning")
     if not len(made):
         path.unlink()
-        raise nothing_usable(dataset, split, refused)
+        raise _nothing_usable(dataset, split, refused)
     return made
 
 
-def tell_refused(refused: Counter[str], noun: str, split: str, events: Events) -> None:
-    for reason, count in refused.most_common():
-        events.noted(f"{count} {noun} of the {split} split set aside: {reason}", "warning")
-
-
-def nothing_usable(dataset: Dataset, split: str, refused: Counter[str]) -> BadInput:
+def _nothing_usable(dataset: Dataset, split: str, refused: Counter[str]) -> BadInput:
     noun, why = NOUNS[dataset.format], f": {refused.most_common(1)[0][0]}" if refused else ""
     cures = {
         "chat": "add conversations in which the assistant answers, or raise --sequence-length",

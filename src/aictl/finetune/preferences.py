@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,7 @@ from safetensors.numpy import load_file, save_file
 
 from aictl.artifacts.dataset import Dataset
 from aictl.core.events import Events
-from aictl.finetune.examples import NOUNS, TOLD_EVERY, nothing_usable, tell_refused
-from aictl.training import conversations
+from aictl.finetune import examples
 from aictl.training.dialogue import Dialogue, DialogueEncoder, Unusable
 from aictl.training.precision import Compute
 from aictl.training.preference import Preferences, log_probabilities
@@ -25,29 +23,7 @@ def encode(dataset: Dataset, split: str, encoder: DialogueEncoder, scratch: Path
     """The preferences of a split, in a file of ``scratch`` that is taken if it is there. Of each conversation what
     comes after the prompt is learnt. Those that cannot be used are set aside and counted. Raises :class:`BadInput` if
     none can."""
-    path = scratch / f"{split}.conversations"
-    if path.exists():
-        return Preferences(conversations.read(path))
-    noun, task = NOUNS["preference"], f"encode {split}"
-    refused: Counter[str] = Counter()
-    events.started(task, dataset.splits.get(split, 0), noun)
-
-    def encoded() -> Iterator[Dialogue]:
-        for done, document in enumerate(dataset.documents(split), 1):
-            try:
-                yield from _both(document, encoder)
-            except Unusable as reason:
-                refused[str(reason)] += 1
-            if done % TOLD_EVERY == 0:
-                events.advanced(task, done)
-
-    made = conversations.write(path, encoded())
-    events.finished(task)
-    tell_refused(refused, noun, split, events)
-    if not len(made):
-        path.unlink()
-        raise nothing_usable(dataset, split, refused)
-    return Preferences(made)
+    return Preferences(examples.encode(dataset, split, lambda document: _both(document, encoder), scratch, events))
 
 
 def _both(document: Mapping[str, Any], encoder: DialogueEncoder) -> list[Dialogue]:
@@ -78,7 +54,7 @@ def judge_by_reference(
     lengths, wanted = preferences.lengths(), np.unique(np.fromiter(rows, np.int64))
     ordered = wanted[np.argsort(lengths[wanted], kind="stable")]
     task = f"reference of {path.stem}"
-    events.started(task, len(ordered), NOUNS["preference"])
+    events.started(task, len(ordered), examples.NOUNS["preference"])
     model = model.to(compute.device).eval()
     for first in range(0, len(ordered), size):
         chosen = ordered[first : first + size]

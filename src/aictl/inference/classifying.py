@@ -16,7 +16,7 @@ import tokenizers
 
 from aictl.core.errors import BadInput, Damaged
 from aictl.core.extras import require
-from aictl.inference.embedding import batches, max_tokens
+from aictl.inference.embedding import batches, max_tokens, padded
 
 
 class Classified(NamedTuple):
@@ -50,12 +50,7 @@ class Classifier:
         encoded = self._tokenizer.encode_batch(list(texts))
         found = np.zeros((len(texts), len(self.classes)), np.float32)
         for rows in batches([len(one.ids) for one in encoded]):
-            width = max(1, *(len(encoded[row].ids) for row in rows))
-            ids: np.ndarray = np.zeros((len(rows), width), np.int64)
-            mask = np.zeros_like(ids)
-            for place, row in enumerate(rows):
-                ids[place, : len(encoded[row].ids)] = encoded[row].ids
-                mask[place, : len(encoded[row].ids)] = 1
+            ids, mask = padded([encoded[row].ids for row in rows])
             logits = self._network.run(ids, mask)
             found[rows] = 1 / (1 + np.exp(-logits)) if self._several else _softmax(logits)
         return Classified(found, sum(bool(one.overflowing) for one in encoded))

@@ -67,18 +67,24 @@ class Embedder:
         lengths = [len(one.ids) for one in encoded]
         vectors: np.ndarray | None = None
         for rows in batches(lengths):
-            width = max(1, *(lengths[row] for row in rows))
-            ids: np.ndarray = np.zeros((len(rows), width), np.int64)
-            mask = np.zeros_like(ids)
-            for place, row in enumerate(rows):
-                ids[place, : lengths[row]] = encoded[row].ids
-                mask[place, : lengths[row]] = 1
+            ids, mask = padded([encoded[row].ids for row in rows])
             found = _pooled(self._network.run(ids, mask), mask, how)
             if vectors is None:
                 vectors = np.zeros((len(texts), found.shape[1]), np.float32)
             vectors[rows] = found
         cut = sum(bool(one.overflowing) for one in encoded)
         return Embedded(vectors if vectors is not None else np.zeros((0, 0), np.float32), cut)
+
+
+def padded(rows: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:
+    """Token ids, int64 of shape (rows, longest of them), with 0 after the end of each, and where there are any: 1."""
+    width = max(1, *map(len, rows))
+    ids: np.ndarray = np.zeros((len(rows), width), np.int64)
+    mask = np.zeros_like(ids)
+    for place, row in enumerate(rows):
+        ids[place, : len(row)] = row
+        mask[place, : len(row)] = 1
+    return ids, mask
 
 
 def batches(lengths: Sequence[int]) -> list[list[int]]:

@@ -1,4 +1,5 @@
-"""Encoders on PyTorch, as transformers loads them: one that embeds, one that classifies texts, one pictures."""
+"""Networks on PyTorch, as transformers loads them: one that embeds texts, one that classifies them, one pictures, and
+one that writes texts for texts."""
 
 from __future__ import annotations
 
@@ -8,7 +9,12 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from transformers import AutoModel, AutoModelForImageClassification, AutoModelForSequenceClassification
+from transformers import (
+    AutoModel,
+    AutoModelForImageClassification,
+    AutoModelForSeq2SeqLM,
+    AutoModelForSequenceClassification,
+)
 
 from aictl.core.errors import BadInput, Damaged, MachineLacks
 from aictl.inference.quiet import quiet
@@ -16,8 +22,8 @@ from aictl.inference.quiet import quiet
 _AGAIN = "download it again, or give another"
 
 
-class _Encoder:
-    """An encoder in float32, in evaluation mode."""
+class _Loaded:
+    """A network in float32, in evaluation mode."""
 
     _kind: Any
     _unused: str = ""  # weights that may be missing, by the beginning of their names
@@ -55,7 +61,7 @@ class _Encoder:
             )
 
 
-class TorchNetwork(_Encoder):
+class TorchNetwork(_Loaded):
     """One that gives hidden states."""
 
     _kind = AutoModel
@@ -69,7 +75,7 @@ class TorchNetwork(_Encoder):
         return states.float().cpu().numpy()
 
 
-class TorchClassifier(_Encoder):
+class TorchClassifier(_Loaded):
     """One that gives a score for each class."""
 
     _kind = AutoModelForSequenceClassification
@@ -79,7 +85,7 @@ class TorchClassifier(_Encoder):
         return self._run(ids, mask).logits.float().cpu().numpy()
 
 
-class TorchImageClassifier(_Encoder):
+class TorchImageClassifier(_Loaded):
     """One that gives a score for each class of a picture."""
 
     _kind = AutoModelForImageClassification
@@ -88,3 +94,21 @@ class TorchImageClassifier(_Encoder):
         """Logits, float32 (pictures, classes), of float32 (pictures, channels, height, width)."""
         with torch.inference_mode():
             return self._module(pixel_values=torch.from_numpy(pixels).to(self._device)).logits.float().cpu().numpy()
+
+
+class TorchRewriter(_Loaded):
+    """One that writes a text for a text."""
+
+    _kind = AutoModelForSeq2SeqLM
+
+    def write(self, ids: np.ndarray, mask: np.ndarray, most: int) -> list[list[int]]:
+        """The likeliest tokens, at most ``most``, for each row of ``ids``."""
+        with torch.inference_mode(), quiet():
+            made = self._module.generate(
+                input_ids=torch.from_numpy(ids).to(self._device),
+                attention_mask=torch.from_numpy(mask).to(self._device),
+                max_new_tokens=most,
+                do_sample=False,
+                num_beams=1,
+            )
+        return [row.tolist() for row in made]

@@ -18,10 +18,10 @@ from aictl.core.events import Events
 from aictl.inference.quiet import quiet
 from aictl.train.recipes import Recipe
 from aictl.train.spec import TrainSpec
-from aictl.training.loop import Job, Outcome, fit
+from aictl.training.loop import Outcome
 from aictl.training.precision import Compute
 from aictl.training.state import disk
-from aictl.training.tasks.lesson import Lesson
+from aictl.training.tasks.lesson import Lesson, Run, teach
 from aictl.training.world import World
 
 # Of the learning rate of fresh weights, for those that have learnt, which a large one would undo: 5e-5 for an encoder
@@ -75,21 +75,9 @@ def take(
     """Train a course's model and write it into ``folder``. Raises :class:`WorkFailed` when training diverges or
     teaches the model nothing."""
     lesson = course.lesson
-    job = Job(
-        model=course.model,
-        batches=lesson.batches,
-        held_out=lesson.held_out,
-        max_steps=course.steps(spec),
-        peak_rate=spec.optimizer.learning_rate or course.peak_rate,
-        optimizer=spec.optimizer,
-        loop=spec.loop,
-        compute=compute,
-        scratch=scratch,
-        objective=lesson.objective,
-        judge=lesson.judge,
-        world=world,
-    )
-    outcome = fit(job, events)
+    rate = spec.optimizer.learning_rate or course.recipe.learning_rate
+    run = Run(course.steps(spec), rate, spec.optimizer, spec.loop, compute, world, scratch)
+    outcome = teach(course.model, lesson, run, events)
     refuse_useless(outcome, course.goes_on, events)
     events.started("examine")
     examined = dict(lesson.examine(course.model, compute))

@@ -30,11 +30,12 @@ def images_and_texts(given: Given, spec: TrainSpec) -> Course:
     recipe, start = DUALS[spec.preset], given.start
     size = spec.vocab_size or recipe.vocabulary
     opened = tokenizers.given_or_learnt(
-        given.tokenizer or start,
+        given.tokenizer,
+        start,
         spec.vocab_size,
         lambda: learn((str(one.get("caption") or "") for one in given.dataset.documents("train")), size),
-        given.scratch,
-        given.events,
+        scratch=given.scratch,
+        events=given.events,
     )
     if start:
         _refuse_unlike(start, spec)

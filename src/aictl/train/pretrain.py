@@ -69,11 +69,12 @@ def train(
     learnt_size = spec.vocab_size or int(values.get("vocab_size") or preset.vocabulary)
     with world.in_turn():
         opened = tokenizers.given_or_learnt(
-            tokenizer or start,
+            tokenizer,
+            start,
             spec.vocab_size,
             lambda: learn_from(dataset.shards("train"), learnt_size, events=events),
-            scratch,
-            events,
+            scratch=scratch,
+            events=events,
         )
         corpus, validation = _encode(dataset, opened, scratch, events)
     _refuse_too_small(corpus, validation, length, dataset)

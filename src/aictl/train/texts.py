@@ -111,11 +111,12 @@ def _how(spec: TrainSpec, recipe: TextRecipe) -> dict[str, Any]:
 def _tokenizer(given: Given, spec: TrainSpec, recipe: TextRecipe) -> TokenizerFolder:
     size = spec.vocab_size or recipe.vocabulary
     return tokenizers.given_or_learnt(
-        given.tokenizer or given.start,
+        given.tokenizer,
+        given.start,
         spec.vocab_size,
         lambda: learn(_texts(given.dataset), size),
-        given.scratch,
-        given.events,
+        scratch=given.scratch,
+        events=given.events,
     )
 
 

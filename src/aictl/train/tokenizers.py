@@ -19,17 +19,21 @@ from aictl.tokenizing.folder import TokenizerFolder, write, write_config
 
 def given_or_learnt(
     given: Tokenizer | Checkpoint | None,
+    start: Checkpoint | None,
     vocab_size: int | None,
     learn: Callable[[], tokenizers.Tokenizer],
+    *,
     scratch: Path,
     events: Events,
 ) -> TokenizerFolder:
-    """The tokenizer that was given, or what ``learn`` learns, which is kept in ``scratch``. Raises
-    :class:`BadRequest` for a vocabulary size beside a tokenizer."""
-    if given is not None:
+    """The tokenizer that was given, that of the checkpoint ``start``, or what ``learn`` learns, which is kept in
+    ``scratch``. Raises :class:`BadRequest` for a vocabulary size beside a tokenizer."""
+    found = given or start
+    if found is not None:
         if vocab_size is not None:
-            raise BadRequest("--vocab-size is for learning a tokenizer, and one is given", cure="leave one out")
-        return TokenizerFolder(given.folder)
+            whose = "--tokenizer" if given else "--from"
+            raise BadRequest(f"--vocab-size is for learning a tokenizer, and {whose} gives one", cure="leave one out")
+        return TokenizerFolder(found.folder)
     folder = scratch / "tokenizer"
     if not folder.is_dir():
         partial = scratch / "tokenizer.partial"

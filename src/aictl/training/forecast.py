@@ -20,7 +20,8 @@ from aictl.planning.memory import training_memory
 from aictl.training.precision import Compute
 from aictl.training.utilisation import peak_flops
 
-# Shares of the measured peak, from docs/benchmarks/training.md: as it comes, and compiled.
+# Shares of the measured peak that are taken for granted, as they come and compiled: docs/benchmarks/training.md has
+# 0.65 and 0.79 on one thread of a quiet core, and 0.37 and 0.61 on two that others kept busy.
 UTILISATION, COMPILED_UTILISATION = 0.55, 0.65
 
 

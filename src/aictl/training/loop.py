@@ -343,5 +343,7 @@ class _Saver:
         run = self._run
         saved = run.job.world.capture(run.model, run.optimizer, run.scaler, facts=run.facts, rng=run.random)
         self._checkpoints.save(saved, best=best)
+        if not self._loop.save_every_s and not self._loop.checkpoint_every:
+            self._checkpoints.finish()  # asked for after every step, a step is safe before the next begins
         self._saved_at = time.monotonic()
         self._cost_s = self._saved_at - began

@@ -24,11 +24,6 @@ def is_input(name: str, reading: Reading) -> bool:
     return reading.input_field is not None and reading.output_field is not None and _ends(name, reading.input_field)
 
 
-def is_output(name: str, reading: Reading) -> bool:
-    """Whether a file is called as one whose lines are what is wanted."""
-    return reading.output_field is not None and _ends(name, reading.output_field)
-
-
 def _ends(name: str, field: str) -> bool:
     return any(name.rpartition("/")[2].removesuffix(packed).endswith(f".{field}") for packed in _PACKED)
 

@@ -14,6 +14,7 @@ from aictl.core.errors import BadInput
 from aictl.core.events import Events
 from aictl.tokenizing.folder import TokenizerFolder
 from aictl.training.batches import FieldBatch
+from aictl.training.head import bare
 from aictl.training.precision import Compute
 from aictl.training.spec import PictureSpec
 from aictl.training.tasks.augmentation import Augmentation
@@ -69,7 +70,7 @@ def caption_loss(model: torch.nn.Module, batch: FieldBatch) -> torch.Tensor:
     scale of the cosines is the model's own, which it learns."""
     given: Mapping[str, Any] = batch.fields
     made = model(**{name: value for name, value in given.items() if name != "groups"})
-    scale = _network(model).logit_scale.float().exp().clamp(max=MOST_SCALE)
+    scale = bare(model).logit_scale.float().exp().clamp(max=MOST_SCALE)
     groups = given["groups"]
     return contrastive_loss(made.image_embeds, made.text_embeds, scale, same_groups(groups, groups))
 
@@ -152,10 +153,3 @@ def _captions(dataset: Dataset, split: str) -> Any:
                 cure="prepare the pictures anew with captions: `aictl data prep --help` says how",
             )
         yield caption
-
-
-def _network(model: torch.nn.Module) -> Any:
-    """What is inside of wrappers that compile or distribute."""
-    for name in ("_orig_mod", "module"):
-        model = getattr(model, name, model)
-    return model

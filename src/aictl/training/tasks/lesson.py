@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
+from aictl.core.events import Events
 from aictl.training.batches import Batch, Batches
+from aictl.training.loop import Job, Outcome, fit
 from aictl.training.objective import Judge, Objective
 from aictl.training.precision import Compute
+from aictl.training.spec import LoopSpec, OptimizerSpec
+from aictl.training.world import World
 
 Examine = Callable[[torch.nn.Module, Compute], Mapping[str, Any]]
 
@@ -34,6 +39,31 @@ class Lesson:
     examine: Examine
     primary: str
     facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Run(NamedTuple):
+    """Where and how a lesson is given; ``peak_rate`` is the highest learning rate."""
+
+    max_steps: int
+    peak_rate: float
+    optimizer: OptimizerSpec
+    loop: LoopSpec
+    compute: Compute
+    world: World
+    scratch: Path
+
+
+def teach(model: torch.nn.Module, lesson: Lesson, run: Run, events: Events) -> Outcome:
+    """Train ``model`` on a lesson. Raises :class:`WorkFailed` when training diverges."""
+    job = Job(
+        model=model,
+        batches=lesson.batches,
+        held_out=lesson.held_out,
+        objective=lesson.objective,
+        judge=lesson.judge,
+        **run._asdict(),
+    )
+    return fit(job, events)
 
 
 def spread(count: int, most: int) -> np.ndarray:

@@ -13,6 +13,7 @@ from aictl.artifacts.dataset import Dataset
 from aictl.core.events import Events
 from aictl.tokenizing.folder import TokenizerFolder
 from aictl.training.batches import IGNORED, FieldBatch
+from aictl.training.head import bare
 from aictl.training.objective import means, own_loss
 from aictl.training.precision import Compute
 from aictl.training.tasks.lesson import Lesson, spread
@@ -93,7 +94,7 @@ class _Split:
 
 def _exact(model: Any, split: _Split, rows: np.ndarray, longest: int, compute: Compute) -> float:
     """The share of inputs for which the likeliest output, taken word by word, is the true one to the last token."""
-    network = getattr(model, "module", model)
+    network = bare(model)
     training = network.training
     network.eval()
     right = 0

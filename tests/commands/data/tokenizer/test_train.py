@@ -76,6 +76,6 @@ def test_a_model_is_trained_with_it(aictl, docs):
     lineage = aictl("artifact", "lineage", "given", cwd=docs)
     assert "tok" in lineage.stdout and "docs" in lineage.stdout
     both = aictl(*training, "--tokenizer", "tok", "--vocab-size", "300", cwd=docs)
-    assert both.returncode == 2 and "one is given" in both.stderr
+    assert both.returncode == 2 and "--tokenizer gives one" in both.stderr
     wrong = aictl(*training, "--tokenizer", "docs", cwd=docs)
     assert wrong.returncode == 2 and "dataset" in wrong.stderr
