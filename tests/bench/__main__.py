@@ -1,8 +1,8 @@
 """Measures everything and writes docs/benchmarks.md and the pages below docs/benchmarks: ``make bench``.
 
 ``python -m tests.bench PAGE`` writes one of those pages alone: ``planner`` (in seconds), ``machine``, ``data``,
-``text-steps``, ``tokenizing``, ``labelling``, ``small-models``, ``training`` or ``finetune``. ``fit`` refits the
-planner's constants and prints them.
+``text-steps``, ``tokenizing``, ``labelling``, ``small-models``, ``training``, ``tasks`` or ``finetune``. ``fit``
+refits the planner's constants and prints them.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from tests.bench import (
     planner_page,
     small_models,
     startup,
+    tasks,
     text_steps,
     tokenizing,
     training,
@@ -44,6 +45,7 @@ Pages of their own have [the planner against published runs](benchmarks/planner.
 [languages, personal data, block lists and repair](benchmarks/text-steps.md),
 [tokenizing beside Hugging Face tokenizers](benchmarks/tokenizing.md),
 [the label model beside others](benchmarks/labelling.md) and
+[what the presets come to](benchmarks/tasks.md),
 [pretraining beside its peers](benchmarks/training.md),
 [fine-tuning beside trl](benchmarks/finetune.md).
 """
@@ -59,6 +61,7 @@ PAGES: dict[str, Write] = {
     "labelling": lambda place: labelling.write(place, _machine()),
     "small-models": lambda place: small_models.write(place, _machine()),
     "training": lambda place: training.write(place, _machine()),
+    "tasks": lambda place: tasks.write(place, _machine()),
     "finetune": lambda place: finetune.write(place, _machine()),
 }
 

@@ -1,8 +1,9 @@
-"""The two kernels of the training loop beside torch's own, CPU milliseconds on one thread, forward and backward:
+"""The kernels of the training loop beside torch's own, CPU milliseconds on one thread, forward and backward:
 ``python -m tests.bench.kernels``. The ways are run in turn; each figure is the median of 15."""
 
 from __future__ import annotations
 
+import copy
 import os
 import statistics
 import time
@@ -13,9 +14,13 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 import torch
 import torch.nn.functional as F
+from peft import LoraConfig, get_peft_model
 
-from aictl.training.causal_blocks import attend
+from aictl.finetune import low_rank
+from aictl.training.attention import attend as by_documents
+from aictl.training.attention import documents_of
 from aictl.training.head import cross_entropy
+from aictl.training.short_rows import attend
 
 ROUNDS = 15
 ROWS, WIDTH, VOCABULARY = 1024, 384, 16_384
@@ -46,6 +51,40 @@ def attentions() -> dict[str, Callable[[], torch.Tensor]]:
     return {"flash kernel": flash, "blocks": blocks, "blocks, compiled": torch.compile(blocks)}
 
 
+def documents(count: int, length: int) -> dict[str, Callable[[], torch.Tensor]]:
+    """Attention of SmolLM2-135M's shape over a row of ``count`` documents, each of ``length`` positions."""
+    shape = SimpleNamespace(config=SimpleNamespace(model_type="llama"), is_causal=True)
+    size = count * length
+    query = torch.randn(1, 9, size, 64, dtype=torch.bfloat16, requires_grad=True)
+    key, value = (torch.randn(1, 3, size, 64, dtype=torch.bfloat16, requires_grad=True) for _ in range(2))
+    starts = (torch.arange(size) // length * length)[None]
+    apart = documents_of(starts, torch.device("cpu"))
+    mask = (starts[:, :, None] == starts[:, None]) & torch.ones(size, size, dtype=torch.bool).tril()
+
+    def masked() -> torch.Tensor:
+        made = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, enable_gqa=True)
+        return made.float().sum()
+
+    def by_document() -> torch.Tensor:
+        return by_documents(shape, query, key, value, None, documents=apart)[0].float().sum()
+
+    return {"mask over the row": masked, "by document": by_document}
+
+
+def layers() -> dict[str, Callable[[], torch.Tensor]]:
+    """An adapted layer of 576 by 1,536 as peft has it, and as one operation."""
+    base = torch.nn.Sequential(torch.nn.Linear(576, 1536, bias=False)).to(torch.bfloat16)
+    inputs = torch.randn(512, 576, requires_grad=True)
+    ways = {}
+    for name in ("as peft has it", "as one operation"):
+        torch.manual_seed(0)
+        adapted = get_peft_model(copy.deepcopy(base), LoraConfig(r=16, lora_alpha=32, target_modules=["0"]))
+        if name == "as one operation":
+            assert low_rank.install(adapted) == 1
+        ways[name] = lambda adapted=adapted: adapted(inputs).float().sum()
+    return ways
+
+
 def measured(ways: dict[str, Callable[[], torch.Tensor]]) -> dict[str, float]:
     taken: dict[str, list[float]] = {name: [] for name in ways}
     for number in range(ROUNDS + 2):
@@ -65,6 +104,10 @@ def main() -> None:
     for what, ways in (
         (f"head and loss, {ROWS:,} tokens of {VOCABULARY:,}", losses()),
         ("attention, 4 x 6 heads of 256 tokens", attentions()),
+        ("attention, 26 documents of 39 positions", documents(26, 39)),
+        ("attention, 8 documents of 128 positions", documents(8, 128)),
+        ("attention, 4 documents of 256 positions", documents(4, 256)),
+        ("adapted layer, 576 by 1,536, 512 tokens", layers()),
     ):
         for name, value in measured(ways).items():
             print(f"| {what} | {name} | {value:.1f} |")

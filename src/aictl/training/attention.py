@@ -22,12 +22,13 @@ from aictl.training.batches import TokenBatch
 
 NAME = "aictl_documents"
 
-# On a CPU the fused kernel repacks bf16 matrices, which costs more than it saves below so many positions: 32 ms
-# against 12 for a layer of 9 heads over 8 x 128 positions, 57 against 50 over 2 x 512 (AVX512-BF16, one thread).
-SHORT = 128
+# On a CPU, plain products over blocks of so many queries, each with the keys up to it, are faster than the fused kernel
+# in bf16, which repacks its matrices at every call, and in every format once they are compiled. They keep the weights
+# for the backward pass, which grow with the square of the length; python -m tests.bench.kernels has the figures.
+BLOCK, LONGEST = 128, 512
 # Documents of one group are padded to the longest of it; groups end at these lengths, then at multiples of the last.
 STEPS = (16, 32, 64, 128, 256)
-_OF_OTHERS = ("softcap", "s_aux", "position_bias")
+OF_OTHERS = ("softcap", "s_aux", "position_bias")
 _KNOWN_LAYERS = {"full_attention", "sliding_attention"}
 _REFUSED = "documents cannot be kept apart within a row in a model of type"
 _CURE = "leave out the option that puts several of them into a row"
@@ -136,7 +137,7 @@ def attend(
 ) -> tuple[torch.Tensor, None]:
     """Causal attention as transformers calls it: ``query`` of shape (rows, heads, positions, width of a head), ``key``
     and ``value`` alike with as many heads or fewer; the result has the positions before the heads."""
-    if lacking := next((name for name in _OF_OTHERS if others.get(name) is not None), None):
+    if lacking := next((name for name in OF_OTHERS if others.get(name) is not None), None):
         raise BadRequest(f"{_REFUSED} '{module.config.model_type}', whose attention has '{lacking}'", cure=_CURE)
     how = How(query.shape[-1] ** -0.5 if scaling is None else scaling, dropout, sliding_window)
     # Rotary positions leave float32 behind, and autocast would turn it back for the fused kernel alone.
@@ -193,14 +194,15 @@ def _causal(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, how: Ho
     """Over whole rows, whose shape is (rows, positions, heads, width)."""
     query, key, value = (one.transpose(1, 2) for one in (query, key, value))
     length = query.shape[2]
-    if query.device.type == "cpu" and query.dtype == torch.bfloat16 and length <= SHORT:
-        return _plain(query, key, value, how).transpose(1, 2)
+    faster = query.dtype == torch.bfloat16 or torch.compiler.is_compiling()
+    if query.device.type == "cpu" and faster and length <= LONGEST:
+        return _by_blocks(query, key, value, how).transpose(1, 2)
     banded = how.window is not None and length > how.window
     made = F.scaled_dot_product_attention(
         query,
         key,
         value,
-        attn_mask=~_unseen(length, how.window, query.device) if banded else None,
+        attn_mask=~_unseen(0, length, how.window, query.device) if banded else None,
         dropout_p=how.dropout,
         is_causal=not banded,
         scale=how.scale,
@@ -209,20 +211,28 @@ def _causal(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, how: Ho
     return made.transpose(1, 2)
 
 
-def _plain(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, how: How) -> torch.Tensor:
+def _by_blocks(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, how: How) -> torch.Tensor:
     """Plain matrix products and a float32 softmax; the heads that share a key are one product."""
     rows, heads, length, width = query.shape
-    together = (rows, key.shape[1], heads // key.shape[1] * length, width)
-    scores = query.reshape(together) @ key.transpose(-1, -2)
-    scores = scores.view(rows, heads, length, length).float() * how.scale
-    shares = scores.masked_fill(_unseen(length, how.window, query.device), -torch.inf).softmax(-1).to(value.dtype)
-    if how.dropout:
-        shares = F.dropout(shares, how.dropout)
-    return (shares.view(*together[:3], length) @ value).view(query.shape)
+    parts = []
+    for start in range(0, length, BLOCK):
+        end = min(start + BLOCK, length)
+        together = (rows, key.shape[1], heads // key.shape[1] * (end - start))
+        scores = query[:, :, start:end].reshape(*together, width) @ key[:, :, :end].transpose(-1, -2)
+        scores = scores.view(rows, heads, end - start, end).float() * how.scale
+        unseen = _unseen(start, end, how.window, query.device)
+        shares = scores.masked_fill(unseen, -torch.inf).softmax(-1).to(value.dtype)
+        if how.dropout:
+            shares = F.dropout(shares, how.dropout)
+        part = shares.view(*together, end) @ value[:, :, :end]
+        parts.append(part.view(rows, heads, end - start, width))
+    return torch.cat(parts, dim=2)
 
 
-def _unseen(length: int, window: int | None, device: torch.device) -> torch.Tensor:
-    """What a position does not see: what comes later, and what lies ``window`` positions back or more."""
-    everything = torch.ones(length, length, dtype=torch.bool, device=device)
-    later = everything.triu(1)
-    return later if window is None else later | everything.tril(-window)
+def _unseen(start: int, end: int, window: int | None, device: torch.device) -> torch.Tensor:
+    """What positions from ``start`` to ``end`` do not see of those up to ``end``: what comes later, and what lies
+    ``window`` positions back or more."""
+    places = torch.arange(end, device=device)
+    asking = places[start:, None]
+    later = places > asking
+    return later if window is None else later | (places <= asking - window)

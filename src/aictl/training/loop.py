@@ -17,7 +17,6 @@ from aictl.core.errors import Interrupted, WorkFailed
 from aictl.core.events import Events
 from aictl.training import restoring, state
 from aictl.training.batches import Batch, Batches, TokenBatch
-from aictl.training.causal_blocks import short_attention
 from aictl.training.checkpoints import FOLDER_NAME, Checkpoints
 from aictl.training.curves import draw
 from aictl.training.divergence import Spikes
@@ -27,6 +26,7 @@ from aictl.training.objective import Judge, Objective, judged_by, means, next_to
 from aictl.training.optimizer import clip, learning_rate, optimizer_of
 from aictl.training.passes import in_step
 from aictl.training.precision import Compute
+from aictl.training.short_rows import short_attention
 from aictl.training.spec import LoopSpec, OptimizerSpec
 from aictl.training.utilisation import flops_per_position, peak_flops
 from aictl.training.world import ALONE, World

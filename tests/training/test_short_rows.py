@@ -6,7 +6,8 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from aictl.training.causal_blocks import LONGEST, NAME, short_attention
+from aictl.training.attention import LONGEST
+from aictl.training.short_rows import NAME, short_attention
 
 
 def model(key_value_heads: int) -> LlamaForCausalLM:
@@ -54,11 +55,11 @@ def test_long_sequences_keep_their_attention():
 @pytest.mark.slow
 def test_compiled_it_attends_by_blocks_too(monkeypatch):
     """Traced, transformers makes a mask of its own, with which nothing would be gained."""
-    from aictl.training import causal_blocks
+    from aictl.training import short_rows
 
     plain, ids = model(2), torch.randint(0, 61, (2, 40))
     expected = plain(input_ids=ids, use_cache=False).logits
-    monkeypatch.setattr(causal_blocks, "sdpa_attention_forward", None)  # what would be called with a mask
+    monkeypatch.setattr(short_rows, "sdpa_attention_forward", None)  # what would be called with a mask
     with short_attention(plain, 40):
         found = torch.compile(plain)(input_ids=ids, use_cache=False).logits
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
