@@ -217,7 +217,7 @@ def write(place: Path, machine: str) -> None:
             judged, _ = workspace.run(
                 "evaluate", name, "fashion-test", "--split", "train", "--most", "10000", "--metrics", "accuracy"
             )
-            figures.append(f"**test {judged['metrics']['accuracy']['value']:.4f}** of 10,000")
+            figures.append(f"**test {judged['metrics']['accuracy']:.4f}** of 10,000")
         data = f"{subject.data}: {made['metrics']['documents']:,} to learn from"
         train = " ".join(subject.options) or "as it comes"
         lines.append(

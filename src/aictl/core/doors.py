@@ -1,7 +1,7 @@
-"""The plugin door: who offers which command and which kind of artifact, without importing them.
+"""The plugin door: who offers which command, kind of artifact and experiment tracker, without importing them.
 
 First-party commands, our plugins and a stranger's all stand in the entry-point groups
-``aictl.commands`` and ``aictl.artifacts``. ``importlib.metadata`` would take longer to read them
+``aictl.commands``, ``aictl.artifacts`` and ``aictl.trackers``. ``importlib.metadata`` would take longer to read them
 than the rest of ``aictl --help`` together, so the ``entry_points.txt`` files are read here; the
 format is https://packaging.python.org/en/latest/specifications/entry-points/.
 """
@@ -24,6 +24,7 @@ from aictl.core.errors import BadRequest, ExtraMissing, NotFound
 
 COMMANDS = "aictl.commands"
 KINDS = "aictl.artifacts"
+TRACKERS = "aictl.trackers"
 
 # Compiled when the first page of help is shown: most commands show none.
 _DOCSTRING = r"""(?s)\A(?:\s*\#[^\n]*\n|\s)*(?P<literal>[rR]?(?P<quote>\"{3}|'{3}|"|').*?(?<!\\)(?P=quote))"""

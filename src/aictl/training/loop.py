@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,12 +28,14 @@ from aictl.training.passes import in_step
 from aictl.training.precision import Compute
 from aictl.training.short_rows import short_attention
 from aictl.training.spec import LoopSpec, OptimizerSpec
+from aictl.training.tracking import tracked
 from aictl.training.utilisation import flops_per_position, peak_flops
 from aictl.training.world import ALONE, World
 
 SAVING_SHARE = 0.05  # of the time, at most, goes into saving by the clock
 LAST_STEPS = 10  # the last train loss is a mean over this many steps: one batch says little
-TOLD = 20  # times in a run that the loss and the speed are told
+# Memory and the share of the peak are told so many times in a run at least, and after so many seconds.
+TOLD, TOLD_S = 20, 2.0
 
 
 @dataclass(frozen=True)
@@ -122,8 +124,29 @@ def fit(job: Job, events: Events) -> Outcome:
     """
     if job.loop.deterministic:
         torch.use_deterministic_algorithms(True)
-    with job.world.stopping_together(), shortage(job.compute), job.world.failing(), _attention(job):
-        return _fit(job, events)
+    told = job.loop.track if job.world.is_first else []
+    with (
+        tracked(told, _options(job), job.scratch, events) as seen,
+        job.world.stopping_together(),
+        shortage(job.compute),
+        job.world.failing(),
+        _attention(job),
+    ):
+        return _fit(job, seen)
+
+
+def _options(job: Job) -> dict[str, str | int | float | bool]:
+    """What a tracker is told of a run."""
+    given = {**job.optimizer.model_dump(), "learning_rate": job.peak_rate, "seed": job.loop.seed}
+    return {
+        **{name: value for name, value in given.items() if value is not None},
+        "max_steps": job.max_steps,
+        "precision": job.compute.precision,
+        "device": job.compute.device.type,
+        "processes": job.world.ranks,
+        "parameters": sum(parameter.numel() for parameter in job.model.parameters()),
+        "trained_parameters": sum(one.numel() for one in job.model.parameters() if one.requires_grad),
+    }
 
 
 def _attention(job: Job) -> AbstractContextManager[None]:
@@ -155,7 +178,7 @@ def _fit(job: Job, events: Events) -> Outcome:
             due = run.step % job.loop.evaluate_every == 0 or run.step == max_steps
             if due and history.evaluated != run.step:
                 history.add({"step": run.step, **run.evaluate()})
-                events.measured("held_out_loss", history.rows[-1]["held_out_loss"], run.step)
+                run.tell(history.rows[-1], events)
                 if job.loop.keep == "best" and run.step and history.lowest_is_last:
                     saver.save(best=True)
             if run.step == max_steps:
@@ -164,8 +187,7 @@ def _fit(job: Job, events: Events) -> Outcome:
             history.add(row)
             run.whole = True
             spikes.add(history.rows[-1]["loss"], lambda: run.named(run.step - 1))
-            if run.step % max(1, max_steps // TOLD) == 0:
-                run.tell(history.rows[-1], events)
+            run.tell({**run.speed(), **history.rows[-1]}, events)
             events.advanced("train", run.step)
             if agreed.stop:
                 raise Interrupted(agreed.stop)
@@ -209,7 +231,7 @@ class _Run:
         self.facts: dict[str, float] = {"step": 0, "tokens": 0, "seconds": 0.0}
         self.whole = True  # False from when a step begins to change weights until its row is written
         self.random = state.random_state()
-        self._flops = self._peak = 0.0
+        self._flops = self._peak = self._told = 0.0
         self._parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
 
     @property
@@ -254,14 +276,20 @@ class _Run:
         }
         return row, agreed
 
-    def tell(self, row: dict[str, Any], events: Events) -> None:
-        """Measure the run for whoever watches it."""
-        events.measured("loss", row["loss"], self.step)
-        events.measured("learning_rate", row["learning_rate"], self.step)
-        events.measured("tokens_per_second", self.facts["tokens"] / self.facts["seconds"], self.step)
-        for name, value in (("mfu", self.mfu()), ("memory_bytes", peak_bytes(self.job.compute))):
-            if value is not None:
+    def tell(self, row: Mapping[str, Any], events: Events) -> None:
+        """Tell whoever watches what a row of the history has."""
+        for name, value in row.items():
+            if name != "step" and value is not None:
                 events.measured(name, value, self.step)
+
+    def speed(self) -> dict[str, float | None]:
+        """How fast the run is; now and then, its memory and its share of what the hardware can do."""
+        found: dict[str, float | None] = {"tokens_per_second": self.facts["tokens"] / self.facts["seconds"]}
+        often = self.step % max(1, self.job.max_steps // TOLD) == 0
+        if often or (self._told and time.monotonic() - self._told > TOLD_S):
+            found |= {"mfu": self.mfu(), "memory_bytes": peak_bytes(self.job.compute)}
+            self._told = time.monotonic()
+        return found
 
     def mfu(self) -> float | None:
         """The share of the hardware's peak that this run has come to, if it is the only process."""

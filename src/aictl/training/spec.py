@@ -5,11 +5,12 @@ A verb that wants another default subclasses the group and declares that one opt
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import field_validator
 
-from aictl.core.spec import Spec, option
+from aictl.core import doors, extras
+from aictl.core.spec import Spec, comma_separated, option
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 Device = Literal["auto", "cpu", "cuda"]
@@ -153,7 +154,7 @@ class PictureSpec(Spec):
 
 
 class LoopSpec(Spec):
-    """Randomness, evaluation and saving."""
+    """Randomness, evaluation, saving, and who is told."""
 
     seed: int = option(0, ge=0, lt=2**63, help="seed of the initial weights, the order of the data and dropout")
     evaluate_every: int = option(100, ge=1, help="steps between evaluations on held-out data")
@@ -186,3 +187,21 @@ class LoopSpec(Spec):
     keep_checkpoints: int = option(
         2, ge=1, affects_result=False, help="so many of the last checkpoints stay on the disk while a run is under way"
     )
+    track: list[str] = option(
+        [],
+        affects_result=False,
+        help="send every step's measures to tensorboard, mlflow, wandb or trackio too; :PLACE after it names the "
+        "folder, experiment or project",
+    )
+
+    @field_validator("track", mode="before")
+    @classmethod
+    def _known(cls, value: Any) -> Any:
+        """Before the work that would be tracked, not after it."""
+        for one in (words := comma_separated(value)) if isinstance(value, str | list | tuple) else ():
+            name = str(one).partition(":")[0]
+            if name not in (known := doors.doors(doors.TRACKERS)):
+                raise ValueError(f"{name}: there are {', '.join(known)}")
+            if name in extras.EXTRAS:
+                extras.require(name)
+        return words
