@@ -52,6 +52,7 @@ OPTIONAL = (
     "psutil",
     "pynvml",
     "matplotlib",
+    "torchao",
     "tensorboard",
     "mlflow",
     "wandb",

@@ -7,6 +7,7 @@ from tests.training.conftest import tiny_model
 from aictl.core.errors import MachineLacks
 from aictl.training.forecast import Work, forecast
 from aictl.training.precision import Compute
+from aictl.training.spec import ParallelSpec
 
 CPU = Compute(torch.device("cpu"), "fp32")
 LARGE = {
@@ -47,3 +48,27 @@ def test_an_adapter_takes_far_less():
         adapter.memory_bytes["total"] < 0.25 * forecast(Work(LARGE, 1, 512, 10, 512), bf16, 24e9).memory_bytes["total"]
     )
     adapter.require_room()
+
+
+def test_processes_on_one_cpu_share_its_memory_and_its_speed():
+    work = Work(LARGE, 8, 512, 10, 4096)
+    alone, two = (forecast(work._replace(parallel=ParallelSpec(nproc=n)), CPU, 24e9) for n in ("1", "2"))
+    assert (alone.processes, two.processes) == (1, 2)
+    assert two.usable_bytes == alone.usable_bytes / 2
+    assert two.memory_bytes["weights"] == alone.memory_bytes["weights"]
+    assert two.memory_bytes["activations"] == pytest.approx(alone.memory_bytes["activations"] / 2)
+    assert two.tokens == alone.tokens
+    assert two.tokens_per_s == pytest.approx(alone.tokens_per_s, rel=0.5)
+    assert "no waiting for one another" in two.assumed
+    with pytest.raises(MachineLacks, match="in each of 2 processes"):
+        two.require_room()
+
+
+def test_shards_and_tensor_parallel_processes_hold_a_part_each():
+    def weights(**options):
+        spec = ParallelSpec(nproc="4", **options)
+        return forecast(Work(LARGE, 8, 512, 10, 4096, parallel=spec), CPU, None, timed=False).memory_bytes
+
+    assert weights(shard="full")["weights"] == pytest.approx(weights()["weights"] / 4)
+    assert weights(shard="full")["optimizer"] == pytest.approx(weights()["optimizer"] / 4)
+    assert weights(tensor_parallel=4)["weights"] == pytest.approx(weights()["weights"] / 4, rel=0.01)

@@ -20,6 +20,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "train": ("torch", "transformers", "tokenizers", "safetensors", "yaml"),
     "finetune": ("torch", "transformers", "peft"),
     "qlora": ("torch", "transformers", "peft", "bitsandbytes"),
+    "float8": ("torch", "transformers", "torchao"),
     "tensorboard": ("torch", "transformers", "tensorboard"),
     "mlflow": ("torch", "transformers", "mlflow"),
     "wandb": ("torch", "transformers", "wandb"),

@@ -63,6 +63,7 @@ def foresee(
         max_steps=(spec.max_steps or preset.max_steps) * spec.optimizer.accumulate,
         at_once=compute.tokens_at_once,
         recompute=compute.recompute,
+        parallel=spec.parallel,
     )
     try:
         return forecast(work, compute, usable_bytes, timed=timed)

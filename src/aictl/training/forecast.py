@@ -1,12 +1,14 @@
 """What training a language model will take, before it is begun: memory by part, and time.
 
-Memory is the planner's (:mod:`aictl.planning.memory`) for one process that trains as this engine does. Time is the
-operations of a step over what this machine multiplies, measured here and now, times the share of it that such runs were
-seen to come to.
+Memory is the planner's (:mod:`aictl.planning.memory`) for each process of a run that trains as this engine does. Time
+is the operations of a step over what this machine multiplies, measured here and now, times the share of it that such
+runs were seen to come to. Of several processes those on one CPU share its cores, and each has a GPU of its own; what
+they wait for one another is not known here, and said to be left out.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -17,7 +19,10 @@ from aictl.planning.config_json import shape_of
 from aictl.planning.finetune import Method, finetuning
 from aictl.planning.layout import Layout, OptimizerName, Recipe
 from aictl.planning.memory import training_memory
+from aictl.planning.shape import Shape
 from aictl.training.precision import Compute
+from aictl.training.ranks.team import nodes_of, processes_here
+from aictl.training.spec import ParallelSpec
 from aictl.training.utilisation import peak_flops
 
 # Shares of the measured peak that are taken for granted, as they come and compiled: docs/benchmarks/training.md has
@@ -27,7 +32,7 @@ UTILISATION, COMPILED_UTILISATION = 0.55, 0.65
 
 class Work(NamedTuple):
     """A language model by its ``config.json``, and how it is trained: sequences of so many tokens in a step, of which
-    ``at_once`` go through the model together. Of an adapter the ``rank`` counts."""
+    ``at_once`` go through one process's model together. Of an adapter the ``rank`` counts."""
 
     config: Mapping[str, Any]
     sequences: int
@@ -38,14 +43,16 @@ class Work(NamedTuple):
     method: Method = "full"
     rank: int = 0
     recompute: bool = False
+    parallel: ParallelSpec = ParallelSpec()
 
 
 class Forecast(NamedTuple):
-    """``memory_bytes`` by part and in all; ``usable_bytes`` is what there is, None where nobody knows. Time is that
-    of the steps, without evaluations, where it was asked for."""
+    """``memory_bytes`` of each process by part and in all; ``usable_bytes`` is what there is for it, None where nobody
+    knows. Time is that of the steps, without evaluations, where it was asked for."""
 
     parameters: int
     trained: int
+    processes: int
     memory_bytes: Mapping[str, float]
     usable_bytes: float | None
     tokens: int
@@ -72,20 +79,23 @@ class Forecast(NamedTuple):
             "activations": "lower --tokens-at-once, which changes no result, or --sequence-length",
             "logits": "lower --tokens-at-once, which changes no result",
         }
+        each = f" in each of {self.processes} processes" if self.processes > 1 else ""
         raise MachineLacks(
-            f"training {self.parameters:,} parameters would take {self.memory_bytes['total'] / 1e9:.2f} GB, of which "
-            f"{parts[largest] / 1e9:.2f} GB are {largest}, and {self.usable_bytes / 1e9:.2f} GB are free",
+            f"training {self.parameters:,} parameters would take {self.memory_bytes['total'] / 1e9:.2f} GB{each}, of "
+            f"which {parts[largest] / 1e9:.2f} GB are {largest}, and {self.usable_bytes / 1e9:.2f} GB are free for it",
             cure=f"{cures.get(largest, 'a smaller model, or an adapter in place of all weights')}; "
             "--ignore-memory tries all the same",
         )
 
 
 def forecast(work: Work, compute: Compute, usable_bytes: float | None, *, timed: bool = True) -> Forecast:
-    """The forecast of a run in one process; ``usable_bytes`` are of the machine, and a GPU's own are asked for here.
+    """The forecast of a run; ``usable_bytes`` are of the machine, and a GPU's own are asked for here.
     What is ``timed`` takes a moment to measure. Raises :class:`BadInput` for a configuration without the shape of a
     decoder."""
     shape = shape_of(work.config, "the model's configuration")
-    together = max(1, min(work.sequences, work.at_once // work.length))
+    here, (machines, _) = processes_here(work.parallel), nodes_of(work.parallel)
+    processes = here * machines
+    replicas = max(1, processes // work.parallel.tensor_parallel)
     recipe = Recipe(
         sequence_length=work.length,
         batch=work.sequences,
@@ -94,27 +104,45 @@ def forecast(work: Work, compute: Compute, usable_bytes: float | None, *, timed:
         kernels="transformers",
     )
     recipe = finetuning(shape, recipe, work.method, work.rank, chunked_loss=False)
-    layout = Layout(microbatch=together, recompute="full" if work.recompute else "none")
+    layout = Layout(
+        data_parallel=replicas,
+        tensor_parallel=work.parallel.tensor_parallel,
+        sharding=3 if work.parallel.shard == "full" else 0,
+        microbatch=max(1, min(math.ceil(work.sequences / replicas), work.at_once // work.length)),
+        recompute="full" if work.recompute else "none",
+    )
     memory = training_memory(shape, recipe, layout)
     parameters = shape.parameters.total
-    trained = round(recipe.trained_share * parameters)
-    share = COMPILED_UTILISATION if compute.compiled else UTILISATION
-    # Forward, and backward by the inputs and by the weights that learn (https://arxiv.org/abs/2001.08361 section 2.1),
-    # and attention's products with every position before (the causal half).
-    passes = 3 if work.method == "full" else 2
-    attention = shape.layers * 2 * shape.query_width * work.length
-    operations = passes * (2 * shape.active_parameters + attention)
-    rate = share * peak_flops(compute) / operations if timed else None
-    if compute.device.type == "cuda":
+    on_gpu = compute.device.type == "cuda"
+    if on_gpu:
         usable_bytes = float(torch.cuda.mem_get_info(compute.device)[0])
+    elif usable_bytes is not None:
+        usable_bytes /= here
     tokens = work.sequences * work.length * work.max_steps
+    rate, assumed = None, []
+    if timed:
+        share = COMPILED_UTILISATION if compute.compiled else UTILISATION
+        rate = share * peak_flops(compute) * (processes if on_gpu else machines) / _operations(shape, work)
+        assumed.append(f"{share:.0%} of the measured peak")
+        if processes > 1:
+            assumed.append("no waiting for one another")
     return Forecast(
         parameters=parameters,
-        trained=trained,
+        trained=round(recipe.trained_share * parameters),
+        processes=processes,
         memory_bytes={**memory._asdict(), "total": memory.total},
         usable_bytes=usable_bytes,
         tokens=tokens,
         tokens_per_s=rate,
         seconds=tokens / rate if rate else None,
-        assumed=(f"{share:.0%} of the measured peak",) if timed else (),
+        assumed=tuple(assumed),
     )
+
+
+def _operations(shape: Shape, work: Work) -> float:
+    """Floating-point operations of a token: forward, and backward by the inputs and by the weights that learn
+    (https://arxiv.org/abs/2001.08361 section 2.1), and attention's products with every position before (the causal
+    half)."""
+    passes = 3 if work.method == "full" else 2
+    attention = shape.layers * 2 * shape.query_width * work.length
+    return passes * (2 * shape.active_parameters + attention)

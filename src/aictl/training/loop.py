@@ -15,7 +15,7 @@ import torch
 
 from aictl.core.errors import Interrupted, WorkFailed
 from aictl.core.events import Events
-from aictl.training import restoring, state
+from aictl.training import float8, restoring, state
 from aictl.training.batches import Batch, Batches, TokenBatch
 from aictl.training.checkpoints import FOLDER_NAME, Checkpoints
 from aictl.training.curves import draw
@@ -221,6 +221,8 @@ class _Run:
     def __init__(self, job: Job) -> None:
         self.job = job
         self.model = job.model.train().to(job.compute.device)
+        if job.compute.precision == "fp8":
+            float8.convert(self.model)
         if job.compute.recompute:
             recompute(self.model)
         self.trained = job.world.prepare(self.model)

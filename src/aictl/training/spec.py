@@ -12,7 +12,7 @@ from pydantic import field_validator
 from aictl.core import doors, extras
 from aictl.core.spec import Spec, comma_separated, option
 
-Precision = Literal["auto", "fp32", "bf16", "fp16"]
+Precision = Literal["auto", "fp32", "bf16", "fp16", "fp8"]
 Device = Literal["auto", "cpu", "cuda"]
 
 
@@ -37,7 +37,8 @@ class PrecisionSpec(Spec):
 
     precision: Precision = option(
         "auto",
-        help="number format of the matrix products: auto takes bf16 where the hardware has it, else fp16 or fp32",
+        help="number format of the matrix products: auto takes bf16 where the hardware has it, else fp16 or fp32; fp8 "
+        "is for the large layers, and bf16 for the rest",
     )
     device: Device = option("auto", affects_result=False, help="where to train: auto takes a GPU if there is one")
     tokens_at_once: int | None = option(

@@ -7,6 +7,7 @@ and with the hardware's peak measured as a large matrix product in the run's own
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -51,16 +52,27 @@ def peak_flops(compute: Compute) -> float:
 
 def _products_s(compute: Compute, size: int, count: int) -> list[float]:
     """Seconds of each of some square products; fewer than ``count`` where they take long."""
-    one = torch.full((size, size), 0.5, device=compute.device, dtype=compute.dtype)
-    product = torch.empty_like(one)
+    multiply = _product(compute, size)
     found: list[float] = []
     while len(found) < count and sum(found) < _AT_MOST_S:
         _wait(compute)
         began = time.perf_counter()
-        torch.mm(one, one, out=product)
+        multiply()
         _wait(compute)
         found.append(time.perf_counter() - began)
     return found
+
+
+def _product(compute: Compute, size: int) -> Callable[[], object]:
+    """A square product in the run's own format."""
+    one = torch.full((size, size), 0.5, device=compute.device, dtype=compute.dtype)
+    if compute.precision == "fp8":
+        narrow, scale = one.to(torch.float8_e4m3fn), torch.ones((), device=compute.device)
+        return lambda: torch._scaled_mm(
+            narrow, narrow.t(), scale_a=scale, scale_b=scale, out_dtype=compute.dtype, use_fast_accum=True
+        )
+    product = torch.empty_like(one)
+    return lambda: torch.mm(one, one, out=product)
 
 
 def _wait(compute: Compute) -> None:

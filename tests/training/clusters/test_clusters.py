@@ -111,7 +111,7 @@ def test_a_batch_script_is_a_shell_script_that_runs_the_command(tmp_path, monkey
     assert f"--nodes={nnodes.replace(':', '-')}" in lines
     assert {"--gpus-per-node=2", "--partition=gpu", "--time=1-12:00:00", "--requeue"} < set(lines)
     program(tmp_path / "srun", 'while [ "${1#--}" != "$1" ]; do shift; done; exec "$@"')
-    program(tmp_path / "scontrol", "echo first; echo second")
+    program(tmp_path / "scontrol", "echo first; seq 100000")  # more than a pipe holds
     program(tmp_path / "aictl", 'pwd; printf "%s\\n" "$@"')
     environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "SLURM_JOB_ID": "70123", "SLURM_NNODES": "3"}
     done = subprocess.run(

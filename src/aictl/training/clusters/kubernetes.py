@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from aictl.training.clusters.words import job_name, there
-from aictl.training.ranks.launch import GRACE_S, nodes_of, restarts_of
+from aictl.training.ranks.launch import GRACE_S, restarts_of
+from aictl.training.ranks.team import nodes_of
 from aictl.training.spec import ClusterSpec, ParallelSpec
 
 WORKSPACE = "/workspace"

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from aictl.training.clusters.kubernetes import processes
 from aictl.training.clusters.words import job_name, there
-from aictl.training.ranks.launch import GRACE_S, nodes_of
+from aictl.training.ranks.launch import GRACE_S
+from aictl.training.ranks.team import nodes_of
 from aictl.training.spec import ClusterSpec, ParallelSpec
 
 # Ports above the well-known ones and below those that Linux gives out, by the job's number, so that two jobs whose
@@ -39,7 +40,8 @@ def script(cluster: ClusterSpec, parallel: ParallelSpec, words: Sequence[str], f
             *(f"#SBATCH {line}" for line in lines),
             "set -euo pipefail",
             f"cd {shlex.quote(str(folder))}",
-            'head=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)',
+            # Not through a pipe to head: under pipefail its end would be the script's when there are many names.
+            'read -r head < <(scontrol show hostnames "$SLURM_JOB_NODELIST")',
             f"port=$(({FIRST_PORT} + SLURM_JOB_ID % {PORTS}))",
             f"exec srun {'--no-kill --kill-on-bad-exit=0' if elastic else '--kill-on-bad-exit=1'} \\",
             f"  {command}",

@@ -42,6 +42,11 @@ def join(spec: ParallelSpec, compute: Compute, events: Events) -> World:
             "--tensor-parallel with fp16: torch scales no loss whose gradients lie here in parts and there as a whole",
             cure="--precision bf16, or --shard full",
         )
+    if spec.tensor_parallel > 1 and compute.precision == "fp8":
+        raise BadRequest(
+            "--tensor-parallel with fp8: torchao's layers have no plan for being divided",
+            cure="--precision bf16, or --shard full",
+        )
     if compute.device.type == "cuda":
         _take_gpu()
     world = _world(_meet(here, spec.process_timeout_s, compute.device), spec, compute.device)

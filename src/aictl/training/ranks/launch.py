@@ -11,7 +11,6 @@ import tempfile
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.elastic.rendezvous.api import RendezvousError
@@ -19,6 +18,7 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from aictl.core.errors import BadRequest, TryLater
 from aictl.core.events import Events
+from aictl.training.ranks.team import nodes_of, processes_here
 from aictl.training.spec import ParallelSpec
 
 ELASTIC_RESTARTS = 3
@@ -36,7 +36,7 @@ def launch(spec: ParallelSpec, words: Sequence[str], events: Events) -> int | No
     Raises :class:`BadRequest` for machines that do not know where to meet, and :class:`TryLater` for those that do not
     come in time and for a process that was killed.
     """
-    processes, (fewest, most) = _processes(spec), nodes_of(spec)
+    processes, (fewest, most) = processes_here(spec), nodes_of(spec)
     if processes * most == 1:
         return None
     if most > 1 and spec.rdzv is None:
@@ -86,16 +86,6 @@ def _run(config: LaunchConfig, words: Sequence[str], spec: ParallelSpec) -> int:
             cure="is the same command given on each, and the address reachable? --process-timeout-s waits longer",
         ) from error
     return 0
-
-
-def _processes(spec: ParallelSpec) -> int:
-    return max(1, torch.cuda.device_count()) if spec.nproc == "auto" else int(spec.nproc)
-
-
-def nodes_of(spec: ParallelSpec) -> tuple[int, int]:
-    """The fewest and the most machines."""
-    fewest, _, most = spec.nnodes.partition(":")
-    return int(fewest), int(most or fewest)
 
 
 def restarts_of(spec: ParallelSpec) -> int:
