@@ -1,8 +1,9 @@
 """What training a language model will take, before it is begun: memory by part, and time.
 
-Memory is the planner's (:mod:`aictl.planning.memory`) for one process that trains as this engine does. Time is the
-operations of a step over what this machine multiplies, measured here and now, times the share of it that such runs were
-seen to come to.
+Memory is the planner's (:mod:`aictl.planning.memory`) for one process that trains as this engine does; where it trains
+on the processor, with what lies in the same memory beside: the process itself, and the copy of the state of which a
+checkpoint is written while training goes on. Time is the operations of a step over what this machine multiplies,
+measured here and now, times the share of it that such runs were seen to come to.
 """
 
 from __future__ import annotations
@@ -14,15 +15,20 @@ import torch
 
 from aictl.core.errors import MachineLacks
 from aictl.planning.config_json import shape_of
+from aictl.planning.constants import SHIPPED
 from aictl.planning.finetune import Method, finetuning
 from aictl.planning.layout import Layout, OptimizerName, Recipe
-from aictl.planning.memory import training_memory
+from aictl.planning.memory import COPY_BYTES, OPTIMIZERS, training_memory
+from aictl.planning.shape import Shape
+from aictl.training.attention import kept_bytes
+from aictl.training.memory import held_bytes
 from aictl.training.precision import Compute
 from aictl.training.utilisation import peak_flops
 
 # Shares of the measured peak that are taken for granted, as they come and compiled: docs/benchmarks/training.md has
 # 0.65 and 0.79 on one thread of a quiet core, and 0.37 and 0.61 on two that others kept busy.
 UTILISATION, COMPILED_UTILISATION = 0.55, 0.65
+LOADED_LATER_BYTES = 1e8  # by encoding and the first step, in libraries and their kernels: what small runs grew by
 
 
 class Work(NamedTuple):
@@ -95,9 +101,9 @@ def forecast(work: Work, compute: Compute, usable_bytes: float | None, *, timed:
     )
     recipe = finetuning(shape, recipe, work.method, work.rank, chunked_loss=False)
     layout = Layout(microbatch=together, recompute="full" if work.recompute else "none")
-    memory = training_memory(shape, recipe, layout)
     parameters = shape.parameters.total
     trained = round(recipe.trained_share * parameters)
+    memory = _memory(shape, recipe, layout, compute)
     share = COMPILED_UTILISATION if compute.compiled else UTILISATION
     # Forward, and backward by the inputs and by the weights that learn (https://arxiv.org/abs/2001.08361 section 2.1),
     # and attention's products with every position before (the causal half).
@@ -111,10 +117,26 @@ def forecast(work: Work, compute: Compute, usable_bytes: float | None, *, timed:
     return Forecast(
         parameters=parameters,
         trained=trained,
-        memory_bytes={**memory._asdict(), "total": memory.total},
+        memory_bytes={**memory, "total": sum(memory.values())},
         usable_bytes=usable_bytes,
         tokens=tokens,
         tokens_per_s=rate,
         seconds=tokens / rate if rate else None,
         assumed=(f"{share:.0%} of the measured peak",) if timed else (),
     )
+
+
+def _memory(shape: Shape, recipe: Recipe, layout: Layout, compute: Compute) -> dict[str, float]:
+    """Bytes by part."""
+    if compute.device.type != "cpu":
+        return training_memory(shape, recipe, layout)._asdict()
+    # What the process takes is known here, and nothing is set aside on a guess.
+    found = training_memory(shape, recipe, layout, SHIPPED._replace(lone_reserve_bytes=0.0))
+    layers = 1 if layout.recompute == "full" else shape.layers
+    positions = layout.microbatch * recipe.sequence_length
+    trained = recipe.trained_share * shape.parameters.total
+    return found._asdict() | {
+        "scores": layers * positions * shape.heads * kept_bytes(recipe.sequence_length, compute.dtype),
+        "checkpoint": trained * (COPY_BYTES + OPTIMIZERS[recipe.optimizer].state_bytes),
+        "process": (held_bytes() or SHIPPED.lone_reserve_bytes) + LOADED_LATER_BYTES,
+    }
