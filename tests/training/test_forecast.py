@@ -28,6 +28,24 @@ def test_parameters_are_those_of_the_model_and_the_parts_add_up():
     assert found.fits
 
 
+def test_on_a_processor_the_process_and_the_copy_of_a_checkpoint_lie_beside():
+    found = forecast(Work(LARGE, 1, 512, 10, 512), CPU, None).memory_bytes
+    assert found["process"] > 50e6  # torch alone takes more
+    assert found["checkpoint"] == pytest.approx(12 * 6.74e9, rel=0.01)  # weights and two moments, all in float32
+    adapter = forecast(Work(LARGE, 1, 512, 10, 512, method="lora", rank=16), CPU, None).memory_bytes
+    assert adapter["checkpoint"] < found["checkpoint"] / 100
+
+
+def test_attention_by_blocks_keeps_its_weights():
+    bf16 = Compute(torch.device("cpu"), "bf16")
+    kept = forecast(Work(LARGE, 8, 128, 10, 1024), bf16, None).memory_bytes["scores"]
+    assert kept == 32 * 8 * 128 * 32 * 128 * 6  # layers, positions, heads, keys, and 4 and 2 bytes of each
+    longer = forecast(Work(LARGE, 4, 256, 10, 1024), bf16, None).memory_bytes["scores"]
+    assert longer == 1.5 * kept  # half of the positions see one block, half see two
+    assert forecast(Work(LARGE, 1, 1024, 10, 1024), bf16, None).memory_bytes["scores"] == 0
+    assert forecast(Work(LARGE, 8, 128, 10, 1024), CPU, None).memory_bytes["scores"] == 0
+
+
 def test_what_cannot_fit_is_refused_with_what_to_lower():
     whole = forecast(Work(LARGE, 8, 4096, 10, 16_384), CPU, 24e9)
     assert whole.memory_bytes["weights"] == pytest.approx(4 * 6.74e9, rel=0.01)

@@ -9,6 +9,7 @@ import time
 
 import pytest
 import torch
+from safetensors import safe_open
 
 from aictl.core.errors import Interrupted, MachineLacks, WorkFailed
 from aictl.core.events import Advanced, Events, silent
@@ -20,6 +21,11 @@ from aictl.training.spec import LoopSpec, OptimizerSpec
 
 def weights(job) -> dict[str, torch.Tensor]:
     return {name: value.detach().clone() for name, value in job.model.named_parameters()}
+
+
+def _header(path) -> dict[str, str]:
+    with safe_open(path, framework="pt") as file:
+        return file.metadata()
 
 
 def interrupt_at(step: int) -> Events:
@@ -43,6 +49,16 @@ def test_the_loss_falls_and_the_record_says_so(job):
     assert metrics["tokens"] == 60 * 4 * 16
     assert metrics["peak_memory_bytes"] > 50e6  # torch alone takes more
     json.dumps(metrics, allow_nan=False)
+
+
+def test_what_checkpoints_cost_adds_up_over_an_interruption(job):
+    each = LoopSpec(seed=5, evaluate_every=5, checkpoint_every=1)
+    with pytest.raises(Interrupted):
+        fit(job(loop=each), interrupt_at(6))
+    facts = json.loads(_header(max(job().scratch.rglob("state.safetensors")))["facts"])
+    outcome = fit(job(loop=each), silent)
+    assert 0 < facts["saving_s"] < outcome.saving_s
+    assert outcome.metrics()["saving_s"] == round(outcome.saving_s, 3)
 
 
 def test_history_has_every_step_and_evaluation(job):

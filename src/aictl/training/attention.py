@@ -114,6 +114,17 @@ def arguments(model: torch.nn.Module, batch: TokenBatch) -> dict[str, Any]:
     return given
 
 
+def kept_bytes(length: int, dtype: torch.dtype) -> float:
+    """Bytes of a position and head that attention on a CPU keeps for the backward pass beside queries, keys, values and
+    its result, in documents of ``length``: by blocks the weights, in float32 and in ``dtype``, of all keys up to the
+    block's last."""
+    if dtype != torch.bfloat16 or length > LONGEST:
+        return 0.0
+    ends = [min(start + BLOCK, length) for start in range(0, length, BLOCK)]
+    keys = sum(end * (end - start) for start, end in zip(range(0, length, BLOCK), ends, strict=True)) / length
+    return keys * (torch.float32.itemsize + dtype.itemsize)
+
+
 class How(NamedTuple):
     """The factor of the scores, the share of the weights that is dropped, and how far back a position sees."""
 

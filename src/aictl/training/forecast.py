@@ -1,9 +1,11 @@
 """What training a language model will take, before it is begun: memory by part, and time.
 
-Memory is the planner's (:mod:`aictl.planning.memory`) for each process of a run that trains as this engine does. Time
-is the operations of a step over what this machine multiplies, measured here and now, times the share of it that such
-runs were seen to come to. Of several processes those on one CPU share its cores, and each has a GPU of its own; what
-they wait for one another is not known here, and said to be left out.
+Memory is the planner's (:mod:`aictl.planning.memory`) for each process of a run that trains as this engine does; where
+it trains on the processor, with what lies in the same memory beside: the process itself, and the copy of the state of
+which a checkpoint is written while training goes on. Time is the operations of a step over what this machine
+multiplies, measured here and now, times the share of it that such runs were seen to come to. Of several processes those
+on one CPU share its cores, and each has a GPU of its own; what they wait for one another is not known here, and said to
+be left out.
 """
 
 from __future__ import annotations
@@ -16,10 +18,13 @@ import torch
 
 from aictl.core.errors import MachineLacks
 from aictl.planning.config_json import shape_of
+from aictl.planning.constants import SHIPPED
 from aictl.planning.finetune import Method, finetuning
 from aictl.planning.layout import Layout, OptimizerName, Recipe
-from aictl.planning.memory import training_memory
+from aictl.planning.memory import COPY_BYTES, OPTIMIZERS, training_memory
 from aictl.planning.shape import Shape
+from aictl.training.attention import kept_bytes
+from aictl.training.memory import held_bytes
 from aictl.training.precision import Compute
 from aictl.training.ranks.team import nodes_of, processes_here
 from aictl.training.spec import ParallelSpec
@@ -28,6 +33,7 @@ from aictl.training.utilisation import peak_flops
 # Shares of the measured peak that are taken for granted, as they come and compiled: docs/benchmarks/training.md has
 # 0.65 and 0.79 on one thread of a quiet core, and 0.37 and 0.61 on two that others kept busy.
 UTILISATION, COMPILED_UTILISATION = 0.55, 0.65
+LOADED_LATER_BYTES = 1e8  # by encoding and the first step, in libraries and their kernels: what small runs grew by
 
 
 class Work(NamedTuple):
@@ -48,25 +54,30 @@ class Work(NamedTuple):
 
 class Forecast(NamedTuple):
     """``memory_bytes`` of each process by part and in all; ``usable_bytes`` is what there is for it, None where nobody
-    knows. Time is that of the steps, without evaluations, where it was asked for."""
+    knows. What is trained on is counted in tokens, or where they are not the unit in documents. Time is that of the
+    steps, without evaluations, where it was asked for."""
 
     parameters: int
     trained: int
     processes: int
     memory_bytes: Mapping[str, float]
     usable_bytes: float | None
-    tokens: int
-    tokens_per_s: float | None
     seconds: float | None
     assumed: tuple[str, ...]
+    tokens: int | None = None
+    tokens_per_s: float | None = None
+    documents: int | None = None
+    documents_per_s: float | None = None
 
     @property
     def fits(self) -> bool:
         return self.usable_bytes is None or self.memory_bytes["total"] <= self.usable_bytes
 
     def document(self) -> dict[str, Any]:
-        """As JSON."""
-        return {**self._asdict(), "fits": self.fits}
+        """As JSON, in the one unit that counts."""
+        values = {**self._asdict(), "fits": self.fits}
+        other = "documents" if self.tokens is not None else "tokens"
+        return {name: value for name, value in values.items() if not name.startswith(other)}
 
     def require_room(self) -> None:
         """Raise :class:`MachineLacks` where memory does not suffice."""
@@ -111,8 +122,9 @@ def forecast(work: Work, compute: Compute, usable_bytes: float | None, *, timed:
         microbatch=max(1, min(math.ceil(work.sequences / replicas), work.at_once // work.length)),
         recompute="full" if work.recompute else "none",
     )
-    memory = training_memory(shape, recipe, layout)
     parameters = shape.parameters.total
+    trained = round(recipe.trained_share * parameters)
+    memory = _memory(shape, recipe, layout, compute)
     on_gpu = compute.device.type == "cuda"
     if on_gpu:
         usable_bytes = float(torch.cuda.mem_get_info(compute.device)[0])
@@ -121,16 +133,16 @@ def forecast(work: Work, compute: Compute, usable_bytes: float | None, *, timed:
     tokens = work.sequences * work.length * work.max_steps
     rate, assumed = None, []
     if timed:
-        share = COMPILED_UTILISATION if compute.compiled else UTILISATION
+        share = utilisation(compute)
         rate = share * peak_flops(compute) * (processes if on_gpu else machines) / _operations(shape, work)
         assumed.append(f"{share:.0%} of the measured peak")
         if processes > 1:
             assumed.append("no waiting for one another")
     return Forecast(
         parameters=parameters,
-        trained=round(recipe.trained_share * parameters),
+        trained=trained,
         processes=processes,
-        memory_bytes={**memory._asdict(), "total": memory.total},
+        memory_bytes={**memory, "total": sum(memory.values())},
         usable_bytes=usable_bytes,
         tokens=tokens,
         tokens_per_s=rate,
@@ -146,3 +158,32 @@ def _operations(shape: Shape, work: Work) -> float:
     passes = 3 if work.method == "full" else 2
     attention = shape.layers * 2 * shape.query_width * work.length
     return passes * (2 * shape.active_parameters + attention)
+
+
+def _memory(shape: Shape, recipe: Recipe, layout: Layout, compute: Compute) -> dict[str, float]:
+    """Bytes by part."""
+    if compute.device.type != "cpu":
+        return training_memory(shape, recipe, layout)._asdict()
+    # What the process takes is known here, and nothing is set aside on a guess.
+    found = training_memory(shape, recipe, layout, SHIPPED._replace(lone_reserve_bytes=0.0, reserve_bytes=0.0))
+    layers = 1 if layout.recompute == "full" else shape.layers
+    positions = layout.microbatch * recipe.sequence_length
+    scores = layers * positions * shape.heads * kept_bytes(recipe.sequence_length, compute.dtype)
+    trained = recipe.trained_share * shape.parameters.total / (layout.data_parallel if layout.sharding == 3 else 1)
+    return found._asdict() | {"scores": scores} | beside(trained / layout.tensor_parallel, compute)
+
+
+def beside(trained: float, compute: Compute) -> dict[str, float]:
+    """What lies in a process's memory beside what it trains, by part; on a GPU there is none of it. A checkpoint has
+    the weights that learn and their moments."""
+    if compute.device.type != "cpu":
+        return {}
+    return {
+        "checkpoint": trained * (COPY_BYTES + OPTIMIZERS["adamw"].state_bytes),
+        "process": (held_bytes() or SHIPPED.lone_reserve_bytes) + LOADED_LATER_BYTES,
+    }
+
+
+def utilisation(compute: Compute) -> float:
+    """The share of the measured peak that is taken for granted."""
+    return COMPILED_UTILISATION if compute.compiled else UTILISATION

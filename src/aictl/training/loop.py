@@ -40,7 +40,8 @@ TOLD, TOLD_S = 20, 2.0
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a finished run came to. Losses are nats per target; ``seconds`` are spent in steps."""
+    """What a finished run came to. Losses are nats per target; ``seconds`` are spent in steps, and ``saving_s`` beside
+    them: as long the loop stood still for its checkpoints."""
 
     compute: Compute
     history: History
@@ -49,6 +50,7 @@ class Outcome:
     seconds: float
     kept_step: int
     mfu: float | None = None
+    saving_s: float = 0.0
 
     def leave(self, folder: Path, events: Events) -> None:
         """Put the run's history and its curves into ``folder``, beside what was trained."""
@@ -84,6 +86,7 @@ class Outcome:
             "tokens": self.tokens,
             "tokens_per_second": round(self.tokens / self.seconds, 1) if self.seconds else None,
             "mfu": None if self.mfu is None else round(self.mfu, 4),
+            "saving_s": round(self.saving_s, 3),
             "peak_memory_bytes": peak_bytes(self.compute),
             "precision": self.compute.precision,
             "device": self.compute.device.type,
@@ -164,7 +167,7 @@ def _fit(job: Job, events: Events) -> Outcome:
     world = job.world
     checkpoints = world.checkpoints(job.scratch / FOLDER_NAME, job.loop.keep_checkpoints)
     if path := checkpoints.newest(events):
-        run.facts = restoring.restore(path, job.model, run.optimizer, run.scaler, world.rank)
+        run.facts |= restoring.restore(path, job.model, run.optimizer, run.scaler, world.rank)
         events.noted(f"going on from step {run.step} of {max_steps}")
     else:
         torch.manual_seed(job.loop.seed + world.rank)
@@ -197,7 +200,7 @@ def _fit(job: Job, events: Events) -> Outcome:
         saver.save_if_whole()
         raise
     finally:
-        checkpoints.finish()
+        saver.finish()
     kept = max_steps
     if job.loop.keep == "best" and (best := checkpoints.best(events)):
         kept = restoring.restore_weights(best, job.model)
@@ -205,7 +208,7 @@ def _fit(job: Job, events: Events) -> Outcome:
     events.finished("train")
     world.leave()
     tokens, seconds = int(run.facts["tokens"]), run.facts["seconds"]
-    return Outcome(job.compute, history, max_steps, tokens, seconds, kept, run.mfu())
+    return Outcome(job.compute, history, max_steps, tokens, seconds, kept, run.mfu(), run.facts["saving_s"])
 
 
 class _Agreed(NamedTuple):
@@ -230,7 +233,7 @@ class _Run:
         self.batches = job.batches.shared(job.world.rank, job.world.ranks) if job.world.ranks > 1 else job.batches
         self.optimizer = optimizer_of(self.model, job.optimizer)
         self.scaler = job.compute.scaler()
-        self.facts: dict[str, float] = {"step": 0, "tokens": 0, "seconds": 0.0}
+        self.facts: dict[str, float] = {"step": 0, "tokens": 0, "seconds": 0.0, "saving_s": 0.0}
         self.whole = True  # False from when a step begins to change weights until its row is written
         self.random = state.random_state()
         self._flops = self._peak = self._told = 0.0
@@ -266,6 +269,7 @@ class _Run:
         self.random = state.random_state()
         seconds = time.perf_counter() - began
         self.facts = {
+            **self.facts,
             "step": self.step + 1,
             "tokens": self.facts["tokens"] + tokens,
             "seconds": self.facts["seconds"] + seconds,
@@ -377,3 +381,10 @@ class _Saver:
             self._checkpoints.finish()  # asked for after every step, a step is safe before the next begins
         self._saved_at = time.monotonic()
         self._cost_s = self._saved_at - began
+        run.facts["saving_s"] += self._cost_s
+
+    def finish(self) -> None:
+        """Wait until what is being written is."""
+        began = time.monotonic()
+        self._checkpoints.finish()
+        self._run.facts["saving_s"] += time.monotonic() - began

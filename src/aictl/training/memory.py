@@ -28,12 +28,20 @@ def peak_bytes(compute: Compute) -> int | None:
     """The most memory that this process has had: on a GPU in tensors, else in RAM; None where nobody says."""
     if compute.device.type == "cuda":
         return int(torch.cuda.max_memory_allocated(compute.device))
+    return _of_process("VmHWM")  # not getrusage's: that of a process begins with what its parent had
+
+
+def held_bytes() -> int | None:
+    """The memory in RAM that this process has now; None where nobody says."""
+    return _of_process("VmRSS")
+
+
+def _of_process(name: str) -> int | None:
     try:
         text = Path("/proc/self/status").read_text()
     except OSError:  # no Linux
         return None
-    # Not getrusage's: that of a process begins with what its parent had.
-    found = re.search(r"^VmHWM:\s+(\d+) kB$", text, re.MULTILINE)
+    found = re.search(rf"^{name}:\s+(\d+) kB$", text, re.MULTILINE)
     return int(found[1]) * 1024 if found else None
 
 
