@@ -48,7 +48,6 @@ def foresees(spec: TrainSpec, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
         start=inputs["from"],
         config=inputs["config"],
         usable_bytes=usable_bytes(),
-        timed=True,
     )
     return found.document() if found else {}
 

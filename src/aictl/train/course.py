@@ -18,6 +18,8 @@ from aictl.core.events import Events
 from aictl.inference.quiet import quiet
 from aictl.train.recipes import Recipe
 from aictl.train.spec import TrainSpec
+from aictl.training import trial
+from aictl.training.forecast import Forecast
 from aictl.training.loop import Outcome
 from aictl.training.precision import Compute
 from aictl.training.state import disk
@@ -90,6 +92,23 @@ def take(
     best = examined[lesson.primary]
     return Checkpoint(
         folder, metrics=metrics, summary=f"{size}, held-out {lesson.primary.replace('_', ' ')} {best:.3f}"
+    )
+
+
+def foresee(course: Course, spec: TrainSpec, compute: Compute, usable_bytes: float | None, *, timed: bool) -> Forecast:
+    """What :func:`take` will take, by trying a part of the first batch. Raises :class:`MachineLacks` where memory does
+    not suffice for that."""
+    lesson, batch = course.lesson, course.lesson.batches[0]
+    return trial.forecast(
+        course.model,
+        batch,
+        lesson.objective,
+        compute,
+        rows=len(batch.counts) * spec.optimizer.accumulate,
+        max_steps=course.steps(spec),
+        parallel=spec.parallel,
+        usable_bytes=usable_bytes,
+        timed=timed,
     )
 
 

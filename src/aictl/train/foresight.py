@@ -1,7 +1,10 @@
-"""What training a language model would take, from its options alone: nothing is learnt or encoded for it."""
+"""What training would take. Of a language model its options tell; for another task it is prepared, in a folder that
+does not stay, and tried."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from aictl.artifacts.checkpoint import Checkpoint
@@ -9,13 +12,18 @@ from aictl.artifacts.dataset import Dataset
 from aictl.artifacts.tokenizer import Tokenizer
 from aictl.core.artifact import Source
 from aictl.core.errors import BadInput
+from aictl.core.events import silent
 from aictl.tokenizing.folder import TokenizerFolder
-from aictl.train import configuration, model
+from aictl.train import configuration, course, model
+from aictl.train.course import Given
+from aictl.train.courses import open_course
+from aictl.train.options import refuse_unread
 from aictl.train.presets import PRESETS
 from aictl.train.pretrain import sequence_length
 from aictl.train.spec import TrainSpec
 from aictl.training import precision
 from aictl.training.forecast import Forecast, Work, forecast
+from aictl.training.precision import Compute
 from aictl.training.tasks.names import task_of
 
 
@@ -36,12 +44,31 @@ def foresee(
     start: Checkpoint | None = None,
     config: Source | None = None,
     usable_bytes: float | None,
+) -> Forecast | None:
+    """The forecast of :func:`aictl.train.train.train` with the same arguments, and of its time; None for a language
+    model of a shape that the planner does not know."""
+    task, compute = task_of(dataset, spec.task), precision.choose(spec.precision)
+    refuse_unread(task, spec, tokenizer, start, config)
+    if task == "language-model":
+        given: dict[str, Any] = {"tokenizer": tokenizer, "start": start, "config": config}
+        return language_model(spec, compute, **given, usable_bytes=usable_bytes, timed=True)
+    with TemporaryDirectory(prefix="aictl-dry-run-") as scratch:
+        made = open_course(task, spec, Given(dataset, tokenizer, start, Path(scratch), silent))
+        return course.foresee(made, spec, compute, usable_bytes, timed=True)
+
+
+def language_model(
+    spec: TrainSpec,
+    compute: Compute,
+    *,
+    tokenizer: Tokenizer | Checkpoint | None,
+    start: Checkpoint | None,
+    config: Source | None,
+    usable_bytes: float | None,
     timed: bool,
 ) -> Forecast | None:
-    """The forecast of :func:`aictl.train.train.train` with the same arguments; None for another task than language
-    models or one of a shape that the planner does not know."""
-    if task_of(dataset, spec.task) != "language-model":
-        return None
+    """The forecast of a language model: nothing is learnt or encoded for it. None for one of a shape that the planner
+    does not know."""
     preset = PRESETS[spec.preset]
     values: dict[str, Any] = configuration.read(config) if config else {}
     length = sequence_length(spec, preset, start, configuration.context_of(values))
@@ -55,7 +82,6 @@ def foresee(
     else:
         made: Any = _Unlearnt(vocabulary)
         shape = model.config_of(spec.architecture or "llama", preset, made, length).to_dict()
-    compute = precision.choose(spec.precision)
     work = Work(
         config=shape,
         sequences=spec.batch_size or preset.batch_size,

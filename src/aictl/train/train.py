@@ -10,16 +10,16 @@ from aictl.artifacts.dataset import Dataset
 from aictl.artifacts.tokenizer import Tokenizer
 from aictl.core.artifact import Source
 from aictl.core.events import Events
-from aictl.core.extras import require
 from aictl.train import course, pretrain
-from aictl.train.course import Course, Given
-from aictl.train.foresight import foresee
+from aictl.train.course import Given
+from aictl.train.courses import open_course
+from aictl.train.foresight import language_model
 from aictl.train.options import refuse_unread
 from aictl.train.spec import TrainSpec
 from aictl.train.tokenizers import refuse_foreign
 from aictl.training import precision
 from aictl.training.ranks.joining import join
-from aictl.training.tasks.names import Task, task_of
+from aictl.training.tasks.names import task_of
 
 
 def train(
@@ -47,12 +47,13 @@ def train(
     refuse_unread(task, spec, tokenizer, start, config)
     refuse_foreign(tokenizer, start)
     given: dict[str, Any] = {"tokenizer": tokenizer, "start": start, "config": config}
-    foreseen = foresee(dataset, spec, **given, usable_bytes=usable_bytes, timed=False)
-    if foreseen and not spec.precision.ignore_memory:
-        foreseen.require_room()
     compute = precision.choose(spec.precision)
-    world = join(spec.parallel, compute, events)
+    careful = not spec.precision.ignore_memory
     if task == "language-model":
+        foreseen = language_model(spec, compute, **given, usable_bytes=usable_bytes, timed=False)
+        if foreseen and careful:
+            foreseen.require_room()
+        world = join(spec.parallel, compute, events)
         return pretrain.train(
             dataset,
             spec,
@@ -63,26 +64,9 @@ def train(
             scratch=scratch,
             events=events,
         )
+    world = join(spec.parallel, compute, events)
     with world.in_turn():
-        made = _course(task, spec, Given(dataset, tokenizer, start, scratch, events))
+        made = open_course(task, spec, Given(dataset, tokenizer, start, scratch, events))
+    if careful:
+        course.foresee(made, spec, compute, usable_bytes, timed=False).require_room()
     return course.take(made, spec, folder, compute=compute, world=world, scratch=scratch, events=events)
-
-
-def _course(task: Task, spec: TrainSpec, given: Given) -> Course:
-    if task in ("text-classification", "embedding", "text-to-text"):
-        from aictl.train import texts
-
-        kinds = {
-            "text-classification": texts.classification,
-            "embedding": texts.embeddings,
-            "text-to-text": texts.sequences,
-        }
-        return kinds[task](given, spec)
-    require("images")
-    if task == "image-text":
-        from aictl.train import duals
-
-        return duals.images_and_texts(given, spec)
-    from aictl.train import pictures
-
-    return (pictures.detection if task == "object-detection" else pictures.classification)(given, spec)

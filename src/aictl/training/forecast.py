@@ -87,7 +87,9 @@ class Forecast(NamedTuple):
         parts = {name: size for name, size in self.memory_bytes.items() if name != "total"}
         largest = max(parts, key=lambda name: parts[name])
         cures = {
-            "activations": "lower --tokens-at-once, which changes no result, or --sequence-length",
+            "activations": "lower --tokens-at-once, which changes no result, or --sequence-length"
+            if self.documents is None
+            else "lower --tokens-at-once, or --batch-size where a batch is not parted",
             "logits": "lower --tokens-at-once, which changes no result",
         }
         each = f" in each of {self.processes} processes" if self.processes > 1 else ""
@@ -126,28 +128,21 @@ def forecast(work: Work, compute: Compute, usable_bytes: float | None, *, timed:
     trained = round(recipe.trained_share * parameters)
     memory = _memory(shape, recipe, layout, compute)
     on_gpu = compute.device.type == "cuda"
-    if on_gpu:
-        usable_bytes = float(torch.cuda.mem_get_info(compute.device)[0])
-    elif usable_bytes is not None:
-        usable_bytes /= here
     tokens = work.sequences * work.length * work.max_steps
-    rate, assumed = None, []
+    rate = None
     if timed:
-        share = utilisation(compute)
-        rate = share * peak_flops(compute) * (processes if on_gpu else machines) / _operations(shape, work)
-        assumed.append(f"{share:.0%} of the measured peak")
-        if processes > 1:
-            assumed.append("no waiting for one another")
+        peak = peak_flops(compute) * (processes if on_gpu else machines)
+        rate = utilisation(compute) * peak / _operations(shape, work)
     return Forecast(
         parameters=parameters,
         trained=trained,
         processes=processes,
         memory_bytes={**memory, "total": sum(memory.values())},
-        usable_bytes=usable_bytes,
+        usable_bytes=usable(usable_bytes, compute, here),
         tokens=tokens,
         tokens_per_s=rate,
         seconds=tokens / rate if rate else None,
-        assumed=tuple(assumed),
+        assumed=assumed(compute, processes) if timed else (),
     )
 
 
@@ -187,3 +182,16 @@ def beside(trained: float, compute: Compute) -> dict[str, float]:
 def utilisation(compute: Compute) -> float:
     """The share of the measured peak that is taken for granted."""
     return COMPILED_UTILISATION if compute.compiled else UTILISATION
+
+
+def assumed(compute: Compute, processes: int) -> tuple[str, ...]:
+    """What is taken for granted of the time, for a person."""
+    waiting = ("no waiting for one another",) if processes > 1 else ()
+    return (f"{utilisation(compute):.0%} of the measured peak", *waiting)
+
+
+def usable(machine_bytes: float | None, compute: Compute, here: int) -> float | None:
+    """What there is for each of the processes ``here``: a GPU of its own, or its part of the machine's memory."""
+    if compute.device.type == "cuda":
+        return float(torch.cuda.mem_get_info(compute.device)[0])
+    return None if machine_bytes is None else machine_bytes / here
