@@ -28,6 +28,7 @@ def foresee(
         method=method,
         rank=spec.low_rank.rank if isinstance(spec, LoraSpec) else 0,
         recompute=compute.recompute,
+        padded=not spec.examples.pack,
     )
     try:
         return forecast(work, compute, usable_bytes, timed=timed)

@@ -33,7 +33,8 @@ LOADED_LATER_BYTES = 1e8  # by encoding and the first step, in libraries and the
 
 class Work(NamedTuple):
     """A language model by its ``config.json``, and how it is trained: sequences of so many tokens in a step, of which
-    ``at_once`` go through the model together. Of an adapter the ``rank`` counts."""
+    ``at_once`` go through the model together. Of an adapter the ``rank`` counts. Rows that are ``padded`` are as long
+    as their longest example, which may be less than ``length``."""
 
     config: Mapping[str, Any]
     sequences: int
@@ -44,6 +45,7 @@ class Work(NamedTuple):
     method: Method = "full"
     rank: int = 0
     recompute: bool = False
+    padded: bool = False
 
 
 class Forecast(NamedTuple):
@@ -77,6 +79,7 @@ class Forecast(NamedTuple):
         cures = {
             "activations": "lower --tokens-at-once, which changes no result, or --sequence-length",
             "logits": "lower --tokens-at-once, which changes no result",
+            "scores": "lower --tokens-at-once, which changes no result",
         }
         raise MachineLacks(
             f"training {self.parameters:,} parameters would take {self.memory_bytes['total'] / 1e9:.2f} GB, of which "
@@ -103,7 +106,7 @@ def forecast(work: Work, compute: Compute, usable_bytes: float | None, *, timed:
     layout = Layout(microbatch=together, recompute="full" if work.recompute else "none")
     parameters = shape.parameters.total
     trained = round(recipe.trained_share * parameters)
-    memory = _memory(shape, recipe, layout, compute)
+    memory = _memory(shape, recipe, layout, work, compute)
     share = COMPILED_UTILISATION if compute.compiled else UTILISATION
     # Forward, and backward by the inputs and by the weights that learn (https://arxiv.org/abs/2001.08361 section 2.1),
     # and attention's products with every position before (the causal half).
@@ -126,17 +129,23 @@ def forecast(work: Work, compute: Compute, usable_bytes: float | None, *, timed:
     )
 
 
-def _memory(shape: Shape, recipe: Recipe, layout: Layout, compute: Compute) -> dict[str, float]:
+def _memory(shape: Shape, recipe: Recipe, layout: Layout, work: Work, compute: Compute) -> dict[str, float]:
     """Bytes by part."""
     if compute.device.type != "cpu":
         return training_memory(shape, recipe, layout)._asdict()
     # What the process takes is known here, and nothing is set aside on a guess.
     found = training_memory(shape, recipe, layout, SHIPPED._replace(lone_reserve_bytes=0.0))
-    layers = 1 if layout.recompute == "full" else shape.layers
-    positions = layout.microbatch * recipe.sequence_length
     trained = recipe.trained_share * shape.parameters.total
     return found._asdict() | {
-        "scores": layers * positions * shape.heads * kept_bytes(recipe.sequence_length, compute.dtype),
+        "scores": _scores(shape, work, compute),
         "checkpoint": trained * (COPY_BYTES + OPTIMIZERS[recipe.optimizer].state_bytes),
         "process": (held_bytes() or SHIPPED.lone_reserve_bytes) + LOADED_LATER_BYTES,
     }
+
+
+def _scores(shape: Shape, work: Work, compute: Compute) -> float:
+    """Bytes that attention keeps of its weights for the backward pass, for rows of the length that has the most."""
+    lengths = range(1, work.length + 1) if work.padded else (work.length,)
+    rows = {one: max(1, min(work.sequences, work.at_once // one)) for one in lengths}
+    most = max(rows[one] * one * kept_bytes(one, compute.dtype) for one in lengths)
+    return (1 if work.recompute else shape.layers) * shape.heads * most
