@@ -1,8 +1,8 @@
 """Measures everything and writes docs/benchmarks.md and the pages below docs/benchmarks: ``make bench``.
 
 ``python -m tests.bench PAGE`` writes one of those pages alone: ``planner`` (in seconds), ``machine``, ``data``,
-``text-steps``, ``tokenizing``, ``labelling``, ``small-models``, ``training``, ``tasks`` or ``finetune``. ``fit``
-refits the planner's constants and prints them.
+``text-steps``, ``tokenizing``, ``labelling``, ``small-models``, ``training``, ``training-quality``, ``tasks``,
+``finetune`` or ``finetune-memory``. ``fit`` refits the planner's constants and prints them.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from tests.bench import (
     data,
     decode,
     finetune,
+    finetune_memory,
     labelling,
     machine,
     planner,
@@ -28,6 +29,7 @@ from tests.bench import (
     text_steps,
     tokenizing,
     training,
+    training_quality,
 )
 from tests.bench.measure import Pair
 
@@ -44,10 +46,12 @@ Pages of their own have [the planner against published runs](benchmarks/planner.
 [data preparation beside its peers](benchmarks/data.md),
 [languages, personal data, block lists and repair](benchmarks/text-steps.md),
 [tokenizing beside Hugging Face tokenizers](benchmarks/tokenizing.md),
-[the label model beside others](benchmarks/labelling.md) and
+[the label model beside others](benchmarks/labelling.md),
 [what the presets come to](benchmarks/tasks.md),
 [pretraining beside its peers](benchmarks/training.md),
-[fine-tuning beside trl](benchmarks/finetune.md).
+[what checkpoints cost, and the same run by Hugging Face Trainer](benchmarks/training-quality.md),
+[fine-tuning beside trl](benchmarks/finetune.md) and
+[the memory that fine-tuning takes and what it comes to](benchmarks/finetune-memory.md).
 """
 
 
@@ -61,8 +65,10 @@ PAGES: dict[str, Write] = {
     "labelling": lambda place: labelling.write(place, _machine()),
     "small-models": lambda place: small_models.write(place, _machine()),
     "training": lambda place: training.write(place, _machine()),
+    "training-quality": lambda place: training_quality.write(place, _machine()),
     "tasks": lambda place: tasks.write(place, _machine()),
     "finetune": lambda place: finetune.write(place, _machine()),
+    "finetune-memory": lambda place: finetune_memory.write(place, _machine()),
 }
 
 

@@ -178,7 +178,7 @@ class Workspace:
     """A workspace, and the commands run in it on one thread."""
 
     def __init__(self, place: Path) -> None:
-        self.place = place / "tasks"
+        self.place = place
         self._program = [str(Path(sys.executable).parent / "aictl")]
         if not self.place.exists():
             subprocess.run([*self._program, "init", self.place], check=True, stdout=subprocess.DEVNULL)
@@ -186,10 +186,10 @@ class Workspace:
     def run(self, *words: str) -> tuple[dict[str, Any], float]:
         """A command's JSON document, and its CPU seconds."""
         taken = cpu_s([*self._program, *words, "--events", "none"], cwd=self.place, environment=self._environment)
-        return self.known(words), taken
+        return self.document(*words), taken  # it is up to date now
 
-    def known(self, words: tuple[str, ...]) -> dict[str, Any]:
-        """The document of a command that has been run, and so is up to date."""
+    def document(self, *words: str) -> dict[str, Any]:
+        """A command's JSON document."""
         command = [*self._program, *words, "--json", "--events", "none"]
         environment = {**os.environ, **self._environment}
         done = subprocess.run(command, cwd=self.place, env=environment, check=True, stdout=subprocess.PIPE)
@@ -202,7 +202,7 @@ def write(place: Path, machine: str) -> None:
     """Measure, and write docs/benchmarks/tasks.md."""
     place.mkdir(parents=True, exist_ok=True)
     lines = [HEAD.format(machine=machine, load=os.getloadavg()[0]).rstrip("\n")]
-    workspace = Workspace(place)
+    workspace = Workspace(place / "tasks")
     for name, subject in SUBJECTS.items():
         workspace.run("data", "prep", *subject.prepare(place), "--name", name)
         made, taken = workspace.run("train", name, *subject.options, "--name", name)

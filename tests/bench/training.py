@@ -80,7 +80,7 @@ def write(place: Path, machine: str) -> None:
     missing = peers()
     place = place / "training"
     place.mkdir(parents=True, exist_ok=True)
-    _tokens(place)
+    tokens(place)
     head = HEAD.format(
         machine=machine, load=os.getloadavg()[0], sequences=SEQUENCES, length=LENGTH, steps=STEPS, rounds=ROUNDS
     )
@@ -134,7 +134,7 @@ def _more(threads: int, found: dict[str, list[dict[str, Any] | str]]) -> list[st
     return [*lines, ""]
 
 
-def _tokens(place: Path) -> None:
+def tokens(place: Path) -> None:
     """Python's own sources, as the ids of a tokenizer that was learnt from them."""
     import numpy as np
 

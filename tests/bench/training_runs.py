@@ -76,7 +76,8 @@ class Stamped:
         return f"batch {position}"
 
 
-def ours(steps: int, place: Path, *, compiled: bool = False, checkpoint_every: int = 10**6) -> list[float]:
+def outcome(steps: int, place: Path, *, compiled: bool = False, checkpoint_every: int = 10**6) -> Any:
+    """What our loop comes to."""
     import torch
 
     from aictl.core.events import silent
@@ -93,12 +94,15 @@ def ours(steps: int, place: Path, *, compiled: bool = False, checkpoint_every: i
             optimizer=OptimizerSpec(), loop=LoopSpec(checkpoint_every=checkpoint_every, evaluate_every=10**6),
             compute=Compute(torch.device("cpu"), "bf16", compiled=compiled), scratch=Path(scratch),
         )  # fmt: skip
-        outcome = fit(job, silent)
-    return outcome.history.values("loss")
+        return fit(job, silent)
+
+
+def ours(steps: int, place: Path) -> list[float]:
+    return list(outcome(steps, place).history.values("loss"))
 
 
 def ours_compiled(steps: int, place: Path) -> list[float]:
-    return ours(steps, place, compiled=True)
+    return list(outcome(steps, place, compiled=True).history.values("loss"))
 
 
 def trainer(steps: int, place: Path, *, compiled: bool = False) -> list[float]:

@@ -43,6 +43,8 @@ def test_attention_by_blocks_keeps_its_weights():
     longer = forecast(Work(LARGE, 4, 256, 10, 1024), bf16, None).memory_bytes["scores"]
     assert longer == 1.5 * kept  # half of the positions see one block, half see two
     assert forecast(Work(LARGE, 1, 1024, 10, 1024), bf16, None).memory_bytes["scores"] == 0
+    padded = forecast(Work(LARGE, 8, 1024, 10, 1024, padded=True), bf16, None).memory_bytes["scores"]
+    assert padded == 2.5 * kept  # of two rows with 512 tokens, the longest that are attended to by blocks
     assert forecast(Work(LARGE, 8, 128, 10, 1024), CPU, None).memory_bytes["scores"] == 0
 
 

@@ -29,6 +29,7 @@ def foresee(
         rank=spec.low_rank.rank if isinstance(spec, LoraSpec) else 0,
         recompute=compute.recompute,
         parallel=spec.parallel,
+        padded=not spec.examples.pack,
     )
     try:
         return forecast(work, compute, usable_bytes, timed=timed)

@@ -38,7 +38,8 @@ LOADED_LATER_BYTES = 1e8  # by encoding and the first step, in libraries and the
 
 class Work(NamedTuple):
     """A language model by its ``config.json``, and how it is trained: sequences of so many tokens in a step, of which
-    ``at_once`` go through one process's model together. Of an adapter the ``rank`` counts."""
+    ``at_once`` go through one process's model together. Of an adapter the ``rank`` counts. Rows that are ``padded`` are
+    as long as their longest example, which may be less than ``length``."""
 
     config: Mapping[str, Any]
     sequences: int
@@ -50,6 +51,7 @@ class Work(NamedTuple):
     rank: int = 0
     recompute: bool = False
     parallel: ParallelSpec = ParallelSpec()
+    padded: bool = False
 
 
 class Forecast(NamedTuple):
@@ -91,6 +93,7 @@ class Forecast(NamedTuple):
             if self.documents is None
             else "lower --tokens-at-once, or --batch-size where a batch is not parted",
             "logits": "lower --tokens-at-once, which changes no result",
+            "scores": "lower --tokens-at-once, which changes no result",
         }
         each = f" in each of {self.processes} processes" if self.processes > 1 else ""
         raise MachineLacks(
@@ -126,7 +129,7 @@ def forecast(work: Work, compute: Compute, usable_bytes: float | None, *, timed:
     )
     parameters = shape.parameters.total
     trained = round(recipe.trained_share * parameters)
-    memory = _memory(shape, recipe, layout, compute)
+    memory = _memory(shape, recipe, layout, work, compute)
     on_gpu = compute.device.type == "cuda"
     tokens = work.sequences * work.length * work.max_steps
     rate = None
@@ -155,15 +158,13 @@ def _operations(shape: Shape, work: Work) -> float:
     return passes * (2 * shape.active_parameters + attention)
 
 
-def _memory(shape: Shape, recipe: Recipe, layout: Layout, compute: Compute) -> dict[str, float]:
+def _memory(shape: Shape, recipe: Recipe, layout: Layout, work: Work, compute: Compute) -> dict[str, float]:
     """Bytes by part."""
     if compute.device.type != "cpu":
         return training_memory(shape, recipe, layout)._asdict()
     # What the process takes is known here, and nothing is set aside on a guess.
     found = training_memory(shape, recipe, layout, SHIPPED._replace(lone_reserve_bytes=0.0, reserve_bytes=0.0))
-    layers = 1 if layout.recompute == "full" else shape.layers
-    positions = layout.microbatch * recipe.sequence_length
-    scores = layers * positions * shape.heads * kept_bytes(recipe.sequence_length, compute.dtype)
+    scores = _scores(shape, work, layout, compute)
     trained = recipe.trained_share * shape.parameters.total / (layout.data_parallel if layout.sharding == 3 else 1)
     return found._asdict() | {"scores": scores} | beside(trained / layout.tensor_parallel, compute)
 
@@ -195,3 +196,11 @@ def usable(machine_bytes: float | None, compute: Compute, here: int) -> float | 
     if compute.device.type == "cuda":
         return float(torch.cuda.mem_get_info(compute.device)[0])
     return None if machine_bytes is None else machine_bytes / here
+
+
+def _scores(shape: Shape, work: Work, layout: Layout, compute: Compute) -> float:
+    """Bytes that attention keeps of its weights for the backward pass, for rows of the length that has the most."""
+    lengths = range(1, work.length + 1) if work.padded else (work.length,)
+    rows = {one: max(1, min(math.ceil(work.sequences / layout.data_parallel), work.at_once // one)) for one in lengths}
+    most = max(rows[one] * one * kept_bytes(one, compute.dtype) for one in lengths)
+    return (1 if work.recompute else shape.layers) * shape.heads / layout.tensor_parallel * most
