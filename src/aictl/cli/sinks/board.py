@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from rich.console import Group, RenderableType
@@ -121,7 +121,7 @@ class Board:
 
     def _end(self, mark: str, task: Task, now: float) -> None:
         where = "" if mark == "✓" else f" stopped{' at ' + task.counted() if task.counted() else ''},"
-        values = (f"{label(name)} {written(name, value)}" for name, value in self._fresh.items())
+        values = (f"{label(name)} {written(name, self._fresh[name])}" for name in _in_order(self._fresh))
         self.say(Line(mark, f"{task.name}{where}", "  ".join([f"{now - task.began:.1f} s", *values])))
 
     def picture(self, width: int, height: int) -> RenderableType:
@@ -135,14 +135,12 @@ class Board:
             parts.append(Layout(self._tiles(width, boxed), size=rows))
             left -= rows
         charts = self._charts(width, left)
-        notes = self._notes(
-            boxed, most=min(_NOTE_ROWS, height // 8, left - _CHART_ROWS) if charts else left, fill=not charts
-        )
+        most = min(_NOTE_ROWS, height // 8, left - _CHART_ROWS) if charts else left
+        notes, rows = self._notes(boxed, most=most, fill=not charts)
         if charts:
-            left -= notes[1]
-            parts.append(_arranged(charts, width, left))
-        if notes[1] > 0:
-            parts.append(Layout(notes[0], size=notes[1]))
+            parts.append(_arranged(charts, width, left - rows))
+        if rows > 0:
+            parts.append(Layout(notes, size=rows))
         whole = Layout()
         whole.split_column(*parts)
         return whole
@@ -157,9 +155,7 @@ class Board:
         return [*rows, Text()] if height >= _AIRY else rows
 
     def _tiles(self, width: int, boxed: bool) -> RenderableType:
-        order = [*(name for name in _TILES if name in self._latest)]
-        order += [name for name in self._latest if name not in _TILES]
-        shown = order[: max(1, width // (13 if boxed else 10))]
+        shown = _in_order(self._latest)[: max(1, width // (13 if boxed else 10))]
         each = width // len(shown)
         grid = Table.grid(expand=True)
         cells: list[RenderableType] = []
@@ -213,6 +209,12 @@ _TILES = ("loss", "held_out_loss", "learning_rate", "tokens_per_second", "mfu", 
 _LABELS = {"held_out_loss": "held-out loss", "mfu": "MFU", "memory_bytes": "memory"}
 
 
+def _in_order(measured: Iterable[str]) -> list[str]:
+    """What every run has first, and then the rest as it came."""
+    names = list(measured)
+    return [*(name for name in _TILES if name in names), *(name for name in names if name not in _TILES)]
+
+
 def label(name: str) -> str:
     """What a person calls it."""
     name = printable(name)
@@ -257,13 +259,8 @@ def _progress(task: Task, width: int, now: float) -> RenderableType:
     bar = ProgressBar(
         total=task.total, completed=task.done, pulse=not task.total, complete_style="cyan", finished_style="green"
     )
-    grid.add_row(
-        printable(task.name),
-        bar,
-        share,
-        Text(task.counted() if width >= _COUNTED else ""),
-        Text(" · ".join(times), style=FAINT),
-    )
+    where = Text(task.counted() if width >= _COUNTED else "")
+    grid.add_row(printable(task.name), bar, share, where, Text(" · ".join(times), style=FAINT))
     return grid
 
 

@@ -14,6 +14,7 @@ Point = tuple[float, float]
 
 FAINT = "bright_black"
 MARK = "◆"
+MANY = 30  # then the lower half of the decades would be one row of a linear axis
 _BLANK = 0x2800  # the braille of no dots
 _DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))  # Unicode's bits, of a column from top to bottom
 _LEAST = (20, 4)  # columns and rows below which there is nothing to be read
@@ -21,8 +22,9 @@ _LEAST = (20, 4)  # columns and rows below which there is nothing to be read
 
 class Chart(NamedTuple):
     """``line`` is drawn through the means of what falls into a column of dots, ``marks`` are single points. Both are in
-    order of x, and finite. A ``rough`` line is faint, and what it comes to is drawn over it. The chart fills the space
-    that it is given."""
+    order of x, and finite. A ``rough`` line is a measured one: it is faint, what it comes to is drawn over
+    it, and its axis is logarithmic where the greatest value is ``MANY`` times the least. The chart fills the space that
+    it is given."""
 
     line: Sequence[Point]
     marks: Sequence[Point] = ()
@@ -34,21 +36,24 @@ class Chart(NamedTuple):
         width, height = options.max_width, options.height or 12
         points = [*self.line, *self.marks]
         if not points or width < _LEAST[0] or height < _LEAST[1]:
-            yield Text("" if points else "nothing is measured yet", style=FAINT)
             return
         yield from self._rows(width, height, _range([x for x, _ in points], 0.0))
 
     def _rows(self, width: int, height: int, across: tuple[float, float]) -> Iterator[Text]:
         rows = height - 2  # the last two are the axis below and its numbers
         heights = _columns(self.line, across, width * 2)
-        low, high = _range([*(y for y in heights if y is not None), *(y for _, y in self.marks)], 0.02)
-        named = {_place(high, low, value, rows): name for value, name in _ticks(low, high, max(3, rows // 3))}
+        values = [*(y for y in heights if y is not None), *(y for _, y in self.marks)]
+        logarithmic = self.rough and 0 < min(values) * MANY < max(values)
+        scale = math.log10 if logarithmic else float
+        low, high = _range([*map(scale, values)], 0.02)
+        ticks = (_decades if logarithmic else _ticks)(low, high, max(3, rows // 3))
+        named = {_place(high, low, value, rows): name for value, name in ticks}
         margin = max(map(len, named.values()))
         columns = width - margin - 1
-        heights = _columns(self.line, across, columns * 2)
+        heights = [None if y is None else scale(y) for y in _columns(self.line, across, columns * 2)]
         over = _braille(_smooth(heights) if self.rough else heights, (low, high), rows)
         under = _braille(heights, (low, high), rows)
-        marked = {(_place(high, low, y, rows), _place(*across, x, columns)) for x, y in self.marks}
+        marked = {(_place(high, low, scale(y), rows), _place(*across, x, columns)) for x, y in self.marks}
         for row in range(rows):
             text = Text(f"{named.get(row, ''):>{margin}}{'┤' if row in named else '│'}", style=FAINT, no_wrap=True)
             signs = [
@@ -149,6 +154,16 @@ def _ticks(low: float, high: float, about: int, least: float = 0.0) -> Iterator[
     digit = math.floor(math.log10(step) + 1e-9)
     for number in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1):
         yield number * step, _written(number * step, digit, max(abs(low), abs(high)))
+
+
+def _decades(low: float, high: float, about: int) -> Iterator[tuple[float, str]]:
+    """Powers of ten between two logarithms, and their double and fivefold where there is room."""
+    apart = max(1, round((high - low) / about))
+    factors = (1, 2, 5) if (high - low) * 2 < about else (1,)
+    for power in range(math.floor(low), math.ceil(high) + 1):
+        for value in (factor * 10.0**power for factor in factors if power % apart == 0):
+            if low <= math.log10(value) <= high:
+                yield math.log10(value), _written(value, power, 10**high)
 
 
 def _written(value: float, digit: int, greatest: float) -> str:

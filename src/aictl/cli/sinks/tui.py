@@ -7,9 +7,12 @@ not take what is written to it (Ctrl-S) holds up no training.
 from __future__ import annotations
 
 import atexit
+import os
 import shlex
+import signal
 import sys
 import threading
+from types import FrameType
 from typing import Any, TextIO
 
 from rich.console import Console
@@ -66,14 +69,22 @@ class _Screen:
         )
         self._board = Board(title)
         self._lock = threading.RLock()  # of the board; it is never held while something is written
+        self._drawing = threading.Lock()  # of the terminal
         self._over = threading.Event()
+        self._before: Any = None  # what Ctrl-Z did
         self._thread = threading.Thread(target=self._keep_drawing, name="aictl-tui", daemon=True)
 
     def open(self) -> None:
         atexit.register(self._restore)
         sys.stderr = _Caught(self._stderr, self._said)
-        self._live.start()
+        try:
+            self._live.start()
+        except OSError:
+            self._restore()
+            raise
         self._thread.start()
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGTSTP, self._suspend)
 
     def take(self, event: Event) -> None:
         with self._lock:
@@ -96,6 +107,7 @@ class _Screen:
 
     def _keep_drawing(self) -> None:
         try:
+            self._draw()
             while not self._over.wait(EVERY_S):
                 self._draw()
         except Exception as error:  # told by the next event, in the thread that works
@@ -105,10 +117,23 @@ class _Screen:
         width, height = self._console.size
         with self._lock:
             picture = self._board.picture(width, height)
-        self._live.update(picture, refresh=True)
+        with self._drawing:
+            self._live.update(picture, refresh=True)
+
+    def _suspend(self, number: int, frame: FrameType | None) -> None:
+        """Ctrl-Z: the shell has the terminal until this process goes on."""
+        with self._drawing:
+            self._console.show_cursor(True)
+            self._console.set_alt_screen(False)
+            os.kill(os.getpid(), signal.SIGSTOP)
+            self._console.set_alt_screen(True)
+            self._console.show_cursor(False)
 
     def _restore(self) -> None:
         """Also at the process's end, should an interruption have cut :meth:`close` short."""
+        if self._before is not None:
+            signal.signal(signal.SIGTSTP, self._before)
+            self._before = None
         if isinstance(sys.stderr, _Caught):
             sys.stderr.last()
             sys.stderr = self._stderr
