@@ -27,6 +27,9 @@ class Terminal:
     def __init__(self, words: list[str], cwd: Path, columns: int, rows: int, env: dict[str, str]) -> None:
         self.master, slave = os.openpty()
         self.resize(columns, rows)
+        settings = termios.tcgetattr(slave)
+        settings[3] &= ~termios.ECHO
+        termios.tcsetattr(slave, termios.TCSANOW, settings)
         inherited = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "NO_COLOR")}
         self.process = subprocess.Popen(
             words,
@@ -57,6 +60,11 @@ class Terminal:
             assert self.process.poll() is None, self.left or plain(self.raw)
             assert time.monotonic() < ends, self.frames[-1:]
             time.sleep(0.02)
+
+    def go_on(self, pattern: str) -> None:
+        """Let a script that waits for a line have it, once the screen shows the pattern."""
+        self.wait_for(pattern)
+        os.write(self.master, b"\n")
 
     def hang_up(self) -> None:
         self._hung_up.set()

@@ -13,7 +13,7 @@ import pytest
 from tests.cli.sinks.conftest import HIDDEN, LEFT, OPENED, SHOWN, plain
 
 RUN = """
-import sys, time, warnings
+import sys, warnings
 from aictl.cli.running import running
 from aictl.cli.sinks import choose
 from aictl.core.events import Events
@@ -33,7 +33,7 @@ finally:
 events.noted("told after")
 print("result")
 """
-SHOW = 'time.sleep(0.6); events.noted("half of it"); time.sleep(0.6)'
+WAIT = 'events.noted("half of it"); sys.stdin.readline()'
 
 
 def restored(raw: str) -> bool:
@@ -43,7 +43,8 @@ def restored(raw: str) -> bool:
 
 
 def test_a_run_is_shown_and_then_said(terminal):
-    screen = terminal(RUN.format(then=SHOW))
+    screen = terminal(RUN.format(then=WAIT))
+    screen.go_on("half of it")
     assert screen.finish() == (0, "result\n")
     assert plain(screen.raw.partition(OPENED)[0]).strip() == "· told before"
     last = screen.frames[-1]
@@ -51,53 +52,56 @@ def test_a_run_is_shown_and_then_said(terminal):
     assert "⠤" in last or "⠒" in last
     assert restored(screen.raw)
     said = screen.left.splitlines()
-    assert said[0] == "· half of it" and said[1].startswith("✓ train 1.") and "loss 6.0000" in said[1]
+    assert said[0] == "· half of it" and said[1].startswith("✓ train ") and "loss 6.0000" in said[1]
     assert said[2:] == ["· told after"]
 
 
 def test_an_error_leaves_the_screen_proper(terminal):
-    screen = terminal(RUN.format(then=f"{SHOW}; raise ValueError('it broke')"))
+    screen = terminal(RUN.format(then=f"{WAIT}; raise ValueError('it broke')"))
+    screen.go_on("half of it")
     assert screen.finish() == (1, "")
     assert restored(screen.raw)
     said = screen.left.splitlines()
-    assert said[1].startswith("· train stopped at step 30 of 60, 1.")
+    assert said[1].startswith("· train stopped at step 30 of 60, ")
     assert said[-1] == "ValueError: it broke"
 
 
 def test_what_a_library_writes_is_kept(terminal):
     wrote = 'print("10 %\\r20 %", file=sys.stderr); warnings.warn("take care"); sys.stderr.write("no end")'
-    screen = terminal(RUN.format(then=f"{wrote}; {SHOW}"))
+    screen = terminal(RUN.format(then=f"{wrote}; {WAIT}"))
+    screen.go_on("half of it")
     screen.finish()
     assert "take care" in screen.frames[-1] and restored(screen.raw)
     assert "· 20 %\n" in screen.left and "UserWarning: take care\n" in screen.left and "· no end\n" in screen.left
 
 
 def test_it_follows_the_size_of_the_terminal(terminal):
-    screen = terminal(RUN.format(then="time.sleep(1.5)"), columns=120, rows=36)
-    screen.wait_for("step 30 of 60")
+    screen = terminal(RUN.format(then=WAIT), columns=120, rows=36)
+    screen.wait_for("half of it")
     screen.resize(60, 16)
+    screen.go_on(r"(?m)\A.{60}$(.|\n)*half of it")
     screen.finish()
     rows = screen.frames[-1].split("\n")
     assert len(rows) == 16 and all(len(row) == 60 for row in rows)
 
 
 def test_the_shell_has_the_terminal_while_the_run_is_suspended(terminal):
-    screen = terminal(RUN.format(then="time.sleep(1.5)"))
-    screen.wait_for("step 30 of 60")
+    screen = terminal(RUN.format(then=WAIT))
+    screen.wait_for("half of it")
     os.kill(screen.process.pid, signal.SIGTSTP)
     os.waitpid(screen.process.pid, os.WUNTRACED)
     os.kill(screen.process.pid, signal.SIGCONT)
+    os.write(screen.master, b"\n")
     assert screen.finish()[0] == 0
     assert re.findall(r"\x1b\[\?(?:1049|25)[hl]", screen.raw) == [OPENED, HIDDEN, SHOWN, LEFT] * 2
 
 
 def test_no_colour_where_none_is_wanted(terminal):
-    screen = terminal(RUN.format(then=SHOW), env={"NO_COLOR": "1"})
-    screen.finish()
-    assert "\x1b[36m" not in screen.raw and "38;" not in screen.raw and "step 30 of 60" in screen.frames[-1]
-    coloured = terminal(RUN.format(then=SHOW))
-    coloured.finish()
-    assert "\x1b[36m" in coloured.raw
+    for env, colours in (({"NO_COLOR": "1"}, False), ({}, True)):
+        screen = terminal(RUN.format(then=WAIT), env=env)
+        screen.go_on("half of it")
+        screen.finish()
+        assert bool(re.search(r"\x1b\[[0-9;]*3[0-9]m", screen.raw)) == colours
 
 
 def test_a_dumb_terminal_has_plain_lines(terminal):
@@ -107,8 +111,7 @@ def test_a_dumb_terminal_has_plain_lines(terminal):
 
 
 def test_a_terminal_that_goes_away_ends_the_view_alone(terminal):
-    gone = 'time.sleep(2); [events.advanced("train", step) for step in (31, 32)]'
-    screen = terminal(RUN.format(then=gone))
+    screen = terminal(RUN.format(then="import time; time.sleep(2); events.noted('unheard')"))
     screen.wait_for("step 30 of 60")
     screen.hang_up()
     out, _ = screen.process.communicate(timeout=60)
@@ -116,13 +119,15 @@ def test_a_terminal_that_goes_away_ends_the_view_alone(terminal):
 
 
 def test_a_view_that_cannot_be_drawn_is_done_without(terminal):
-    broken = (
-        "from aictl.cli.sinks.board import Board; Board.picture = lambda self, width, height: 1 / 0; "
-        "time.sleep(0.7); events.advanced('train', 31); events.noted('it goes on')"
-    )
+    broken = """sys.stdin.readline()
+    screen = sink._sink._screen
+    screen._board.picture = None
+    screen._thread.join(60)
+    events.noted("it goes on")"""
     screen = terminal(RUN.format(then=broken))
+    screen.go_on("step 30 of 60")
     assert screen.finish() == (0, "result\n")
-    assert "! the live view ended: ZeroDivisionError" in screen.left and "· it goes on" in screen.left
+    assert "! the live view ended: TypeError" in screen.left and "· it goes on" in screen.left
 
 
 @pytest.fixture
