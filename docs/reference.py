@@ -26,7 +26,7 @@ Generated from the commands by `make docs`. What a command takes and makes are k
 input is a file, a folder, `pkg:NAME==VERSION` or `hf:ORG/NAME@REVISION`.
 
 Every command has `--json`, `--events`, `--workspace` and `--debug`. One that makes an artifact also has
-`--name`, `--force`, `--dry-run` and `--rehash`. Each option can be set in `aictl.toml`, in the table of its
+`--name`, `--force`, `--dry-run`, `--rehash` and `--tui`. Each option can be set in `aictl.toml`, in the table of its
 command, and in the environment, as `AICTL_COMMAND_OPTION`.
 """
 FIRST_PARTY = ("aictl", "aictl-tensorrt")

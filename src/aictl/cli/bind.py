@@ -72,7 +72,7 @@ def _callback(door: Door, command: Command) -> Any:
             dry_run=bool(ours.get("dry_run")),
             rehash=bool(ours.get("rehash")),
             as_json=values["json"],
-            events=values["events"],
+            events=_style(values["events"], bool(ours.get("tui"))),
             debug=values["debug"],
             workspace=Path(values["workspace"]) if values["workspace"] else None,
         )
@@ -149,8 +149,9 @@ def _option(name: str, field: FieldInfo, panel: str) -> inspect.Parameter:
 
 def _common(command: Command, names_itself: bool) -> list[inspect.Parameter]:
     """The options that every command has, and those of every command that makes."""
-    making = []
+    making, watching = [], []
     if command.makes:
+        watching.append(_flagged("tui", bool, "Watch it on a full screen; short for --events tui.", _EVERY))
         making = [
             _flagged("force", bool, "Make it again even if it is up to date.", _MAKING),
             _flagged("dry_run", bool, "Say what would be done, with which inputs and options; touch nothing.", _MAKING),
@@ -167,12 +168,19 @@ def _common(command: Command, names_itself: bool) -> list[inspect.Parameter]:
             str,
             "How progress is shown on stderr.",
             _EVERY,
-            default="auto",
-            metavar="[auto|rich|plain|jsonl|none]",
+            metavar="[auto|rich|tui|plain|jsonl|none]",
         ),
+        *watching,
         _flagged("workspace", str | None, "The workspace to use instead of the nearest.", _EVERY, metavar="FOLDER"),
         _flagged("debug", bool, "Show the traceback of an error.", _EVERY),
     ]
+
+
+def _style(events: str | None, tui: bool) -> str:
+    """How progress is shown: ``--tui`` is short for ``--events tui``."""
+    if tui and events not in (None, "tui"):
+        raise BadRequest(f"--tui is short for --events tui, and --events {events} is given as well")
+    return "tui" if tui else events or "auto"
 
 
 def _flagged(

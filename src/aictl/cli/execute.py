@@ -63,10 +63,15 @@ def execute(
     sparing.end()
     try:
         if common.dry_run:
-            return show(_foreseen(runner.plan(request, fetch=False), runner, settings.origin), as_json=common.as_json)
-        if command.launch and among is None and (launched := _launched(command, runner, request, refs)) is not None:
-            return launched if isinstance(launched, int) else show(launched, as_json=common.as_json)
+            foreseen = _foreseen(runner.plan(request, fetch=False), runner, settings.origin)
+            sink.close()
+            return show(foreseen, as_json=common.as_json)
+        if command.launch and among is None and not runner.is_made(request):
+            sink.pause()
+            if (launched := _launched(command, runner, request, refs)) is not None:
+                return launched if isinstance(launched, int) else show(launched, as_json=common.as_json)
         outcome = runner.run(request)
+        sink.close()
         if running.follows is not None:
             return outcome.status
         if outcome.artifact is None:
@@ -84,8 +89,6 @@ def _launched(
 ) -> Answer | int | None:
     """What comes of a command that other processes are to run; None if this one is."""
     assert command.launch
-    if runner.is_made(request):
-        return None
     if command.extra:
         extras.require(command.extra)
     # What came from stdin comes no second time.

@@ -21,7 +21,7 @@ def draw(table: Table, rows: Sequence[Sequence[str]], width: int, *, colour: boo
     A table that is too wide leaves out what it can spare and cuts its longest text short, if it says
     which those are; any other goes on in the line below, column by column.
     """
-    rows = [[_printable(text) for text in row] for row in rows]
+    rows = [[printable(text) for text in row] for row in rows]
     kept, widths = _fitted(table, rows, width)
     lines = [_line([table.columns[at] for at in kept], widths, ["1"] * len(kept) if colour else [])]
     lines.append(_line(["─" * wide for wide in widths], widths, ["2"] * len(kept) if colour else []))
@@ -71,7 +71,7 @@ def _fitted(table: Table, rows: Sequence[Sequence[str]], width: int) -> tuple[li
     return kept, list(widths.values())
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """A text on one line, without what would steer the terminal."""
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in " ".join(text.split()))
 

@@ -1,10 +1,11 @@
-"""Three ways to show what a running verb tells: rich on a terminal, plain lines, JSON lines.
+"""Four ways to show what a running verb tells: bars on a terminal, a screen full of curves, plain lines, JSON lines.
 
 All of them write to stderr; stdout belongs to the result.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,7 +13,7 @@ from typing import Literal, Protocol
 
 from aictl.core.events import Event
 
-Style = Literal["auto", "rich", "plain", "jsonl", "none"]
+Style = Literal["auto", "rich", "tui", "plain", "jsonl", "none"]
 
 
 class Sink(Protocol):
@@ -25,10 +26,11 @@ class Sink(Protocol):
 
 class Lazy:
     """A sink that is made when there is something to show, so that a command which finds
-    everything up to date never imports the means to draw it."""
+    everything up to date never imports the means to draw it. What is told after it was closed, beside
+    the result, is shown by what ``after`` makes."""
 
-    def __init__(self, make: Callable[[], Sink]) -> None:
-        self._make = make
+    def __init__(self, make: Callable[[], Sink], after: Callable[[], Sink]) -> None:
+        self._make, self._after = make, after
         self._sink: Sink | None = None
 
     def __call__(self, event: Event) -> None:
@@ -40,23 +42,39 @@ class Lazy:
             # Nobody watches any more. The work goes on, and its result is all the same.
             self._sink = _none()
 
-    def close(self) -> None:
-        if self._sink is not None:
+    def pause(self) -> None:
+        """Leave the terminal to another process; what is told after that is shown as it was before."""
+        sink, self._sink = self._sink, None
+        if sink is not None:
             with suppress(OSError):
-                self._sink.close()
+                sink.close()
+
+    def close(self) -> None:
+        self.pause()
+        self._make = self._after
 
 
-def choose(style: Style) -> Sink:
-    """The sink for a style; ``auto`` is rich on a terminal and plain lines otherwise."""
+def choose(style: Style) -> Lazy:
+    """The sink for a style; ``auto`` is rich on a terminal and plain lines otherwise, which ``tui`` is too where
+    nothing can be drawn."""
     if style == "auto":
         style = "rich" if sys.stderr.isatty() else "plain"
-    return Lazy({"rich": _rich, "plain": _plain, "jsonl": _jsonl, "none": _none}[style])
+    if style == "tui" and not (sys.stderr.isatty() and os.environ.get("TERM") not in (None, "", "dumb")):
+        style = "plain"
+    make = {"rich": _rich, "tui": _tui, "plain": _plain, "jsonl": _jsonl, "none": _none}[style]
+    return Lazy(make, after=_rich if style == "tui" else make)
 
 
 def _rich() -> Sink:
     from aictl.cli.sinks.rich import RichSink
 
     return RichSink()
+
+
+def _tui() -> Sink:
+    from aictl.cli.sinks.tui import TuiSink
+
+    return TuiSink()
 
 
 def _plain() -> Sink:
