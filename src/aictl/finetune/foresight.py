@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.core.errors import BadInput
-from aictl.finetune.spec import LoraSpec, SupervisedSpec
+from aictl.finetune.spec import LoraSpec, QloraSpec, SupervisedSpec
 from aictl.finetune.supervised import longest_of
 from aictl.planning.finetune import Method
 from aictl.training import precision
@@ -12,9 +12,9 @@ from aictl.training.forecast import Forecast, Work, forecast
 
 
 def foresee(
-    checkpoint: Checkpoint, spec: SupervisedSpec, method: Method, *, usable_bytes: float | None, timed: bool
+    checkpoint: Checkpoint, spec: SupervisedSpec, *, usable_bytes: float | None, timed: bool = True
 ) -> Forecast | None:
-    """The forecast of tuning ``checkpoint`` by ``method`` on examples that are all of the greatest length; None for
+    """The forecast of tuning ``checkpoint`` as ``spec`` says, on examples that are all of the greatest length; None for
     what is no language model, or of a shape that the planner does not know."""
     if checkpoint.capability != "text-generation":
         return None
@@ -25,7 +25,7 @@ def foresee(
         length=longest_of(spec.examples, checkpoint),
         max_steps=spec.max_steps,
         at_once=compute.tokens_at_once,
-        method=method,
+        method=_method(spec),
         rank=spec.low_rank.rank if isinstance(spec, LoraSpec) else 0,
         recompute=compute.recompute,
         parallel=spec.parallel,
@@ -35,3 +35,17 @@ def foresee(
         return forecast(work, compute, usable_bytes, timed=timed)
     except BadInput:  # a shape that the planner does not know; whether it can be built is found out in building it
         return None
+
+
+def require_room(checkpoint: Checkpoint, spec: SupervisedSpec, usable_bytes: float | None) -> None:
+    """Raise :class:`MachineLacks` where ``usable_bytes`` are forecast not to suffice, unless it is insisted on."""
+    if usable_bytes is None or spec.precision.ignore_memory:
+        return
+    if found := foresee(checkpoint, spec, usable_bytes=usable_bytes, timed=False):
+        found.require_room()
+
+
+def _method(spec: SupervisedSpec) -> Method:
+    if isinstance(spec, QloraSpec):
+        return "qlora"
+    return "lora" if isinstance(spec, LoraSpec) else "full"

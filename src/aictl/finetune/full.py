@@ -7,7 +7,7 @@ from pathlib import Path
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.dataset import Dataset
 from aictl.core.events import Events
-from aictl.finetune import pretrained, supervised
+from aictl.finetune import foresight, pretrained, supervised
 from aictl.finetune.spec import FullSpec
 from aictl.finetune.weights import freeze, kept_dtype
 from aictl.training import precision, saving
@@ -15,14 +15,23 @@ from aictl.training.ranks.joining import join
 
 
 def finetune(
-    checkpoint: Checkpoint, dataset: Dataset, spec: FullSpec, folder: Path, *, scratch: Path, events: Events
+    checkpoint: Checkpoint,
+    dataset: Dataset,
+    spec: FullSpec,
+    folder: Path,
+    *,
+    usable_bytes: float | None = None,
+    scratch: Path,
+    events: Events,
 ) -> Checkpoint:
     """Train ``checkpoint`` on and write what comes of it, with its tokenizer, into ``folder``.
 
     ``scratch`` holds the encoded examples and the state of the loop; a run that finds them goes on from there.
     Raises :class:`BadRequest` for options that do not fit the checkpoint, :class:`BadInput` for a dataset from which
-    nothing can be learnt, :class:`WorkFailed` when training diverges.
+    nothing can be learnt, :class:`MachineLacks` where ``usable_bytes`` of memory do not suffice, :class:`WorkFailed`
+    when training diverges.
     """
+    foresight.require_room(checkpoint, spec, usable_bytes)
     if checkpoint.capability in supervised.CLASSIFIERS:
         from aictl.finetune import classifying
 

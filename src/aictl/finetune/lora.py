@@ -10,7 +10,7 @@ from aictl.artifacts.adapter import Adapter
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.dataset import Dataset
 from aictl.core.events import Events
-from aictl.finetune import adapting, pretrained, supervised
+from aictl.finetune import adapting, foresight, pretrained, supervised
 from aictl.finetune.spec import LoraSpec
 from aictl.finetune.supervised import Load
 from aictl.training import precision
@@ -24,6 +24,7 @@ def finetune(
     spec: LoraSpec,
     folder: Path,
     *,
+    usable_bytes: float | None = None,
     scratch: Path,
     events: Events,
     load: Load = pretrained.load,
@@ -33,8 +34,10 @@ def finetune(
     ``scratch`` holds the encoded examples and the state of the loop; a run that finds them
     goes on from there. Raises :class:`BadRequest` for a checkpoint without a chat template that is to learn
     conversations and for options that do not fit it, :class:`BadInput` for a dataset from which nothing can be
-    learnt, :class:`WorkFailed` when training diverges.
+    learnt, :class:`MachineLacks` where ``usable_bytes`` of memory do not suffice, :class:`WorkFailed` when training
+    diverges.
     """
+    foresight.require_room(checkpoint, spec, usable_bytes)
     if checkpoint.capability in supervised.CLASSIFIERS:
         from aictl.finetune import classifying
 

@@ -19,7 +19,14 @@ from aictl.training.precision import Compute
 
 
 def finetune(
-    checkpoint: Checkpoint, dataset: Dataset, spec: QloraSpec, folder: Path, *, scratch: Path, events: Events
+    checkpoint: Checkpoint,
+    dataset: Dataset,
+    spec: QloraSpec,
+    folder: Path,
+    *,
+    usable_bytes: float | None = None,
+    scratch: Path,
+    events: Events,
 ) -> Adapter:
     """Train an adapter of ``checkpoint`` as :func:`lora.finetune` does, over matrices that are quantised.
 
@@ -41,7 +48,9 @@ def finetune(
         base.update(model.quantized._asdict())
         return model
 
-    made = lora.finetune(checkpoint, dataset, spec, folder, scratch=scratch, events=events, load=load)
+    made = lora.finetune(
+        checkpoint, dataset, spec, folder, usable_bytes=usable_bytes, scratch=scratch, events=events, load=load
+    )
     return Adapter(
         folder, metrics={**made.metrics, "base": base}, summary=f"{made.summary}, base in {spec.base_format}"
     )

@@ -17,22 +17,25 @@ from aictl.training.elsewhere import launch
 
 
 def run(work: Work[FullSpec]) -> Checkpoint:
-    from aictl.finetune.foresight import foresee
     from aictl.finetune.full import finetune
     from aictl.hw.memory import usable_bytes
 
-    checkpoint, dataset = work.inputs["checkpoint"], work.inputs["dataset"]
-    foreseen = foresee(checkpoint, work.spec, "full", usable_bytes=usable_bytes(), timed=False)
-    if foreseen and not work.spec.precision.ignore_memory:
-        foreseen.require_room()
-    return finetune(checkpoint, dataset, work.spec, work.folder, scratch=work.scratch, events=work.events)
+    return finetune(
+        work.inputs["checkpoint"],
+        work.inputs["dataset"],
+        work.spec,
+        work.folder,
+        usable_bytes=usable_bytes(),
+        scratch=work.scratch,
+        events=work.events,
+    )
 
 
 def foresees(spec: FullSpec, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
     from aictl.finetune.foresight import foresee
     from aictl.hw.memory import usable_bytes
 
-    found = foresee(inputs["checkpoint"], spec, "full", usable_bytes=usable_bytes(), timed=True)
+    found = foresee(inputs["checkpoint"], spec, usable_bytes=usable_bytes())
     return found.document() if found else {}
 
 

@@ -19,22 +19,25 @@ from aictl.training.elsewhere import launch
 
 
 def run(work: Work[LoraSpec]) -> Adapter:
-    from aictl.finetune.foresight import foresee
     from aictl.finetune.lora import finetune
     from aictl.hw.memory import usable_bytes
 
-    checkpoint, dataset = work.inputs["checkpoint"], work.inputs["dataset"]
-    foreseen = foresee(checkpoint, work.spec, "lora", usable_bytes=usable_bytes(), timed=False)
-    if foreseen and not work.spec.precision.ignore_memory:
-        foreseen.require_room()
-    return finetune(checkpoint, dataset, work.spec, work.folder, scratch=work.scratch, events=work.events)
+    return finetune(
+        work.inputs["checkpoint"],
+        work.inputs["dataset"],
+        work.spec,
+        work.folder,
+        usable_bytes=usable_bytes(),
+        scratch=work.scratch,
+        events=work.events,
+    )
 
 
 def foresees(spec: LoraSpec, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
     from aictl.finetune.foresight import foresee
     from aictl.hw.memory import usable_bytes
 
-    found = foresee(inputs["checkpoint"], spec, "lora", usable_bytes=usable_bytes(), timed=True)
+    found = foresee(inputs["checkpoint"], spec, usable_bytes=usable_bytes())
     return found.document() if found else {}
 
 
