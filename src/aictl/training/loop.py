@@ -34,8 +34,7 @@ from aictl.training.world import ALONE, World
 
 SAVING_SHARE = 0.05  # of the time, at most, goes into saving by the clock
 LAST_STEPS = 10  # the last train loss is a mean over this many steps: one batch says little
-# Memory and the share of the peak are told so many times in a run at least, and after so many seconds.
-TOLD, TOLD_S = 20, 2.0
+TOLD_S = 2.0  # between tellings of the memory and the share of the peak, which take a moment to find out
 
 
 @dataclass(frozen=True)
@@ -289,12 +288,13 @@ class _Run:
                 events.measured(name, value, self.step)
 
     def speed(self) -> dict[str, float | None]:
-        """How fast the run is; now and then, its memory and its share of what the hardware can do."""
+        """How fast the run is; now and then, and at its end, its memory and its share of what the hardware can do."""
         found: dict[str, float | None] = {"tokens_per_second": self.facts["tokens"] / self.facts["seconds"]}
-        often = self.step % max(1, self.job.max_steps // TOLD) == 0
-        if often or (self._told and time.monotonic() - self._told > TOLD_S):
+        now = time.monotonic()
+        self._told = self._told or now  # the clock begins with the first step, which so is done sooner
+        if now - self._told > TOLD_S or self.step == self.job.max_steps:
             found |= {"mfu": self.mfu(), "memory_bytes": peak_bytes(self.job.compute)}
-            self._told = time.monotonic()
+            self._told = now
         return found
 
     def mfu(self) -> float | None:

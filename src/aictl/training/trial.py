@@ -35,6 +35,11 @@ def forecast(
     before in the end. Raises :class:`MachineLacks` where memory does not suffice for the trial itself."""
     here, (machines, _) = processes_here(parallel), nodes_of(parallel)
     on_gpu = compute.device.type == "cuda"
+    weights = float(sum(one.nbytes for one in model.parameters()))
+    trained = sum(one.numel() for one in model.parameters() if one.requires_grad)
+    around = beside(trained, compute)
+    if "process" in around:  # what it takes now has the weights in it
+        around["process"] -= weights
     with shortage(compute):
         model.to(compute.device)
         part = batch.parts(compute.tokens_at_once)[0]
@@ -43,14 +48,12 @@ def forecast(
         if timed:
             each = flops_per_position(model, objective, batch, compute) * batch.positions / len(batch.counts)
             rate = utilisation(compute) * peak_flops(compute) * machines * (here if on_gpu else 1) / each
-    held = sum(one.nbytes for one in model.parameters())
-    trained = sum(one.numel() for one in model.parameters() if one.requires_grad)
     memory = {
-        "weights": float(held),
+        "weights": weights,
         "gradients": float(_BYTES * trained),
         "optimizer": 2.0 * _BYTES * trained,
         "activations": activations,
-        **beside(trained, compute),
+        **around,
     }
     documents = rows * max_steps
     return Forecast(
