@@ -160,9 +160,10 @@ def test_a_command_with_a_screen_prints_its_path_alone(terminal, place):
     screen = terminal([*words, "--tui"], cwd=place)
     assert screen.finish() == (0, f"{place}/artifacts/dataset/docs@1\n")
     assert screen.raw.count(OPENED) == screen.raw.count(LEFT) == 1 and "made dataset 'docs'" in screen.left
-    again = terminal([*words, "--tui", "--json"], cwd=place)
-    status, out = again.finish()
-    assert (status, json.loads(out)["up_to_date"]) == (0, True) and OPENED not in again.raw
+    for force, opened in ([], 0), (["--force"], 1):
+        again = terminal([*words, "--tui", "--json", *force], cwd=place)
+        status, out = again.finish()
+        assert (status, json.loads(out)["up_to_date"]) == (0, not force) and again.raw.count(OPENED) == opened
     planned = terminal([*words, "--events", "tui", "--force", "--dry-run"], cwd=place)
     assert planned.finish()[0] == 0 and planned.raw == ""
 
