@@ -149,9 +149,8 @@ def _option(name: str, field: FieldInfo, panel: str) -> inspect.Parameter:
 
 def _common(command: Command, names_itself: bool) -> list[inspect.Parameter]:
     """The options that every command has, and those of every command that makes."""
-    making, watching = [], []
+    making = []
     if command.makes:
-        watching.append(_flagged("tui", bool, "Watch it on a full screen; short for --events tui.", _EVERY))
         making = [
             _flagged("force", bool, "Make it again even if it is up to date.", _MAKING),
             _flagged("dry_run", bool, "Say what would be done, with which inputs and options; touch nothing.", _MAKING),
@@ -170,7 +169,11 @@ def _common(command: Command, names_itself: bool) -> list[inspect.Parameter]:
             _EVERY,
             metavar="[auto|rich|tui|plain|jsonl|none]",
         ),
-        *watching,
+        *(
+            [_flagged("tui", bool, "Watch it on a full screen; short for --events tui.", _EVERY)]
+            if command.makes
+            else []
+        ),
         _flagged("workspace", str | None, "The workspace to use instead of the nearest.", _EVERY, metavar="FOLDER"),
         _flagged("debug", bool, "Show the traceback of an error.", _EVERY),
     ]
@@ -180,7 +183,9 @@ def _style(events: str | None, tui: bool) -> str:
     """How progress is shown: ``--tui`` is short for ``--events tui``."""
     if tui and events not in (None, "tui"):
         raise BadRequest(f"--tui is short for --events tui, and --events {events} is given as well")
-    return "tui" if tui else events or "auto"
+    if tui:
+        return "tui"
+    return "auto" if events is None else events
 
 
 def _flagged(

@@ -71,7 +71,7 @@ def execute(
             if (launched := _launched(command, runner, request, refs)) is not None:
                 return launched if isinstance(launched, int) else show(launched, as_json=common.as_json)
         outcome = runner.run(request)
-        sink.close()
+        sink.close()  # the result comes to the same terminal
         if running.follows is not None:
             return outcome.status
         if outcome.artifact is None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import io
-import math
 
 import pytest
 from rich.console import Console
 from rich.screen import Screen
 
-from aictl.cli.sinks.board import MOST_LINES, Board, clock, written
+from aictl.cli.sinks.board import MOST_LINES, Board
 from aictl.core.events import Advanced, Event, Finished, Measured, Noted, Started
 
 
@@ -80,6 +79,11 @@ def test_a_verb_without_steps_has_tasks_and_values():
     assert "┤" not in text
 
 
+def test_names_are_no_markup():
+    text = shown(told(Started("[/b] of [red]", 3), Noted("[/i]")))
+    assert "[/b] of [red]" in text and "· [/i]" in text
+
+
 def test_what_is_told_cannot_steer_the_terminal():
     board = told(Started("a\x1b[2Jb"), Noted("c\x1b]0;d\x07\ne"), Measured("f\x1bg", 1.0), Finished("a\x1b[2Jb"))
     assert "\x1b" not in shown(board) and "\x07" not in shown(board)
@@ -107,9 +111,3 @@ def test_lines_are_bounded():
     board = told(*(Noted(f"note {number}") for number in range(MOST_LINES + 5)))
     assert board.told == MOST_LINES + 5
     assert [board.lines[0].text, board.lines[-1].text] == ["note 5", f"note {MOST_LINES + 4}"]
-
-
-def test_values_have_their_units():
-    assert [written("loss", value) for value in (2.0, 123.456, 1e-5, math.nan)] == ["2.0000", "123.5", "1e-05", "nan"]
-    assert [written("peak_bytes", value) for value in (5e6, 1.5e12)] == ["5 MB", "1,500.00 GB"]
-    assert [clock(seconds) for seconds in (5, 65, 3605, 180_000)] == ["0:05", "1:05", "1:00:05", "2 d 2:00:00"]

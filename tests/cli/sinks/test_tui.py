@@ -75,6 +75,20 @@ def test_what_a_library_writes_is_kept(terminal):
     assert "· 20 %\n" in screen.left and "UserWarning: take care\n" in screen.left and "· no end\n" in screen.left
 
 
+def test_a_forked_worker_speaks_for_itself_and_leaves_the_screen_alone(terminal):
+    fork = """import os, signal
+    if not (child := os.fork()):
+        print("said by the worker", file=sys.stderr)
+        signal.raise_signal(signal.SIGTSTP)
+        os._exit(0)
+    os.waitpid(child, os.WUNTRACED)
+    os.kill(child, signal.SIGCONT)
+    os.waitpid(child, 0)"""
+    screen = terminal(RUN.format(then=fork))
+    assert screen.finish() == (0, "result\n")
+    assert "said by the worker" in screen.raw and restored(screen.raw)
+
+
 def test_it_follows_the_size_of_the_terminal(terminal):
     screen = terminal(RUN.format(then=WAIT), columns=120, rows=36)
     screen.wait_for("half of it")
@@ -94,6 +108,7 @@ def test_the_shell_has_the_terminal_while_the_run_is_suspended(terminal):
     os.write(screen.master, b"\n")
     assert screen.finish()[0] == 0
     assert re.findall(r"\x1b\[\?(?:1049|25)[hl]", screen.raw) == [OPENED, HIDDEN, SHOWN, LEFT] * 2
+    assert screen.raw.partition(LEFT)[2].startswith(OPENED)
 
 
 def test_no_colour_where_none_is_wanted(terminal):
@@ -145,9 +160,10 @@ def test_a_command_with_a_screen_prints_its_path_alone(terminal, place):
     screen = terminal([*words, "--tui"], cwd=place)
     assert screen.finish() == (0, f"{place}/artifacts/dataset/docs@1\n")
     assert screen.raw.count(OPENED) == screen.raw.count(LEFT) == 1 and "made dataset 'docs'" in screen.left
-    again = terminal([*words, "--tui", "--json"], cwd=place)
-    status, out = again.finish()
-    assert (status, json.loads(out)["up_to_date"]) == (0, True) and OPENED not in again.raw
+    for force, opened in ([], 0), (["--force"], 1):
+        again = terminal([*words, "--tui", "--json", *force], cwd=place)
+        status, out = again.finish()
+        assert (status, json.loads(out)["up_to_date"]) == (0, not force) and again.raw.count(OPENED) == opened
     planned = terminal([*words, "--events", "tui", "--force", "--dry-run"], cwd=place)
     assert planned.finish()[0] == 0 and planned.raw == ""
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
 from rich.layout import Layout
@@ -16,8 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from aictl.cli.sinks.chart import FAINT, MARK, Chart, Point
-from aictl.cli.sinks.plain import number
 from aictl.cli.sinks.series import Series
+from aictl.cli.sinks.words import Line, Task, clock, in_order, label, lasted, written
 from aictl.cli.table import printable
 from aictl.core.events import Advanced, Event, Finished, Measured, Noted, Started
 
@@ -30,51 +28,9 @@ _AIRY = 28  # rows from which one is left blank
 _BESIDE = 100  # columns from which the small charts stand beside the large one
 _CHART_ROWS = 7  # a chart with its frame and axis has three rows of dots left
 _TASK_ROWS = 3
+_FEWEST_TILES = 4  # fewer leave the rest of their row free
 _NOTE_ROWS = 5
 _SHORT = {"held-out loss": "held out", "learning rate": "rate", "gradient norm": "gradient"}
-
-
-class Line(NamedTuple):
-    """Something that was told, and that is said again when the screen has gone."""
-
-    mark: str  # ✓ for a task that has finished, ! for a warning, · for the rest
-    text: str
-    values: str = ""
-
-    def drawn(self) -> Text:
-        colour = {"✓": "green", "!": "yellow"}.get(self.mark, "dim")
-        text = Text(f"{self.mark} ", style=colour)
-        text.append(printable(self.text), style="yellow" if self.mark == "!" else "default")
-        return text.append(f" {self.values}", style="dim") if self.values else text
-
-
-class Task:
-    """One that runs."""
-
-    def __init__(self, started: Started, now: float) -> None:
-        self.name, self.total, self.unit = started
-        self.done = 0.0
-        self.began = now
-        self._first: tuple[float, float] | None = None  # when it first said how far it was, and how far
-        self._at = now
-
-    def advance(self, done: float, now: float) -> None:
-        if self._first is None or done < self._first[1]:
-            self._first = (now, done)
-        self.done, self._at = done, now
-
-    def left_s(self, now: float) -> float | None:
-        """Seconds to its end at the mean pace so far; None where that is not known."""
-        if not self.total or self._first is None or self.done <= self._first[1]:
-            return None
-        pace = (self._at - self._first[0]) / (self.done - self._first[1])
-        return max(0.0, (self.total - self.done) * pace - (now - self._at))
-
-    def counted(self) -> str:
-        unit = f" {self.unit}" if self.unit else ""
-        if not self.total:
-            return f"{number(self.done)}{unit}" if self.done else ""
-        return f"{self.unit.removesuffix('s') + ' ' if unit else ''}{number(self.done)} of {number(self.total)}"
 
 
 class Board:
@@ -121,15 +77,15 @@ class Board:
 
     def _end(self, mark: str, task: Task, now: float) -> None:
         where = "" if mark == "✓" else f" stopped{' at ' + task.counted() if task.counted() else ''},"
-        values = (f"{label(name)} {written(name, self._fresh[name])}" for name in _in_order(self._fresh))
-        self.say(Line(mark, f"{task.name}{where}", "  ".join([f"{now - task.began:.1f} s", *values])))
+        values = (f"{label(name)} {written(name, self._fresh[name])}" for name in in_order(self._fresh))
+        self.say(Line(mark, f"{task.name}{where}", "  ".join([lasted(now - task.began), *values])))
 
     def picture(self, width: int, height: int) -> RenderableType:
         """The whole screen, of what is known now."""
         boxed = width >= _BOXED[0] and height >= _BOXED[1]
-        head = self._head(width, height)
-        parts = [Layout(Group(*head), size=len(head))]
-        left = height - len(head)
+        head, rows = self._head(width, height)
+        parts = [Layout(head, size=rows)]
+        left = height - rows
         if self._latest:
             rows = 3 if boxed else 2
             parts.append(Layout(self._tiles(width, boxed), size=rows))
@@ -145,18 +101,18 @@ class Board:
         whole.split_column(*parts)
         return whole
 
-    def _head(self, width: int, height: int) -> list[RenderableType]:
+    def _head(self, width: int, height: int) -> tuple[RenderableType, int]:
+        """The command and the tasks that began last, and how many rows they take."""
         now = time.monotonic()
         title = Text("aictl ", style="bold cyan", no_wrap=True, overflow="ellipsis").append(self._title, style="bold")
-        rows = [_sides(title, Text(f"{clock(now - self._began)} elapsed", style=FAINT))]
+        top = _sides(title, Text(f"{clock(now - self._began)} elapsed", style=FAINT))
         running = list(self._tasks.values())[-max(1, min(_TASK_ROWS, height // 6)) :]
-        for task in running:
-            rows.append(_progress(task, width, now))
-        return [*rows, Text()] if height >= _AIRY else rows
+        return Group(top, _progress(running, width, now)), 1 + len(running) + (height >= _AIRY)
 
     def _tiles(self, width: int, boxed: bool) -> RenderableType:
-        shown = _in_order(self._latest)[: max(1, width // (13 if boxed else 10))]
-        each = width // len(shown)
+        shown = in_order(self._latest)[: max(1, width // (13 if boxed else 10))]
+        spare = max(0, _FEWEST_TILES - len(shown))
+        each = width // (len(shown) + spare)
         grid = Table.grid(expand=True)
         cells: list[RenderableType] = []
         for name in shown:
@@ -169,6 +125,8 @@ class Board:
                 cells.append(_frame(value, Text(head)))
             else:
                 cells.append(Group(Text(head, style=FAINT, no_wrap=True, overflow="ellipsis"), value))
+        for _ in range(spare):
+            grid.add_column(ratio=1)
         grid.add_row(*cells)
         return grid
 
@@ -205,62 +163,25 @@ class Board:
         return Group(*texts), most if fill else len(last)
 
 
-_TILES = ("loss", "held_out_loss", "learning_rate", "tokens_per_second", "mfu", "memory_bytes", "gradient_norm")
-_LABELS = {"held_out_loss": "held-out loss", "mfu": "MFU", "memory_bytes": "memory"}
-
-
-def _in_order(measured: Iterable[str]) -> list[str]:
-    """What every run has first, and then the rest as it came."""
-    names = list(measured)
-    return [*(name for name in _TILES if name in names), *(name for name in names if name not in _TILES)]
-
-
-def label(name: str) -> str:
-    """What a person calls it."""
-    name = printable(name)
-    return _LABELS.get(name) or name.removesuffix("_bytes").replace("_per_second", "/s").replace("_", " ")
-
-
-def written(name: str, value: float) -> str:
-    """A measured value in its unit."""
-    if not math.isfinite(value):
-        return str(value)
-    if name == "mfu":
-        return f"{value:.1%}".replace("%", " %")
-    if name.endswith("_bytes"):
-        return f"{value / 1e9:,.2f} GB" if value >= 1e9 else f"{value / 1e6:,.0f} MB"
-    if name.endswith("_per_second") and value >= 10:
-        return f"{value:,.0f}"
-    if name.endswith("loss") and 0.001 <= abs(value) < 100:
-        return f"{value:.4f}"
-    return number(value)
-
-
-def clock(seconds: float) -> str:
-    """Hours, minutes and seconds: ``1:02:03``, ``2:03``, ``2 d 1:02:03``."""
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    text = f"{hours}:{minutes:02}:{rest:02}" if hours or days else f"{minutes}:{rest:02}"
-    return f"{days} d {text}" if days else text
-
-
-def _progress(task: Task, width: int, now: float) -> RenderableType:
-    """One row: the task, its bar, where it is and how long it has to go."""
-    left = task.left_s(now)
-    share = Text(f"{min(1.0, task.done / task.total):4.0%}".replace("%", " %"), style="bold") if task.total else Text()
-    times = [clock(now - task.began)] if width >= _BOXED[0] else []
-    times += [f"{clock(left)} left"] if left is not None else []
+def _progress(tasks: Sequence[Task], width: int, now: float) -> RenderableType:
+    """A row for each: the task, its bar, where it is and how long it has to go."""
     grid = Table.grid(padding=(0, 2, 0, 0), expand=True)
     grid.add_column(no_wrap=True, overflow="ellipsis", max_width=max(8, width // 4))
     grid.add_column(ratio=1)
     for _ in range(3):
         grid.add_column(no_wrap=True, justify="right")
-    bar = ProgressBar(
-        total=task.total, completed=task.done, pulse=not task.total, complete_style="cyan", finished_style="green"
-    )
-    where = Text(task.counted() if width >= _COUNTED else "")
-    grid.add_row(printable(task.name), bar, share, where, Text(" · ".join(times), style=FAINT))
+    for task in tasks:
+        left = task.left_s(now)
+        bar = ProgressBar(
+            total=task.total, completed=task.done, pulse=not task.total, complete_style="cyan", finished_style="green"
+        )
+        share = f"{min(1.0, task.done / task.total):.0%}".replace("%", " %") if task.total else ""
+        times = [clock(now - task.began)] if width >= _BOXED[0] else []
+        times += [f"{clock(left)} left"] if left is not None else []
+        where = Text(task.counted() if width >= _COUNTED else "")
+        grid.add_row(
+            Text(printable(task.name)), bar, Text(share, style="bold"), where, Text(" · ".join(times), style=FAINT)
+        )
     return grid
 
 

@@ -12,7 +12,7 @@ from rich.text import Text
 
 Point = tuple[float, float]
 
-FAINT = "bright_black"
+FAINT = "dim"
 MARK = "◆"
 MANY = 30  # then the lower half of the decades would be one row of a linear axis
 _BLANK = 0x2800  # the braille of no dots

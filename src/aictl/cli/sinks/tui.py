@@ -71,7 +71,7 @@ class _Screen:
         self._lock = threading.RLock()  # of the board; it is never held while something is written
         self._drawing = threading.Lock()  # of the terminal
         self._over = threading.Event()
-        self._before: Any = None  # what Ctrl-Z did
+        self._process = os.getpid()
         self._thread = threading.Thread(target=self._keep_drawing, name="aictl-tui", daemon=True)
 
     def open(self) -> None:
@@ -83,8 +83,9 @@ class _Screen:
             self._restore()
             raise
         self._thread.start()
-        if threading.current_thread() is threading.main_thread():
-            self._before = signal.signal(signal.SIGTSTP, self._suspend)
+        main = threading.current_thread() is threading.main_thread()
+        if main and signal.getsignal(signal.SIGTSTP) is signal.SIG_DFL:
+            signal.signal(signal.SIGTSTP, self._suspend)
 
     def take(self, event: Event) -> None:
         with self._lock:
@@ -122,18 +123,20 @@ class _Screen:
 
     def _suspend(self, number: int, frame: FrameType | None) -> None:
         """Ctrl-Z: the shell has the terminal until this process goes on."""
-        with self._drawing:
-            self._console.show_cursor(True)
-            self._console.set_alt_screen(False)
+        if os.getpid() != self._process:  # a worker that was forked
             os.kill(os.getpid(), signal.SIGSTOP)
-            self._console.set_alt_screen(True)
-            self._console.show_cursor(False)
+            return
+        with self._drawing:
+            self._live.stop()
+            os.kill(os.getpid(), signal.SIGSTOP)
+            self._live.start()
 
     def _restore(self) -> None:
         """Also at the process's end, should an interruption have cut :meth:`close` short."""
-        if self._before is not None:
-            signal.signal(signal.SIGTSTP, self._before)
-            self._before = None
+        if os.getpid() != self._process:
+            return
+        if signal.getsignal(signal.SIGTSTP) == self._suspend:
+            signal.signal(signal.SIGTSTP, signal.SIG_DFL)
         if isinstance(sys.stderr, _Caught):
             sys.stderr.last()
             sys.stderr = self._stderr
@@ -153,8 +156,11 @@ class _Caught:
     def __init__(self, stream: TextIO, say: Any) -> None:
         self._stream, self._say = stream, say
         self._rest = ""
+        self._process = os.getpid()
 
     def write(self, text: str) -> int:
+        if os.getpid() != self._process:  # what a worker says, before it dies of it, no line would keep
+            return self._stream.write(text)
         *lines, self._rest = (self._rest + text).split("\n")
         for line in lines:
             if line := line.rpartition("\r")[2].rstrip():
@@ -162,7 +168,8 @@ class _Caught:
         return len(text)
 
     def flush(self) -> None:
-        """Nothing waits: a line is kept as soon as it has ended."""
+        """A line is kept as soon as it has ended: nothing waits."""
+        self._stream.flush()
 
     def last(self) -> None:
         """Keep what came after the last end of a line."""
