@@ -23,6 +23,8 @@ def fill(folder: Path, *names: str) -> Path:
         (["deep/er/config.json", "deep/er/model-00001-of-00002.safetensors"], "folder", "deep/er"),
         (["package/model.Q4_1.gguf", "package/readme.txt"], "gguf", "package/model.Q4_1.gguf"),
         (["genai_config.json", "model.onnx"], "onnx", "."),
+        (["checkpoint-9/adapter_config.json", "checkpoint-9/adapter_model.safetensors"], "adapter", "checkpoint-9"),
+        (["config.json", "model.safetensors", "adapter_config.json", "adapter_model.safetensors"], "folder", "."),
         (["config.json", "model.safetensors", "model.gguf", "onnx/genai_config.json", "onnx/a.onnx"], "folder", "."),
     ],
 )
@@ -58,7 +60,7 @@ def test_a_folder_is_chosen_by_its_name_or_its_weights(tmp_path, source, asked):
         (["config.json", "pytorch_model.bin"], "pickles"),
         (["model.pth"], "pickles"),
         (["model.safetensors"], "no config.json"),
-        (["adapter_config.json", "adapter_model.safetensors"], "adapter"),
+        (["adapter_config.json", "adapter_model.bin"], "adapter"),
         (["model.onnx"], "no genai_config.json"),
         (["notes.txt"], "holds no model"),
     ],

@@ -10,8 +10,9 @@ from aictl.core.artifact import Source
 from aictl.core.errors import BadInput, BadRequest, NotFound
 from aictl.core.walk import Found, regular_files
 
-Format = Literal["folder", "gguf", "onnx"]
+Format = Literal["folder", "gguf", "onnx", "adapter"]
 
+ADAPTER, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 PICKLES = (".bin", ".pth", ".pt", ".ckpt", ".pkl", ".pickle")
 
 
@@ -55,24 +56,27 @@ def _files(source: Source) -> list[Found]:
 
 
 def _candidates(root: Path, files: list[Found]) -> list[Candidate]:
-    """Every model, those in safetensors first, then GGUF, then ONNX."""
+    """Every model, those in safetensors first, then GGUF, then ONNX, then what is one only on top of another."""
     beside: dict[Path, set[str]] = {}
     for file in files:
         beside.setdefault(file.path.parent, set()).add(file.path.name)
     if root.is_file():
         beside = {}
-    whole = [at for at, names in beside.items() if "config.json" in names and _any(names, ".safetensors")]
+    models = {at: names - {ADAPTER_WEIGHTS} for at, names in beside.items()}
+    whole = [at for at, names in models.items() if "config.json" in names and _any(names, ".safetensors")]
     sentence = {at for at in whole if "modules.json" in beside[at]}
     folders = {
         # What lies below a sentence-transformers model, such as 2_Dense, is a step of it and no model.
         "folder": [at for at in whole if not sentence & set(at.parents)],
         "onnx": [at for at, names in beside.items() if "genai_config.json" in names and _any(names, ".onnx")],
+        "adapter": [at for at, names in beside.items() if {ADAPTER, ADAPTER_WEIGHTS} <= names],
     }
     ggufs = [file for file in files if file.path.suffix.lower() == ".gguf"]
     return [
         *(Candidate("folder", at, at.relative_to(root).as_posix()) for at in sorted(folders["folder"])),
         *(Candidate("gguf", file.path, file.relative) for file in ggufs),
         *(Candidate("onnx", at, at.relative_to(root).as_posix()) for at in sorted(folders["onnx"])),
+        *(Candidate("adapter", at, at.relative_to(root).as_posix()) for at in sorted(folders["adapter"])),
     ]
 
 
@@ -93,9 +97,10 @@ def _none(source: Source, files: list[Found]) -> BadInput:
     """Say what is there instead of a model."""
     names = {file.path.name for file in files}
     what = f"{source.uri} holds no model that can be taken"
-    if "adapter_config.json" in names:
+    if ADAPTER in names:
         return BadInput(
-            f"{what}: it is an adapter, which is nothing without its base model", cure="give the merged model"
+            f"{what}: it is an adapter, and {ADAPTER_WEIGHTS} is not beside its {ADAPTER}",
+            cure="give the whole folder, with its weights as safetensors",
         )
     if _any(names, ".safetensors"):
         return BadInput(
