@@ -78,12 +78,15 @@ class Stamped:
 
 def outcome(steps: int, place: Path, *, compiled: bool = False, checkpoint_every: int = 10**6) -> Any:
     """What our loop comes to."""
-    import torch
+    from aictl.core.loading import loading
 
-    from aictl.core.events import silent
-    from aictl.training.loop import Job, fit
-    from aictl.training.precision import Compute
-    from aictl.training.spec import LoopSpec, OptimizerSpec
+    with loading():  # as the command imports it
+        import torch
+
+        from aictl.core.events import silent
+        from aictl.training.loop import Job, fit
+        from aictl.training.precision import Compute
+        from aictl.training.spec import LoopSpec, OptimizerSpec
 
     batches = Stamped(place, steps)
     held_out = [batches[0]]

@@ -22,11 +22,13 @@ from aictl.artifacts.evaluation import Evaluation
 from aictl.artifacts.onnx import OnnxModel
 from aictl.core.artifact import Source
 from aictl.core.command import Command, Takes, Work
+from aictl.core.loading import loading
 from aictl.evaluate.spec import EvaluateSpec
 
 
 def run(work: Work[EvaluateSpec]) -> Evaluation:
-    from aictl.evaluate.evaluate import evaluate
+    with loading():
+        from aictl.evaluate.evaluate import evaluate
 
     return evaluate(
         work.inputs["model"],

@@ -16,11 +16,13 @@ from aictl.artifacts.onnx import OnnxModel
 from aictl.core.answer import Stream
 from aictl.core.command import Command, Takes, Work
 from aictl.core.errors import BadRequest
+from aictl.core.loading import loading
 from aictl.generate.spec import GenerateSpec
 
 
 def run(work: Work[GenerateSpec]) -> Stream:
-    from aictl.generate.oneshot import generate
+    with loading():
+        from aictl.generate.oneshot import generate
 
     prompt = work.spec.prompt
     if prompt is None and (sys.stdin is None or sys.stdin.isatty()):

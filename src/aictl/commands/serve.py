@@ -14,11 +14,13 @@ from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.onnx import OnnxModel
 from aictl.core.answer import Stream
 from aictl.core.command import Command, Takes, Work
+from aictl.core.loading import loading
 from aictl.serve.spec import ServeSpec
 
 
 def run(work: Work[ServeSpec]) -> Stream:
-    from aictl.serve.service import serve
+    with loading():
+        from aictl.serve.service import serve
 
     return Stream(serve(work.inputs["model"], work.spec, work.events), key="url", live=True)
 

@@ -16,13 +16,15 @@ from aictl.artifacts.dataset import Dataset
 from aictl.artifacts.tokenizer import Tokenizer
 from aictl.core.artifact import Source
 from aictl.core.command import Command, Takes, Work
+from aictl.core.loading import loading
 from aictl.train.spec import TrainSpec
 from aictl.training.elsewhere import launch
 
 
 def run(work: Work[TrainSpec]) -> Checkpoint:
-    from aictl.hw.memory import usable_bytes
-    from aictl.train.train import train
+    with loading():
+        from aictl.hw.memory import usable_bytes
+        from aictl.train.train import train
 
     return train(
         work.inputs["dataset"],
@@ -38,8 +40,9 @@ def run(work: Work[TrainSpec]) -> Checkpoint:
 
 
 def foresees(spec: TrainSpec, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
-    from aictl.hw.memory import usable_bytes
-    from aictl.train.foresight import foresee
+    with loading():
+        from aictl.hw.memory import usable_bytes
+        from aictl.train.foresight import foresee
 
     found = foresee(
         inputs["dataset"],

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from aictl.core.extras import require
+from aictl.core.loading import loading
 from aictl.evaluate.spec import EvaluateSpec
 from aictl.evaluate.subject import Subject, whole_folder
 from aictl.evaluate.task import Drawn, Judge, Row, Task, beginning
@@ -30,7 +31,8 @@ class Rewriting(Task):
 
     def open(self, number: int) -> Judge:
         require("train")
-        from aictl.inference.rewriting import Rewriter
+        with loading():
+            from aictl.inference.rewriting import Rewriter
 
         folder = whole_folder(self._subjects[number], self._scratch)
         return _RewritingJudge(

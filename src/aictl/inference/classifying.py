@@ -16,6 +16,7 @@ import tokenizers
 
 from aictl.core.errors import BadInput, Damaged
 from aictl.core.extras import require
+from aictl.core.loading import loading
 from aictl.inference.embedding import batches, max_tokens, padded
 
 
@@ -34,7 +35,8 @@ class Classifier:
         :class:`BadInput` for a folder that holds no classifier and :class:`Damaged` for files that cannot be loaded."""
         self.classes, self._several = _classes(folder)
         require("train")
-        from aictl.inference.encoder_torch import TorchClassifier
+        with loading():
+            from aictl.inference.encoder_torch import TorchClassifier
 
         try:
             self._tokenizer = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))

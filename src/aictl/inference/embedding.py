@@ -21,6 +21,7 @@ import tokenizers
 from aictl.artifacts.pooling import FOLLOWED, Pooling, pooling_modes
 from aictl.core.errors import BadInput, BadRequest, Damaged, NotFound
 from aictl.core.extras import require
+from aictl.core.loading import loading
 
 BATCH_TEXTS = 32
 BATCH_TOKENS = 8192  # padding included: what bounds the memory of a batch
@@ -149,12 +150,14 @@ def open_embedder(folder: Path, *, threads: int | None = None, device: str = "au
     network: Network
     if graph is not None:
         require("cpu")
-        from aictl.inference.encoder_onnx import OnnxNetwork
+        with loading():
+            from aictl.inference.encoder_onnx import OnnxNetwork
 
         network = OnnxNetwork(graph, threads, device)
     else:
         require("train")
-        from aictl.inference.encoder_torch import TorchNetwork
+        with loading():
+            from aictl.inference.encoder_torch import TorchNetwork
 
         network = TorchNetwork(folder, threads, device)
     return Embedder(network, folder)

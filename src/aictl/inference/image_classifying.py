@@ -17,6 +17,7 @@ import numpy as np
 
 from aictl.core.errors import BadInput, Damaged
 from aictl.core.extras import require
+from aictl.core.loading import loading
 
 BATCH_PICTURES = 32
 MOST_PIXELS = 100_000_000  # of a picture, before it is made smaller: a file of a few kB can claim more than memory
@@ -32,7 +33,8 @@ class ImageClassifier:
         self.classes = image_classes(folder)
         require("train")
         require("images")
-        from aictl.inference.encoder_torch import TorchImageClassifier
+        with loading():
+            from aictl.inference.encoder_torch import TorchImageClassifier
 
         self._network = TorchImageClassifier(folder, threads, device)
         self._prepare = _processor(folder)

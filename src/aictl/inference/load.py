@@ -13,6 +13,7 @@ from aictl.artifacts.onnx import OnnxModel
 from aictl.core.artifact import Artifact
 from aictl.core.errors import WrongKind
 from aictl.core.extras import require
+from aictl.core.loading import loading
 from aictl.inference.decoding import EngineGenerator
 from aictl.inference.generator import TextGenerator
 
@@ -37,12 +38,14 @@ def load(artifact: Artifact, *, threads: int | None = None, device: str = "auto"
     require_generator(artifact, "generate")
     if isinstance(artifact, OnnxModel):
         require("cpu")
-        from aictl.inference.onnx_engine import OnnxEngine
+        with loading():
+            from aictl.inference.onnx_engine import OnnxEngine
 
         return EngineGenerator(OnnxEngine(artifact, threads, device), artifact.folder, artifact.context_length)
     assert isinstance(artifact, Checkpoint | Adapter)
     require("finetune" if isinstance(artifact, Adapter) else "train")
-    from aictl.inference.torch_engine import TorchEngine
+    with loading():
+        from aictl.inference.torch_engine import TorchEngine
 
     base = artifact.base if isinstance(artifact, Adapter) else artifact
     return EngineGenerator(TorchEngine(artifact, threads, device), base.folder, base.context_length)

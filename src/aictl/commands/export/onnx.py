@@ -10,11 +10,13 @@ from aictl.artifacts.adapter import Adapter
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.onnx import OnnxModel
 from aictl.core.command import Command, Takes, Work
+from aictl.core.loading import loading
 from aictl.export.spec import OnnxSpec
 
 
 def run(work: Work[OnnxSpec]) -> OnnxModel:
-    from aictl.export.onnx import export
+    with loading():
+        from aictl.export.onnx import export
 
     return export(work.inputs["model"], work.spec, work.folder, events=work.events)
 

@@ -10,12 +10,14 @@ from aictl.artifacts.adapter import Adapter
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.dataset import Dataset
 from aictl.core.command import Command, Takes, Work
+from aictl.core.loading import loading
 from aictl.finetune.spec import DpoSpec
 from aictl.training.elsewhere import launch
 
 
 def run(work: Work[DpoSpec]) -> Adapter | Checkpoint:
-    from aictl.finetune.dpo import finetune
+    with loading():
+        from aictl.finetune.dpo import finetune
 
     checkpoint, dataset = work.inputs["checkpoint"], work.inputs["dataset"]
     return finetune(checkpoint, dataset, work.spec, work.folder, scratch=work.scratch, events=work.events)

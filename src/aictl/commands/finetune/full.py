@@ -12,13 +12,15 @@ from typing import Any
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.dataset import Dataset
 from aictl.core.command import Command, Takes, Work
+from aictl.core.loading import loading
 from aictl.finetune.spec import FullSpec
 from aictl.training.elsewhere import launch
 
 
 def run(work: Work[FullSpec]) -> Checkpoint:
-    from aictl.finetune.full import finetune
-    from aictl.hw.memory import usable_bytes
+    with loading():
+        from aictl.finetune.full import finetune
+        from aictl.hw.memory import usable_bytes
 
     return finetune(
         work.inputs["checkpoint"],
@@ -32,8 +34,9 @@ def run(work: Work[FullSpec]) -> Checkpoint:
 
 
 def foresees(spec: FullSpec, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
-    from aictl.finetune.foresight import foresee
-    from aictl.hw.memory import usable_bytes
+    with loading():
+        from aictl.finetune.foresight import foresee
+        from aictl.hw.memory import usable_bytes
 
     found = foresee(inputs["checkpoint"], spec, usable_bytes=usable_bytes())
     return found.document() if found else {}

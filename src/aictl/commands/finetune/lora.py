@@ -14,13 +14,15 @@ from aictl.artifacts.adapter import Adapter
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.dataset import Dataset
 from aictl.core.command import Command, Takes, Work
+from aictl.core.loading import loading
 from aictl.finetune.spec import LoraSpec
 from aictl.training.elsewhere import launch
 
 
 def run(work: Work[LoraSpec]) -> Adapter:
-    from aictl.finetune.lora import finetune
-    from aictl.hw.memory import usable_bytes
+    with loading():
+        from aictl.finetune.lora import finetune
+        from aictl.hw.memory import usable_bytes
 
     return finetune(
         work.inputs["checkpoint"],
@@ -34,8 +36,9 @@ def run(work: Work[LoraSpec]) -> Adapter:
 
 
 def foresees(spec: LoraSpec, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
-    from aictl.finetune.foresight import foresee
-    from aictl.hw.memory import usable_bytes
+    with loading():
+        from aictl.finetune.foresight import foresee
+        from aictl.hw.memory import usable_bytes
 
     found = foresee(inputs["checkpoint"], spec, usable_bytes=usable_bytes())
     return found.document() if found else {}

@@ -8,11 +8,13 @@ under its adapter, and again after the cast.
 from aictl.artifacts.adapter import Adapter
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.core.command import Command, Takes, Work
+from aictl.core.loading import loading
 from aictl.finetune.spec import MergeSpec
 
 
 def run(work: Work[MergeSpec]) -> Checkpoint:
-    from aictl.finetune.merge import merge
+    with loading():
+        from aictl.finetune.merge import merge
 
     adapter, base = work.inputs["adapter"], work.inputs["base"]
     return merge(adapter, work.spec, work.folder, base=base, events=work.events)

@@ -12,11 +12,13 @@ from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.onnx import OnnxModel
 from aictl.core.artifact import Source
 from aictl.core.command import Command, Takes, Work
+from aictl.core.loading import loading
 from aictl.model.spec import AddSpec
 
 
 def run(work: Work[AddSpec]) -> Checkpoint | OnnxModel | Adapter:
-    from aictl.model.add import add
+    with loading():
+        from aictl.model.add import add
 
     return add(work.inputs["source"], work.spec, work.folder, base=work.inputs["checkpoint"], events=work.events)
 

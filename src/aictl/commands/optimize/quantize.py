@@ -10,11 +10,13 @@ from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.dataset import Dataset
 from aictl.artifacts.onnx import OnnxModel
 from aictl.core.command import Command, Takes, Work
+from aictl.core.loading import loading
 from aictl.optimize.spec import QuantizeSpec
 
 
 def run(work: Work[QuantizeSpec]) -> OnnxModel:
-    from aictl.optimize.quantize import quantize
+    with loading():
+        from aictl.optimize.quantize import quantize
 
     return quantize(
         work.inputs["model"],
