@@ -103,7 +103,7 @@ def beside_trainer(place: Path) -> str:
     assert theirs["tokens"] == made["tokens"]
     workspace.document("model", "add", str(folder), "--name", "theirs", "--force")
     judged = [workspace.document("evaluate", name, "docs") for name in ("ours", "theirs")]
-    bits = [one["metrics"]["bits_per_byte"]["value"] for one in judged]
+    bits = [one["metrics"]["bits_per_byte"] for one in judged]
     rows = map(json.loads, (Path(ours["path"]) / "metrics.jsonl").read_text("utf-8").splitlines())
     losses = [[row["loss"] for row in rows if "loss" in row], theirs["losses"]]
     apart = [abs(one - other) for one, other in zip(*losses, strict=True)]
