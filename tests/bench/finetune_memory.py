@@ -27,6 +27,11 @@ the record's `peak_memory_bytes`; what was predicted of it is `takes.memory_byte
 be. Either way up to 1,024 tokens go through the model together: as the command comes in rows of all lengths, packed in
 full rows of one.
 
+What a run on a processor takes beside the planner's parts (the process, the copy of a checkpoint, the scores of rows of
+the worst length) was found on these commands, so that they are no independent check of it. A run that has not yet seen
+its longest rows takes less; one of many lengths takes more than the tensors at its peak, which the allocator's gaps
+between them are taken to explain.
+
 | command | steps | predicted | measured | error | goal |
 |---|---|---|---|---|---|
 """
