@@ -27,7 +27,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from aictl.artifacts.capability import ABILITIES, Capability
+from aictl.artifacts.capability import ABILITIES, EMBEDDING_FILES, Capability
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.model import Brief, Model
 from aictl.artifacts.onnx_header import Header, read_header
@@ -42,6 +42,9 @@ TEXT_FILES = (
     "chat_template.jinja",
     "generation_config.json",
 )
+# The files that turn a picture into what a network takes, and hidden states into a vector.
+PICTURE_FILES = ("preprocessor_config.json", "processor_config.json")
+VECTOR_FILES = (*EMBEDDING_FILES, "sentence_bert_config.json", "config_sentence_transformers.json")
 
 
 class OnnxModel(Model):
@@ -166,4 +169,13 @@ def copy_text_files(source: Path, folder: Path) -> None:
     """Copy tokenizer, chat template and generation settings from one model folder to another."""
     for name in TEXT_FILES:
         if (source / name).is_file():
+            shutil.copyfile(source / name, folder / name)
+
+
+def copy_network_files(source: Path, folder: Path) -> None:
+    """Copy what a classifier or an embedding model needs beside its graph: its configuration, which names the classes,
+    and what turns texts or pictures into its input, and hidden states into vectors."""
+    for name in ("config.json", *TEXT_FILES, *PICTURE_FILES, *VECTOR_FILES):
+        if (source / name).is_file():
+            (folder / name).parent.mkdir(exist_ok=True)
             shutil.copyfile(source / name, folder / name)

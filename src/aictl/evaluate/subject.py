@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from aictl.artifacts.adapter import Adapter
+from aictl.artifacts.capability import Capability, require_capability
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.onnx import OnnxModel
 from aictl.core.artifact import Source
@@ -44,10 +45,22 @@ def subject(model: Checkpoint | Adapter | OnnxModel | Source) -> Subject:
         return Subject(model.uri, _ability(folder, model.uri), folder, stand_in, None, "source", model.digest)
     id = model.record.id if model.record else None
     if isinstance(model, OnnxModel):
-        return Subject(model.label, "language", model.folder, model, None, model.kind, id)
+        return Subject(model.label, _of_graph(model), model.folder, model, None, model.kind, id)
     base = model.base if isinstance(model, Adapter) else model
     adapter = model if isinstance(model, Adapter) else None
     return Subject(model.label, _ability(base.folder, model.label), base.folder, model, adapter, model.kind, id)
+
+
+def _of_graph(model: OnnxModel) -> Ability:
+    abilities: dict[Capability, Ability] = {
+        "text-generation": "language",
+        "text-classification": "text classes",
+        "image-classification": "image classes",
+        "embedding": "embedding",
+    }
+    require_capability(model.label, model.capability, *abilities, command="evaluate")
+    assert model.capability is not None
+    return abilities[model.capability]
 
 
 def whole_folder(one: Subject, scratch: Path) -> Path:
@@ -90,14 +103,15 @@ def _is_model(folder: Path) -> bool:
 
 def _ability(folder: Path, label: str) -> Ability:
     """By the architecture that the configuration names."""
-    if any((folder / name).is_file() for name in _GRAPHS):
-        return "embedding"
-    config = _config(folder)
+    is_graph = any((folder / name).is_file() for name in _GRAPHS)
+    config = {} if is_graph and not (folder / "config.json").is_file() else _config(folder)
     names = [str(one) for one in config.get("architectures") or ()]
     if any(one.endswith("ForSequenceClassification") for one in names):
         return "text classes"
     if any(one.endswith("ForImageClassification") for one in names):
         return "image classes"
+    if is_graph:
+        return "embedding"
     if any(one.endswith(("ForCausalLM", "LMHeadModel")) for one in names):
         return "language"
     if config.get("is_encoder_decoder") and any(one.endswith(("ForConditionalGeneration", "MTModel")) for one in names):

@@ -1,13 +1,13 @@
-"""Tracing a transformers model into an ONNX graph whose key/value cache is plain inputs and outputs."""
+"""Tracing a transformers model into an ONNX graph, a language model's key/value cache into plain inputs and outputs."""
 
 from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import onnx_ir
 import onnx_ir.passes.common as passes
@@ -19,6 +19,7 @@ from aictl.core.errors import WorkFailed
 from aictl.export.driving import cache_heads, head_width
 
 OPSET = 20  # TensorRT 10 reads up to 22, onnxruntime 1.24 more
+FREE = torch.export.Dim.DYNAMIC
 
 
 class FlatCache(torch.nn.Module):  # type: ignore[misc]
@@ -50,7 +51,7 @@ class FlatCache(torch.nn.Module):  # type: ignore[misc]
 
 
 def trace(module: Any, path: Path) -> None:
-    """Write ``module`` as an ONNX file with standard operators, its weights beside it.
+    """Write a causal language model as an ONNX file with standard operators, its weights beside it.
 
     Batch, length and past are dynamic. The same weights give the same bytes. Raises
     :class:`WorkFailed` if the model cannot be traced.
@@ -66,19 +67,36 @@ def trace(module: Any, path: Path) -> None:
         torch.arange(past, past + length).expand(batch, length),
         *cache,
     )
-    free = torch.export.Dim.DYNAMIC
-    shapes = ({0: free, 1: free}, {0: free, 1: free}, {0: free, 1: free}, tuple({0: free, 2: free} for _ in cache))
+    shapes = ({0: FREE, 1: FREE}, {0: FREE, 1: FREE}, {0: FREE, 1: FREE}, tuple({0: FREE, 2: FREE} for _ in cache))
     names = [f"{n}.{part}" for n in range(layers) for part in ("key", "value")]
+    inputs = ["input_ids", "attention_mask", "position_ids", *(f"past_key_values.{n}" for n in names)]
+    outputs = ["logits", *(f"present.{n}" for n in names)]
+    program = traced(FlatCache(module), Given(inputs, arguments, shapes), outputs, config.model_type)
+    free = {name: ("batch", None, "past", None) for name in inputs}
+    save(program, path, free | {"input_ids": ("batch", "length"), "attention_mask": ("batch", "total")})
+
+
+class Given(NamedTuple):
+    """What a module is traced with: arguments with their names, in whose shapes the extents that are ``FREE`` stay
+    so."""
+
+    names: Sequence[str]
+    arguments: tuple[Any, ...]
+    shapes: tuple[Any, ...]
+
+
+def traced(module: torch.nn.Module, given: Given, outputs: Sequence[str], called: str) -> onnx_ir.Model:
+    """The graph of a module. Raises :class:`WorkFailed` for one, ``called`` so, that cannot be traced."""
     try:
         with _quiet():
             program = torch.onnx.export(
-                FlatCache(module).eval(),
-                arguments,
+                module.eval(),
+                given.arguments,
                 dynamo=True,
                 opset_version=OPSET,
-                input_names=["input_ids", "attention_mask", "position_ids", *(f"past_key_values.{n}" for n in names)],
-                output_names=["logits", *(f"present.{n}" for n in names)],
-                dynamic_shapes=shapes,
+                input_names=list(given.names),
+                output_names=list(outputs),
+                dynamic_shapes=given.shapes,
                 optimize=False,
                 verbose=False,
             )
@@ -86,13 +104,18 @@ def trace(module: Any, path: Path) -> None:
         root = error.__cause__ or error  # the exporter wraps what failed in a page of advice
         reason = next(iter(str(root).strip().splitlines()), type(root).__name__)
         raise WorkFailed(
-            f"{config.model_type} could not be traced to ONNX: {reason}",
-            cure="export a Llama-, Qwen2- or GPT-2-style model; --debug shows where tracing stopped",
+            f"{called} could not be traced to ONNX: {reason}",
+            cure="export a model of another architecture; --debug shows where tracing stopped",
         ) from error
     assert program is not None
-    _simplify(program.model)
-    _tidy(program.model)
-    onnx_ir.save(program.model, path, external_data=path.name + ".data")
+    return program.model
+
+
+def save(model: onnx_ir.Model, path: Path, free: Mapping[str, Sequence[str | None]]) -> None:
+    """Write a traced graph, its weights beside it; ``free`` names the free extents of its inputs."""
+    _simplify(model)
+    _tidy(model, free)
+    onnx_ir.save(model, path, external_data=path.name + ".data")
 
 
 def _simplify(model: onnx_ir.Model) -> None:
@@ -115,15 +138,13 @@ def _simplify(model: onnx_ir.Model) -> None:
     )(model)
 
 
-def _tidy(model: onnx_ir.Model) -> None:
+def _tidy(model: onnx_ir.Model, free: Mapping[str, Sequence[str | None]]) -> None:
     """Name the free dimensions, and drop the exporter's notes: they hold paths of this machine,
     and the same model must give the same bytes."""
     named: dict[str, str] = {}
-    wanted = {"input_ids": ("batch", "length"), "attention_mask": ("batch", "total")}
     for value in model.graph.inputs:
         assert value.shape is not None and value.name is not None
-        names = wanted.get(value.name, ("batch", None, "past", None))
-        for extent, name in zip(value.shape, names, strict=False):
+        for extent, name in zip(value.shape, free[value.name], strict=False):
             if isinstance(extent, onnx_ir.SymbolicDim) and name:
                 named.setdefault(str(extent.value), name)
     for value in (*model.graph.inputs, *model.graph.outputs):

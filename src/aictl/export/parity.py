@@ -3,7 +3,8 @@ serving meets: a fresh prompt, tokens after a cache, and prompts of unequal leng
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import onnxruntime
 import torch
 
 from aictl.artifacts.onnx import OnnxModel
+from aictl.core.errors import GateMissed
 from aictl.core.events import Events
 from aictl.inference.onnx_engine import open_session
 
@@ -43,6 +45,19 @@ def compare(module: Any, exported: OnnxModel, prompts: Sequence[Sequence[int]], 
         events.measured(f"logit difference, {name.replace('_', ' ')}", value)
     events.finished("compare with PyTorch")
     return differences
+
+
+def require_parity(differences: Mapping[str, float], tolerance: float) -> float:
+    """The worst of the differences. Raises :class:`GateMissed` if it is more than ``tolerance``, or no number."""
+    case = max(differences, key=lambda name: (not math.isfinite(differences[name]), differences[name]))
+    worst = differences[case]
+    if not worst <= tolerance:
+        raise GateMissed(
+            f"what the exported graph gives differs from PyTorch's by up to {worst:.3g} ({case.replace('_', ' ')}), "
+            f"and --tolerance is {tolerance:.3g}",
+            cure="raise --tolerance if such a difference does not matter to you",
+        )
+    return worst
 
 
 def _reference(module: Any, prompt: Sequence[int]) -> np.ndarray:

@@ -1,7 +1,8 @@
-"""Texts to classes: a model that was trained to classify texts, as transformers saves one.
+"""Texts to classes: a model that was trained to classify texts, on onnxruntime or transformers.
 
-A folder has ``tokenizer.json``, ``config.json``, which names the classes (``id2label``), and safetensors. The same
-texts get the same probabilities, however they are divided among calls up to the order in which a batch is summed.
+A folder has ``tokenizer.json``, ``config.json``, which names the classes (``id2label``), and ``model.onnx`` or
+safetensors, as transformers saves them. The same texts get the same probabilities, however they are divided among
+calls up to the order in which a batch is summed.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ import tokenizers
 from aictl.core.errors import BadInput, Damaged
 from aictl.core.extras import require
 from aictl.core.loading import loading
-from aictl.inference.embedding import batches, max_tokens, padded
+from aictl.inference.embedding import Network, batches, max_tokens, padded
+
+GRAPH = "model.onnx"
 
 
 class Classified(NamedTuple):
@@ -34,17 +37,13 @@ class Classifier:
         """Raises :class:`ExtraMissing` without its runtime, :class:`MachineLacks` without the device,
         :class:`BadInput` for a folder that holds no classifier and :class:`Damaged` for files that cannot be loaded."""
         self.classes, self._several = _classes(folder)
-        require("train")
-        with loading():
-            from aictl.inference.encoder_torch import TorchClassifier
-
         try:
             self._tokenizer = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
         except Exception as error:  # tokenizers raises plain Exception
             raise Damaged(f"{folder / 'tokenizer.json'} cannot be read: {error}") from error
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(max_tokens(folder))
-        self._network = TorchClassifier(folder, threads, device)
+        self._network: Network = _network(folder, threads, device)
 
     def classify(self, texts: Sequence[str]) -> Classified:
         """The probability of each class for each text. They sum to 1, unless the model was trained to find several
@@ -56,6 +55,20 @@ class Classifier:
             logits = self._network.run(ids, mask)
             found[rows] = 1 / (1 + np.exp(-logits)) if self._several else _softmax(logits)
         return Classified(found, sum(bool(one.overflowing) for one in encoded))
+
+
+def _network(folder: Path, threads: int | None, device: str) -> Network:
+    if (folder / GRAPH).is_file():
+        require("cpu")
+        with loading():
+            from aictl.inference.encoder_onnx import OnnxClassifier
+
+        return OnnxClassifier(folder / GRAPH, threads, device)
+    require("train")
+    with loading():
+        from aictl.inference.encoder_torch import TorchClassifier
+
+    return TorchClassifier(folder, threads, device)
 
 
 def text_classes(folder: Path) -> tuple[str, ...]:
@@ -71,7 +84,7 @@ def _softmax(logits: np.ndarray) -> np.ndarray:
 def _classes(folder: Path) -> tuple[tuple[str, ...], bool]:
     """The names of the classes in order, and whether a text may have several."""
     path = folder / "config.json"
-    wanted = "one is a folder with tokenizer.json, config.json and safetensors, as transformers saves it"
+    wanted = "one is a folder with tokenizer.json, config.json and safetensors or model.onnx"
     if not path.is_file() or not (folder / "tokenizer.json").is_file():
         raise BadInput(f"{folder} holds no classifier", cure=wanted)
     try:

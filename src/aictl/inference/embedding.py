@@ -36,11 +36,11 @@ class Embedded(NamedTuple):
 
 
 class Network(Protocol):
-    """What a runtime offers: the last hidden states of a padded batch."""
+    """What a runtime offers: the last hidden states of a padded batch, or a classifier's scores."""
 
     def run(self, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        """float32 (texts, tokens, width), or (texts, width) where the network pools by itself; ``ids``
-        and ``mask`` are int64 (texts, tokens)."""
+        """float32 (texts, tokens, width), or (texts, width) where the network pools by itself or tells classes apart;
+        ``ids`` and ``mask`` are int64 (texts, tokens)."""
         ...
 
 

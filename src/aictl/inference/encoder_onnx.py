@@ -1,8 +1,9 @@
-"""An embedding model's network on onnxruntime."""
+"""Networks on onnxruntime: one that embeds texts, one that classifies them, and one that classifies pictures."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -14,11 +15,11 @@ _TAKEN = ("input_ids", "attention_mask", "token_type_ids")
 _POOLED = "sentence_embedding"
 
 
-class OnnxNetwork:
-    """A graph that takes token ids and their mask, and gives hidden states or the vector itself."""
+class _Session:
+    """A graph, loaded."""
 
     def __init__(self, path: Path, threads: int | None = None, device: str = "auto") -> None:
-        """Raises :class:`Damaged` if the file is no graph, :class:`BadInput` if it embeds nothing,
+        """Raises :class:`Damaged` if the file is no graph, :class:`BadInput` if it is one for something else,
         :class:`MachineLacks` for a device that is not there."""
         available = onnxruntime.get_available_providers()
         if device == "cuda" and "CUDAExecutionProvider" not in available:
@@ -34,19 +35,74 @@ class OnnxNetwork:
                 f"{path} cannot be loaded: {str(error).splitlines()[0]}", cure="download it again, or give another"
             ) from error
         self._inputs = [node.name for node in self._session.get_inputs()]
-        outputs = self._session.get_outputs()
+        self._output = self._chosen(self._session.get_outputs())
+        if self._output is None:
+            gives = ", ".join(f"{one.name}{one.shape}" for one in self._session.get_outputs())
+            raise BadInput(
+                f"{path} is no {self._called}: it takes {', '.join(self._inputs)} and gives {gives}", cure=self._cure
+            )
+
+    _called = _cure = ""
+
+    def _chosen(self, outputs: list[Any]) -> str | None:
+        """The name of the output that is asked for; None for a graph for something else."""
+        raise NotImplementedError
+
+    def _run(self, given: dict[str, np.ndarray]) -> np.ndarray:
+        (found,) = self._session.run([self._output], {name: given[name] for name in self._inputs})
+        return found.astype(np.float32, copy=False)
+
+    def _of_tokens(self, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        return self._run({"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)})
+
+    @property
+    def _takes_tokens(self) -> bool:
+        return set(self._inputs) <= set(_TAKEN) and "input_ids" in self._inputs
+
+
+class OnnxNetwork(_Session):
+    """A graph that takes token ids and their mask, and gives hidden states or the vector itself."""
+
+    _called = "embedding model"
+    _cure = "give one that takes tokens and gives their hidden states or a sentence_embedding"
+
+    def _chosen(self, outputs: list[Any]) -> str | None:
         output = next((one for one in outputs if one.name == _POOLED), None)
         output = output or next((one for one in outputs if len(one.shape or ()) == 3), None)
-        if output is None or not set(self._inputs) <= set(_TAKEN) or "input_ids" not in self._inputs:
-            raise BadInput(
-                f"{path} is no embedding model: it takes {', '.join(self._inputs)} and gives "
-                f"{', '.join(f'{one.name}{one.shape}' for one in outputs)}",
-                cure="give one that takes tokens and gives their hidden states or a sentence_embedding",
-            )
-        self._output = output.name
+        return output.name if output is not None and self._takes_tokens else None
 
     def run(self, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
         """See :class:`aictl.inference.embedding.Network`."""
-        given = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
-        (found,) = self._session.run([self._output], {name: given[name] for name in self._inputs})
-        return found.astype(np.float32, copy=False)
+        return self._of_tokens(ids, mask)
+
+
+class OnnxClassifier(_Session):
+    """A graph that takes token ids and their mask, and gives a score for each class."""
+
+    _called = "text classifier"
+    _cure = "give one that takes tokens and gives logits"
+
+    def _chosen(self, outputs: list[Any]) -> str | None:
+        return _logits(outputs) if self._takes_tokens else None
+
+    def run(self, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        """Logits, float32 (texts, classes)."""
+        return self._of_tokens(ids, mask)
+
+
+class OnnxImageClassifier(_Session):
+    """A graph that takes pixels, and gives a score for each class of a picture."""
+
+    _called = "image classifier"
+    _cure = "give one that takes pixel_values and gives logits"
+
+    def _chosen(self, outputs: list[Any]) -> str | None:
+        return _logits(outputs) if self._inputs == ["pixel_values"] else None
+
+    def run(self, pixels: np.ndarray) -> np.ndarray:
+        """Logits, float32 (pictures, classes), of float32 (pictures, channels, height, width)."""
+        return self._run({"pixel_values": pixels})
+
+
+def _logits(outputs: list[Any]) -> str | None:
+    return next((one.name for one in outputs if one.name == "logits" and len(one.shape or ()) == 2), None)

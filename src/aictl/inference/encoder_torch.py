@@ -52,11 +52,11 @@ class _Loaded:
         unused = self._unused
         if missing := sorted(name for name in loaded["missing_keys"] if not (unused and name.startswith(unused))):
             raise Damaged(f"{folder} lacks {len(missing)} weights, such as {missing[0]}", cure=_AGAIN)
-        self._module = module.eval().to(self._device)
+        self.module = module.eval().to(self._device)
 
     def _run(self, ids: np.ndarray, mask: np.ndarray) -> Any:
         with torch.inference_mode():
-            return self._module(
+            return self.module(
                 input_ids=torch.from_numpy(ids).to(self._device), attention_mask=torch.from_numpy(mask).to(self._device)
             )
 
@@ -90,10 +90,10 @@ class TorchImageClassifier(_Loaded):
 
     _kind = AutoModelForImageClassification
 
-    def run_pixels(self, pixels: np.ndarray) -> np.ndarray:
+    def run(self, pixels: np.ndarray) -> np.ndarray:
         """Logits, float32 (pictures, classes), of float32 (pictures, channels, height, width)."""
         with torch.inference_mode():
-            return self._module(pixel_values=torch.from_numpy(pixels).to(self._device)).logits.float().cpu().numpy()
+            return self.module(pixel_values=torch.from_numpy(pixels).to(self._device)).logits.float().cpu().numpy()
 
 
 class TorchRewriter(_Loaded):
@@ -104,7 +104,7 @@ class TorchRewriter(_Loaded):
     def write(self, ids: np.ndarray, mask: np.ndarray, most: int) -> list[list[int]]:
         """The likeliest tokens, at most ``most``, for each row of ``ids``."""
         with torch.inference_mode(), quiet():
-            made = self._module.generate(
+            made = self.module.generate(
                 input_ids=torch.from_numpy(ids).to(self._device),
                 attention_mask=torch.from_numpy(mask).to(self._device),
                 max_new_tokens=most,

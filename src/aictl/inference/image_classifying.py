@@ -1,8 +1,8 @@
-"""Pictures to classes: a model that was trained to classify pictures, as transformers saves one.
+"""Pictures to classes: a model that was trained to classify pictures, on onnxruntime or transformers.
 
 A folder has ``config.json``, which names the classes (``id2label``), ``preprocessor_config.json``, which says how a
-picture becomes numbers, and safetensors. Pictures are made ready by transformers' processors on Pillow; torchvision is
-not needed.
+picture becomes numbers, and ``model.onnx`` or safetensors, as transformers saves them. Pictures are made ready by
+transformers' processors on Pillow; torchvision is not needed.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +19,11 @@ from aictl.core.errors import BadInput, Damaged
 from aictl.core.extras import require
 from aictl.core.loading import loading
 
+if TYPE_CHECKING:
+    from aictl.inference.encoder_onnx import OnnxImageClassifier
+    from aictl.inference.encoder_torch import TorchImageClassifier
+
+GRAPH = "model.onnx"
 BATCH_PICTURES = 32
 MOST_PIXELS = 100_000_000  # of a picture, before it is made smaller: a file of a few kB can claim more than memory
 
@@ -31,13 +36,21 @@ class ImageClassifier:
         :class:`BadInput` for a folder that holds no classifier and :class:`Damaged` for files that cannot be
         loaded."""
         self.classes = image_classes(folder)
-        require("train")
+        require("train")  # of which the processors are, too
         require("images")
-        with loading():
-            from aictl.inference.encoder_torch import TorchImageClassifier
+        self._network: OnnxImageClassifier | TorchImageClassifier
+        if (folder / GRAPH).is_file():
+            require("cpu")
+            with loading():
+                from aictl.inference.encoder_onnx import OnnxImageClassifier
 
-        self._network = TorchImageClassifier(folder, threads, device)
-        self._prepare = _processor(folder)
+            self._network = OnnxImageClassifier(folder / GRAPH, threads, device)
+        else:
+            with loading():
+                from aictl.inference.encoder_torch import TorchImageClassifier
+
+            self._network = TorchImageClassifier(folder, threads, device)
+        self._prepare = processor(folder)
 
     def classify(self, pictures: Sequence[bytes]) -> np.ndarray:
         """The probability of each class for each picture's file, float32 (pictures, classes); they sum to 1.
@@ -48,8 +61,7 @@ class ImageClassifier:
         for begin in range(0, len(pictures), BATCH_PICTURES):
             some = pictures[begin : begin + BATCH_PICTURES]
             read = [opened(one, f"picture {begin + at}") for at, one in enumerate(some)]
-            pixels = self._prepare(read, return_tensors="np")
-            logits = self._network.run_pixels(np.ascontiguousarray(pixels["pixel_values"], np.float32))
+            logits = self._network.run(pixels_of(self._prepare, read))
             odds = np.exp(logits - logits.max(axis=1, keepdims=True))
             found[begin : begin + len(some)] = odds / odds.sum(axis=1, keepdims=True)
         return found
@@ -58,7 +70,7 @@ class ImageClassifier:
 def image_classes(folder: Path) -> tuple[str, ...]:
     """The names of the classes in order. Raises :class:`BadInput` for a model that is no image classifier."""
     path = folder / "config.json"
-    wanted = "one is a folder with config.json, preprocessor_config.json and safetensors, as transformers saves it"
+    wanted = "one is a folder with config.json, preprocessor_config.json and safetensors or model.onnx"
     try:
         config = json.loads(path.read_text("utf-8"))
         names = {int(number): str(name) for number, name in config.get("id2label", {}).items()}
@@ -72,7 +84,14 @@ def image_classes(folder: Path) -> tuple[str, ...]:
     return tuple(names[number] for number in range(len(names)))
 
 
-def _processor(folder: Path) -> Any:
+def pixels_of(prepare: Any, pictures: Sequence[Any]) -> np.ndarray:
+    """Pillow's pictures as a processor prepares them: float32 (pictures, channels, height, width)."""
+    return np.ascontiguousarray(prepare(list(pictures), return_tensors="np")["pixel_values"], np.float32)
+
+
+def processor(folder: Path) -> Any:
+    """What prepares pictures for the model in a folder. Raises :class:`BadInput` for a folder without its settings, and
+    :class:`Damaged` for settings that cannot be read."""
     from transformers import AutoImageProcessor
 
     from aictl.inference.quiet import quiet

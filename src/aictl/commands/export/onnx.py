@@ -1,9 +1,11 @@
-"""Export a language model to ONNX, checked against PyTorch.
+"""Export a model to ONNX, checked against PyTorch.
 
-The graph has only operators of the ONNX standard, takes and gives the key/value cache, and is
-stored with the tokenizer and the chat template. An adapter is merged into its checkpoint. The
-logits are compared with PyTorch's on real prompts: with an empty cache, with a cache that was
-filled token by token, and in a batch with padding on the left. Above --tolerance nothing is made.
+Taken are language models, classifiers of texts and of pictures, and embedding models. The graph has only
+operators of the ONNX standard, and is stored with whatever turns texts or pictures into its input; that of a
+language model takes and gives the key/value cache. An adapter is merged into its checkpoint. What comes out is
+compared with PyTorch's: of a language model with an empty cache, with a cache that was filled token by token, and
+in a batch with padding on the left; of the others each input alone, and all in a batch. Above --tolerance nothing
+is made.
 """
 
 from aictl.artifacts.adapter import Adapter
