@@ -49,7 +49,7 @@ class Constants(NamedTuple):
     usable_memory: float = 0.94
     reserve_bytes: float = 4e9
     lone_reserve_bytes: float = 1e9
-    fragmentation: float = 0.15
+    fragmentation: float = 0.25
     packed_int4: float = 1.5
     tokenizer_bytes: float = 500
 

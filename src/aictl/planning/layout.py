@@ -10,7 +10,7 @@ from aictl.core.errors import BadRequest
 from aictl.planning.shape import Shape
 
 Recompute = Literal["none", "selective", "full"]
-Attention = Literal["unfused", "flash1", "flash2", "flash3"]
+Attention = Literal["unfused", "flash1", "flash2", "flash3", "blocks"]
 Fusion = Literal["fused", "eager", "transformers"]
 OptimizerName = Literal["adamw", "adamw-8bit", "adafactor", "sgd"]
 RECOMPUTE: tuple[Recompute, ...] = get_args(Recompute)
@@ -113,6 +113,7 @@ _ATTENTION = {
     "flash1": "FlashAttention of 2022-23",
     "flash2": "FlashAttention-2 or its like",
     "flash3": "FlashAttention-3 or its like",
+    "blocks": "attention by blocks, which keeps its weights (`aictl train` on a processor, short rows in bf16)",
 }
 _KERNELS = {
     "fused": "fused element-wise kernels",

@@ -42,6 +42,8 @@ OPTIMIZERS = {
     "sgd": OptimizerCost(4, 22),
 }
 COPY_BYTES = 4  # of the fp32 copy that is updated
+# Attention by blocks (aictl.training.attention): queries of a block, and tokens of the longest row that it is for.
+BLOCK, LONGEST = 128, 512
 
 
 class Memory(NamedTuple):
@@ -120,11 +122,22 @@ def activations(shape: Shape, recipe: Recipe, layout: Layout) -> float:
     tokens = recipe.microbatch_tokens(layout)
     share = t if layout.sequence_parallel else 1
     kept = _kept(shape, recipe, layout) / t + _around_norms(shape, recipe, layout) / share
-    scores = 5 * shape.heads * recipe.sequence_length / t if recipe.attention == "unfused" else 0.0
+    scores = 0.0
+    if recipe.attention == "unfused":
+        scores = 5 * shape.heads * recipe.sequence_length / t
+    elif recipe.attention == "blocks":
+        scores = shape.heads * block_weights_bytes(recipe.sequence_length) / t
     layers = layers_in_flight(shape, recipe, layout)
     if layout.recompute == "full":
         return layers * tokens * 2 * shape.hidden / share + tokens * (kept + scores)
     return layers * tokens * (kept + (scores if layout.recompute == "none" else 0.0))
+
+
+def block_weights_bytes(length: int) -> float:
+    """Bytes of a position and head that attention by blocks keeps for the backward pass: the weights of all keys up to
+    the end of the position's block, in float32 and in bf16."""
+    blocks = [(start, min(start + BLOCK, length)) for start in range(0, length, BLOCK)]
+    return 6 * sum(end * (end - start) for start, end in blocks) / length
 
 
 def layers_in_flight(shape: Shape, recipe: Recipe, layout: Layout) -> float:

@@ -18,14 +18,16 @@ import torch.nn.functional as F
 from transformers import AttentionInterface, PreTrainedModel
 
 from aictl.core.errors import BadRequest
+from aictl.planning.memory import BLOCK, LONGEST
 from aictl.training.batches import TokenBatch
 
 NAME = "aictl_documents"
 
-# On a CPU, plain products over blocks of so many queries, each with the keys up to it, are faster than the fused kernel
+# On a CPU, plain products over blocks of BLOCK queries, each with the keys up to it, are faster than the fused kernel
 # in bf16, which repacks its matrices at every call, and in every format once they are compiled. They keep the weights
-# for the backward pass, which grow with the square of the length; python -m tests.bench.kernels has the figures.
-BLOCK, LONGEST = 128, 512
+# for the backward pass, which grow with the square of the length, and so are for documents of at most LONGEST tokens;
+# python -m tests.bench.operations has the figures.
+
 # Documents of one group are padded to the longest of it; groups end at these lengths, then at multiples of the last.
 STEPS = (16, 32, 64, 128, 256)
 OF_OTHERS = ("softcap", "s_aux", "position_bias")
@@ -112,17 +114,6 @@ def arguments(model: torch.nn.Module, batch: TokenBatch) -> dict[str, Any]:
     if model.config.get_text_config()._attn_implementation == NAME:
         given["documents"] = documents_of(batch.starts, device)
     return given
-
-
-def kept_bytes(length: int, dtype: torch.dtype) -> float:
-    """Bytes of a position and head that attention on a CPU keeps for the backward pass beside queries, keys, values and
-    its result, in documents of ``length``: by blocks the weights, in float32 and in ``dtype``, of all keys up to the
-    block's last."""
-    if dtype != torch.bfloat16 or length > LONGEST:
-        return 0.0
-    ends = [min(start + BLOCK, length) for start in range(0, length, BLOCK)]
-    keys = sum(end * (end - start) for start, end in zip(range(0, length, BLOCK), ends, strict=True)) / length
-    return keys * (torch.float32.itemsize + dtype.itemsize)
 
 
 class How(NamedTuple):
@@ -225,6 +216,7 @@ def _causal(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, how: Ho
 def _by_blocks(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, how: How) -> torch.Tensor:
     """Plain matrix products and a float32 softmax; the heads that share a key are one product."""
     rows, heads, length, width = query.shape
+    key, value = key.contiguous(), value.contiguous()  # or the product of each block would keep a copy of its part
     parts = []
     for start in range(0, length, BLOCK):
         end = min(start + BLOCK, length)

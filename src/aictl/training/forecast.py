@@ -21,9 +21,8 @@ from aictl.planning.config_json import shape_of
 from aictl.planning.constants import SHIPPED
 from aictl.planning.finetune import Method, finetuning
 from aictl.planning.layout import Layout, OptimizerName, Recipe
-from aictl.planning.memory import COPY_BYTES, OPTIMIZERS, training_memory
+from aictl.planning.memory import COPY_BYTES, LONGEST, OPTIMIZERS, block_weights_bytes, training_memory
 from aictl.planning.shape import Shape
-from aictl.training.attention import kept_bytes
 from aictl.training.memory import held_bytes
 from aictl.training.precision import Compute
 from aictl.training.ranks.team import nodes_of, processes_here
@@ -199,8 +198,12 @@ def usable(machine_bytes: float | None, compute: Compute, here: int) -> float | 
 
 
 def _scores(shape: Shape, work: Work, layout: Layout, compute: Compute) -> float:
-    """Bytes that attention keeps of its weights for the backward pass, for rows of the length that has the most."""
-    lengths = range(1, work.length + 1) if work.padded else (work.length,)
-    rows = {one: max(1, min(math.ceil(work.sequences / layout.data_parallel), work.at_once // one)) for one in lengths}
-    most = max(rows[one] * one * kept_bytes(one, compute.dtype) for one in lengths)
-    return (1 if work.recompute else shape.layers) * shape.heads / layout.tensor_parallel * most
+    """Bytes that attention by blocks keeps of its weights, for rows of the length that has the most."""
+    most = min(work.length, LONGEST)
+    lengths = range(1, most + 1) if work.padded else (work.length,) if work.length <= LONGEST else ()
+    if compute.precision != "bf16":
+        lengths = ()
+    sequences = math.ceil(work.sequences / layout.data_parallel)
+    rows = {one: max(1, min(sequences, work.at_once // one)) for one in lengths}
+    kept = max((rows[one] * one * block_weights_bytes(one) for one in lengths), default=0.0)
+    return (1 if work.recompute else shape.layers) * shape.heads / layout.tensor_parallel * kept

@@ -20,6 +20,7 @@ sys.stdin.read()
 """
 _TORCH = """
 import sys
+import aictl.cli.app, aictl.workspace.run, aictl.train.train
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 device = sys.stdin.readline().strip()
@@ -47,9 +48,9 @@ PROGRAMS = {"torch": _TORCH, "onnxruntime": _ONNXRUNTIME}
 
 
 def measure(device: Device) -> dict[str, int]:
-    """Bytes of the device's memory that a fresh process holds, by the runtime that it loaded: ``torch``, after
-    it has trained a model of no size, and ``onnxruntime``, with what serves and generates. One that is not
-    installed, or cannot use the device, is left out."""
+    """Bytes of the device's memory that a fresh process holds, by the runtime that it loaded: ``torch``, with what
+    trains and after it has trained a model of no size, and ``onnxruntime``, with what serves and generates. One that is
+    not installed, or cannot use the device, is left out."""
     found = {name: _held(device, program + _END) for name, program in PROGRAMS.items()}
     return {name: size for name, size in found.items() if size is not None}
 

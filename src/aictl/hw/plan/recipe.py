@@ -9,6 +9,7 @@ from aictl.core.errors import BadRequest
 from aictl.hw.plan.spec import WorkSpec
 from aictl.planning.catalogue import Accelerator
 from aictl.planning.layout import Attention, Fusion, Recipe
+from aictl.planning.memory import LONGEST
 from aictl.planning.shape import Shape
 
 BEFORE_AMPERE = ("volta", "turing")
@@ -63,14 +64,16 @@ def recipe_of(
         attention = work.attention
     elif accelerator.generation in BEFORE_AMPERE:
         attention = "flash1"
-    precision = precision_of(work.precision, accelerator)
+    precision, kernels = precision_of(work.precision, accelerator), kernels_of(work.kernels, accelerator)
+    if work.attention == "auto" and kernels == "transformers" and precision == "bf16" and length <= LONGEST:
+        attention = "blocks"
     recipe = Recipe(
         sequence_length=length,
         batch=sequences,
         precision=precision,
         optimizer=work.optimizer,
         attention=attention,
-        kernels=kernels_of(work.kernels, accelerator),
+        kernels=kernels,
     )
     return recipe, assumed
 

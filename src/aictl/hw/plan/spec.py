@@ -80,8 +80,9 @@ class WorkSpec(Spec):
         "auto", help="number format of the products: auto takes bf16 where there is, else fp16"
     )
     optimizer: Literal["adamw", "adamw-8bit", "adafactor", "sgd"] = option("adamw", help="optimizer")
-    attention: Literal["auto", "unfused", "flash1", "flash2", "flash3"] = option(
-        "auto", help="attention kernel: auto takes flash2, and flash1 before Ampere"
+    attention: Literal["auto", "unfused", "flash1", "flash2", "flash3", "blocks"] = option(
+        "auto",
+        help="attention kernel: auto takes flash2, flash1 before Ampere, and blocks for short rows on a processor",
     )
     kernels: Literal["auto", "fused", "eager", "transformers"] = option(
         "auto",

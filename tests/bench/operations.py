@@ -1,5 +1,5 @@
 """The kernels of the training loop beside torch's own, CPU milliseconds on one thread, forward and backward:
-``python -m tests.bench.kernels``. The ways are run in turn; each figure is the median of 15."""
+``python -m tests.bench.operations``. The ways are run in turn; each figure is the median of 15."""
 
 from __future__ import annotations
 
