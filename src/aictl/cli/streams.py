@@ -27,6 +27,10 @@ def unheard(stream: TextIO) -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:
-        # What is still buffered for them must not fail again when Python ends.
-        with suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        lost(stream)
+
+
+def lost(stream: TextIO) -> None:
+    """Nobody hears the stream any more: what is still buffered for them must not fail again when Python ends."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

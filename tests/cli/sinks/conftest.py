@@ -6,6 +6,7 @@ import fcntl
 import os
 import re
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -125,5 +126,5 @@ def terminal(tmp_path) -> Iterator[Callable[..., Terminal]]:
     yield start
     for one in started:
         if one.process.poll() is None:
-            one.process.kill()
-            one.process.communicate()
+            os.killpg(one.process.pid, signal.SIGKILL)  # and whatever it has forked, which would hold its stdout open
+            one.process.communicate(timeout=60)

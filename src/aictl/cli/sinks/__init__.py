@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Literal, Protocol
 
+from aictl.cli import streams
 from aictl.core.events import Event
 
 Style = Literal["auto", "rich", "tui", "plain", "jsonl", "none"]
@@ -41,13 +41,16 @@ class Lazy:
         except OSError:
             # Nobody watches any more. The work goes on, and its result is all the same.
             self._sink = _none()
+            streams.lost(sys.stderr)
 
     def pause(self) -> None:
         """Leave the terminal to another process; what is told after that is shown as it was before."""
         sink, self._sink = self._sink, None
         if sink is not None:
-            with suppress(OSError):
+            try:
                 sink.close()
+            except OSError:
+                streams.lost(sys.stderr)
 
     def close(self) -> None:
         self.pause()

@@ -160,7 +160,9 @@ class _Caught:
 
     def write(self, text: str) -> int:
         if os.getpid() != self._process:  # what a worker says, before it dies of it, no line would keep
-            return self._stream.write(text)
+            # Past the stream, whose lock may have been held, by the thread that draws, when the worker was forked.
+            os.write(self._stream.fileno(), text.encode("utf-8", "backslashreplace"))
+            return len(text)
         *lines, self._rest = (self._rest + text).split("\n")
         for line in lines:
             if line := line.rpartition("\r")[2].rstrip():
@@ -169,7 +171,8 @@ class _Caught:
 
     def flush(self) -> None:
         """A line is kept as soon as it has ended: nothing waits."""
-        self._stream.flush()
+        if os.getpid() == self._process:
+            self._stream.flush()
 
     def last(self) -> None:
         """Keep what came after the last end of a line."""
