@@ -9,6 +9,7 @@ import torch
 from transformers import CONFIG_MAPPING, AutoModelForCausalLM
 
 from aictl.core.errors import BadRequest
+from aictl.planning.memory import block_weights_bytes
 from aictl.training import attention
 from aictl.training.batches import IGNORED, TokenBatch
 from aictl.training.objective import next_token_loss
@@ -140,3 +141,20 @@ def test_where_documents_lie():
 def test_documents_that_are_closed_by_a_token_begin_after_it():
     inputs = torch.tensor([[5, 6, 0, 7, 0, 0, 8], [1, 2, 3, 4, 5, 6, 0]])
     assert attention.starts_of(inputs, 0).tolist() == [[0, 0, 0, 3, 3, 5, 6], [0] * 7]
+
+
+@pytest.mark.parametrize("length", [100, 128, 300, 512])
+def test_the_weights_that_blocks_keep_are_those_that_the_planner_counts(length):
+    torch.manual_seed(0)
+    query, key, value = (torch.randn(2, 3, length, 16, dtype=torch.bfloat16, requires_grad=True) for _ in range(3))
+    weights: dict[int, int] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        # Of softmax and of the product with the values; masks are of bool, and all else has the width of a head.
+        if tensor.dtype.is_floating_point and 16 not in tensor.shape[-2:]:
+            weights[tensor.untyped_storage().data_ptr()] = tensor.nbytes
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        attention._by_blocks(query, key, value, attention.How(0.25, 0.0, None))
+    assert sum(weights.values()) == pytest.approx(2 * 3 * length * block_weights_bytes(length))

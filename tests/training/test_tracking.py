@@ -136,6 +136,22 @@ def test_a_tracker_that_hangs_is_not_waited_for_for_long(job, offer, monkeypatch
     assert all(thread.daemon for thread in threading.enumerate() if thread.name == "tracker")
 
 
+def test_a_tracker_that_is_slow_is_closed_all_the_same(job, offer, monkeypatch, tmp_path):
+    offer(
+        "import time\n"
+        "class Theirs:\n"
+        "    where, identity = 'theirs', '1'\n"
+        "    def __init__(self, place, run):\n        pass\n"
+        "    def log(self, row, step):\n        time.sleep(0.3)\n"
+        "    def close(self, ended):\n        open('closed', 'w').write(str(ended))\n"
+    )
+    monkeypatch.setattr(tracking, "MOST_WAITING", 2)
+    told: list[str] = []
+    fit(job(loop=tracked_by("theirs")), noting(told))
+    assert (tmp_path / "closed").read_text() == "True"
+    assert any("rows were left out, because it was too slow" in one for one in told)
+
+
 def test_a_tracker_that_cannot_begin_stops_the_run_before_its_first_step(job, offer):
     offer("class Theirs:\n    def __init__(self, place, run):\n        raise PermissionError(f'no key for {place}')\n")
     with pytest.raises(WorkFailed, match="--track theirs:lab: PermissionError: no key for lab"):
@@ -166,6 +182,8 @@ def test_what_a_tracker_is_told_of_a_run(job, offer, tmp_path):
 def test_an_unknown_tracker_and_one_that_is_not_installed_are_refused_at_once(monkeypatch):
     with pytest.raises(ValidationError, match="comet: there are mlflow, tensorboard, trackio, wandb"):
         LoopSpec(track="tensorboard,comet")
+    with pytest.raises(ValidationError, match="valid list"):
+        LoopSpec(track=3)
     monkeypatch.setitem(extras.EXTRAS, "wandb", ("no_such_module",))
     with pytest.raises(ExtraMissing, match="wandb"):
         LoopSpec(track=["wandb"])

@@ -15,7 +15,7 @@ from aictl.artifacts.adapter import Adapter
 from aictl.artifacts.capability import Capability
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.onnx import OnnxModel, copy_network_files, write_facts
-from aictl.artifacts.signature import Signature, Tensor
+from aictl.artifacts.onnx_header import read_header
 from aictl.core.errors import Damaged
 from aictl.core.events import Events
 from aictl.export.graph import FREE, OPSET, Given, save, traced
@@ -26,8 +26,6 @@ from aictl.inference.embedding import max_tokens, padded
 from aictl.inference.encoder_onnx import OnnxClassifier, OnnxImageClassifier, OnnxNetwork
 from aictl.inference.encoder_torch import TorchClassifier, TorchImageClassifier, TorchNetwork
 from aictl.inference.image_classifying import pixels_of, processor
-
-PICTURES = 3
 
 
 class Form(NamedTuple):
@@ -75,7 +73,8 @@ def export(
         events.finished("load the model")
         copy_network_files(source, folder)
         batch = _pictures(source) if capability == "image-classification" else _texts(source, base)
-        signature = _trace(network.module, form, batch, folder / "model.onnx", events)
+        _trace(network.module, form, batch, folder / "model.onnx", events)
+    signature = read_header(folder / "model.onnx").signature
     write_facts(folder, layout="standard", precision="fp32", opset=OPSET, capability=capability, signature=signature)
     exported = OnnxModel(folder)
     differences = _compare(network, form.onnx(exported.model_path, device="cpu"), batch, events)
@@ -111,30 +110,19 @@ def _pictures(folder: Path) -> tuple[np.ndarray, ...]:
     generator = np.random.default_rng(0)
     grains = (generator.integers(0, 256, (side, side, 3), dtype=np.uint8) for side in (4, 32, 256))
     drawn = [Image.fromarray(one).resize((256, 256), Image.Resampling.NEAREST) for one in grains]
-    return (pixels_of(processor(folder), drawn[:PICTURES]),)
+    return (pixels_of(processor(folder), drawn),)
 
 
-def _trace(module: Any, form: Form, batch: Sequence[np.ndarray], path: Path, events: Events) -> Signature:
+def _trace(module: Any, form: Form, batch: Sequence[np.ndarray], path: Path, events: Events) -> None:
     """Write the graph of a network, in which the batch is free, and the length of texts."""
     events.started("trace the graph")
-    free: tuple[str, ...] = ("batch", "length") if form.inputs == _TOKENS else ("batch",)
+    free = ("batch", "length") if form.inputs == _TOKENS else ("batch",)
     arguments = tuple(torch.from_numpy(one[:2]) for one in batch)
     shapes = ({axis: FREE for axis in range(len(free))},) * len(arguments)
-    with torch.inference_mode():
-        gives = _Alone(module, form)(*arguments)
     given = Given(form.inputs, arguments, (shapes,))  # all of them are one *given of the module's
     graph = traced(_Alone(module, form), given, [form.output], module.config.model_type)
     save(graph, path, dict.fromkeys(form.inputs, free))
     events.finished("trace the graph")
-    beyond = gives.shape[2:] if gives.ndim == 3 else gives.shape[1:]
-    extents = ("batch", "length", *beyond) if gives.ndim == 3 else ("batch", *beyond)
-    return Signature(
-        tuple(
-            Tensor(name, str(one.dtype), (*free, *one.shape[len(free) :]))
-            for name, one in zip(form.inputs, batch, strict=True)
-        ),
-        (Tensor(form.output, "float32", extents),),
-    )
 
 
 def _compare(theirs: Any, ours: Any, batch: Sequence[np.ndarray], events: Events) -> dict[str, float]:

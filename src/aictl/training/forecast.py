@@ -20,17 +20,17 @@ from aictl.core.errors import MachineLacks
 from aictl.planning.config_json import shape_of
 from aictl.planning.constants import SHIPPED
 from aictl.planning.finetune import Method, finetuning
-from aictl.planning.layout import Layout, OptimizerName, Recipe
+from aictl.planning.layout import Layout, Recipe
 from aictl.planning.memory import COPY_BYTES, LONGEST, OPTIMIZERS, block_weights_bytes, training_memory
 from aictl.planning.shape import Shape
 from aictl.training.memory import held_bytes
 from aictl.training.precision import Compute
-from aictl.training.ranks.team import nodes_of, processes_here
+from aictl.training.ranks.team import nodes_of, processes_here, processes_of
 from aictl.training.spec import ParallelSpec
 from aictl.training.utilisation import peak_flops
 
 # Shares of the measured peak that are taken for granted, as they come and compiled: docs/benchmarks/training.md has
-# 0.65 and 0.79 on one thread of a quiet core, and 0.37 and 0.61 on two that others kept busy.
+# 0.60 and 0.69 on one thread, and 0.49 and 0.61 on two.
 UTILISATION, COMPILED_UTILISATION = 0.55, 0.65
 LOADED_LATER_BYTES = 1e8  # by encoding and the first step, in libraries and their kernels: what small runs grew by
 
@@ -45,7 +45,6 @@ class Work(NamedTuple):
     length: int
     max_steps: int
     at_once: int
-    optimizer: OptimizerName = "adamw"
     method: Method = "full"
     rank: int = 0
     recompute: bool = False
@@ -108,14 +107,11 @@ def forecast(work: Work, compute: Compute, usable_bytes: float | None, *, timed:
     What is ``timed`` takes a moment to measure. Raises :class:`BadInput` for a configuration without the shape of a
     decoder."""
     shape = shape_of(work.config, "the model's configuration")
-    here, (machines, _) = processes_here(work.parallel), nodes_of(work.parallel)
-    processes = here * machines
-    replicas = max(1, processes // work.parallel.tensor_parallel)
+    replicas = max(1, processes_of(work.parallel) // work.parallel.tensor_parallel)
     recipe = Recipe(
         sequence_length=work.length,
         batch=work.sequences,
         precision=compute.precision,
-        optimizer=work.optimizer,
         kernels="transformers",
     )
     recipe = finetuning(shape, recipe, work.method, work.rank, chunked_loss=False)
@@ -129,22 +125,18 @@ def forecast(work: Work, compute: Compute, usable_bytes: float | None, *, timed:
     parameters = shape.parameters.total
     trained = round(recipe.trained_share * parameters)
     memory = _memory(shape, recipe, layout, work, compute)
-    on_gpu = compute.device.type == "cuda"
     tokens = work.sequences * work.length * work.max_steps
-    rate = None
-    if timed:
-        peak = peak_flops(compute) * (processes if on_gpu else machines)
-        rate = utilisation(compute) * peak / _operations(shape, work)
+    rate = expected_flops(compute, work.parallel) / _operations(shape, work) if timed else None
     return Forecast(
         parameters=parameters,
         trained=trained,
-        processes=processes,
+        processes=processes_of(work.parallel),
         memory_bytes={**memory, "total": sum(memory.values())},
-        usable_bytes=usable(usable_bytes, compute, here),
+        usable_bytes=usable(usable_bytes, compute, work.parallel),
         tokens=tokens,
         tokens_per_s=rate,
         seconds=tokens / rate if rate else None,
-        assumed=assumed(compute, processes) if timed else (),
+        assumed=assumed(compute, work.parallel) if timed else (),
     )
 
 
@@ -179,31 +171,40 @@ def beside(trained: float, compute: Compute) -> dict[str, float]:
     }
 
 
-def utilisation(compute: Compute) -> float:
+def expected_flops(compute: Compute, parallel: ParallelSpec) -> float:
+    """Floating-point operations a second of all processes together, of which those on one CPU share its cores."""
+    peaks = processes_of(parallel) if compute.device.type == "cuda" else nodes_of(parallel)[0]
+    return _utilisation(compute) * peak_flops(compute) * peaks
+
+
+def _utilisation(compute: Compute) -> float:
     """The share of the measured peak that is taken for granted."""
     return COMPILED_UTILISATION if compute.compiled else UTILISATION
 
 
-def assumed(compute: Compute, processes: int) -> tuple[str, ...]:
+def assumed(compute: Compute, parallel: ParallelSpec) -> tuple[str, ...]:
     """What is taken for granted of the time, for a person."""
-    waiting = ("no waiting for one another",) if processes > 1 else ()
-    return (f"{utilisation(compute):.0%} of the measured peak", *waiting)
+    waiting = ("no waiting for one another",) if processes_of(parallel) > 1 else ()
+    return (f"{_utilisation(compute):.0%} of the measured peak", *waiting)
 
 
-def usable(machine_bytes: float | None, compute: Compute, here: int) -> float | None:
-    """What there is for each of the processes ``here``: a GPU of its own, or its part of the machine's memory."""
+def usable(machine_bytes: float | None, compute: Compute, parallel: ParallelSpec) -> float | None:
+    """What there is for each of this machine's processes: a GPU of its own, or its part of the machine's memory."""
     if compute.device.type == "cuda":
         return float(torch.cuda.mem_get_info(compute.device)[0])
-    return None if machine_bytes is None else machine_bytes / here
+    return None if machine_bytes is None else machine_bytes / processes_here(parallel)
 
 
 def _scores(shape: Shape, work: Work, layout: Layout, compute: Compute) -> float:
     """Bytes that attention by blocks keeps of its weights, for rows of the length that has the most."""
-    most = min(work.length, LONGEST)
-    lengths = range(1, most + 1) if work.padded else (work.length,) if work.length <= LONGEST else ()
-    if compute.precision != "bf16":
-        lengths = ()
+    if compute.precision != "bf16" or (work.length > LONGEST and not work.padded):
+        return 0.0
+    longest = min(work.length, LONGEST)
     sequences = math.ceil(work.sequences / layout.data_parallel)
-    rows = {one: max(1, min(sequences, work.at_once // one)) for one in lengths}
-    kept = max((rows[one] * one * block_weights_bytes(one) for one in lengths), default=0.0)
-    return (1 if work.recompute else shape.layers) * shape.heads / layout.tensor_parallel * kept
+
+    def kept(length: int) -> float:
+        rows = max(1, min(sequences, work.at_once // length))
+        return rows * length * block_weights_bytes(length)
+
+    most = max(map(kept, range(1 if work.padded else longest, longest + 1)))
+    return (1 if work.recompute else shape.layers) * shape.heads / layout.tensor_parallel * most

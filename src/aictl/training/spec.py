@@ -199,7 +199,8 @@ class LoopSpec(Spec):
     @classmethod
     def _known(cls, value: Any) -> Any:
         """Before the work that would be tracked, not after it."""
-        for one in (words := comma_separated(value)) if isinstance(value, str | list | tuple) else ():
+        words = comma_separated(value)
+        for one in words if isinstance(words, list) else ():
             name = str(one).partition(":")[0]
             if name not in (known := doors.doors(doors.TRACKERS)):
                 raise ValueError(f"{name}: there are {', '.join(known)}")

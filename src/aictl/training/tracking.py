@@ -85,9 +85,9 @@ class _Tracked:
         self._send()
         until = time.monotonic() + CLOSE_S
         for sender in self._senders.values():
-            sender.end(ended)
+            sender.end(ended, until)
         for name, sender in self._senders.items():
-            if wrong := sender.wait(until - time.monotonic()):
+            if wrong := sender.wait(until):
                 self._events.noted(f"--track {name}: {wrong}", "warning")
 
     def _begin(self, step: int) -> None:
@@ -132,13 +132,14 @@ class _Sender:
         except queue.Full:
             self._lost += 1
 
-    def end(self, ended: bool) -> None:
+    def end(self, ended: bool, until: float) -> None:
+        """Have it closed when everything is told, for which there has to be room first."""
         with suppress(queue.Full):
-            self._rows.put_nowait(ended)
+            self._rows.put(ended, timeout=max(0.0, until - time.monotonic()))
 
-    def wait(self, seconds: float) -> str | None:
+    def wait(self, until: float) -> str | None:
         """Wait until everything is told; what went wrong, if anything did."""
-        self._thread.join(max(0.0, seconds))
+        self._thread.join(max(0.0, until - time.monotonic()))
         if self._error is not None:
             return f"it took no more after {type(self._error).__name__}: {self._error}"
         if self._thread.is_alive():

@@ -7,14 +7,14 @@ from typing import Any
 
 import torch
 
-from aictl.training.forecast import Forecast, assumed, beside, usable, utilisation
+from aictl.training.forecast import Forecast, assumed, beside, expected_flops, usable
 from aictl.training.memory import shortage
 from aictl.training.objective import Objective
 from aictl.training.precision import Compute
-from aictl.training.ranks.team import nodes_of, processes_here
+from aictl.training.ranks.team import processes_of
 from aictl.training.spec import ParallelSpec
 from aictl.training.state import random_state, restore_random
-from aictl.training.utilisation import flops_per_position, peak_flops
+from aictl.training.utilisation import flops_per_position
 
 _BYTES = 4  # of a float32 weight, its gradient, and each of AdamW's two moments
 
@@ -33,8 +33,6 @@ def forecast(
 ) -> Forecast:
     """The forecast of ``max_steps`` steps of ``rows`` documents each, of which ``batch`` has some. The model is as
     before in the end. Raises :class:`MachineLacks` where memory does not suffice for the trial itself."""
-    here, (machines, _) = processes_here(parallel), nodes_of(parallel)
-    on_gpu = compute.device.type == "cuda"
     weights = float(sum(one.nbytes for one in model.parameters()))
     trained = sum(one.numel() for one in model.parameters() if one.requires_grad)
     around = beside(trained, compute)
@@ -47,7 +45,7 @@ def forecast(
         rate = None
         if timed:
             each = flops_per_position(model, objective, batch, compute) * batch.positions / len(batch.counts)
-            rate = utilisation(compute) * peak_flops(compute) * machines * (here if on_gpu else 1) / each
+            rate = expected_flops(compute, parallel) / each
     memory = {
         "weights": weights,
         "gradients": float(_BYTES * trained),
@@ -59,13 +57,13 @@ def forecast(
     return Forecast(
         parameters=sum(one.numel() for one in model.parameters()),
         trained=trained,
-        processes=here * machines,
+        processes=processes_of(parallel),
         memory_bytes={**memory, "total": sum(memory.values())},
-        usable_bytes=usable(usable_bytes, compute, here),
+        usable_bytes=usable(usable_bytes, compute, parallel),
         documents=documents,
         documents_per_s=rate,
         seconds=documents / rate if rate else None,
-        assumed=assumed(compute, here * machines) if timed else (),
+        assumed=assumed(compute, parallel) if timed else (),
     )
 
 

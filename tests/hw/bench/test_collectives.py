@@ -93,7 +93,8 @@ def test_a_process_that_cannot_start_is_named_with_its_reason(monkeypatch):
 
 
 SCRIPT = """
-import time
+import signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell has put in the background ignores it
 from aictl.hw.bench import ranks
 with ranks.started(3, "gloo", 60, 1):
     print("joined", flush=True)

@@ -6,11 +6,9 @@ from. It takes several times the memory of `aictl finetune lora`. A run that was
 where it was when the same command is given again.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.dataset import Dataset
+from aictl.commands.finetune import foresees
 from aictl.core.command import Command, Takes, Work
 from aictl.core.loading import loading
 from aictl.finetune.spec import FullSpec
@@ -31,15 +29,6 @@ def run(work: Work[FullSpec]) -> Checkpoint:
         scratch=work.scratch,
         events=work.events,
     )
-
-
-def foresees(spec: FullSpec, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
-    with loading():
-        from aictl.finetune.foresight import foresee
-        from aictl.hw.memory import usable_bytes
-
-    found = foresee(inputs["checkpoint"], spec, usable_bytes=usable_bytes())
-    return found.document() if found else {}
 
 
 command = Command(

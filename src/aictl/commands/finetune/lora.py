@@ -7,12 +7,10 @@ one model of the two. A run that was interrupted goes on from where it was when 
 again.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 from aictl.artifacts.adapter import Adapter
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.dataset import Dataset
+from aictl.commands.finetune import foresees
 from aictl.core.command import Command, Takes, Work
 from aictl.core.loading import loading
 from aictl.finetune.spec import LoraSpec
@@ -33,15 +31,6 @@ def run(work: Work[LoraSpec]) -> Adapter:
         scratch=work.scratch,
         events=work.events,
     )
-
-
-def foresees(spec: LoraSpec, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
-    with loading():
-        from aictl.finetune.foresight import foresee
-        from aictl.hw.memory import usable_bytes
-
-    found = foresee(inputs["checkpoint"], spec, usable_bytes=usable_bytes())
-    return found.document() if found else {}
 
 
 command = Command(

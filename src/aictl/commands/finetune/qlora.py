@@ -5,12 +5,10 @@ of what they take in bf16, and more time. The adapter that is kept applies to th
 that was interrupted goes on from where it was when the same command is given again.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 from aictl.artifacts.adapter import Adapter
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.dataset import Dataset
+from aictl.commands.finetune import foresees
 from aictl.core.command import Command, Takes, Work
 from aictl.core.loading import loading
 from aictl.finetune.spec import QloraSpec
@@ -31,15 +29,6 @@ def run(work: Work[QloraSpec]) -> Adapter:
         scratch=work.scratch,
         events=work.events,
     )
-
-
-def foresees(spec: QloraSpec, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
-    with loading():
-        from aictl.finetune.foresight import foresee
-        from aictl.hw.memory import usable_bytes
-
-    found = foresee(inputs["checkpoint"], spec, usable_bytes=usable_bytes())
-    return found.document() if found else {}
 
 
 command = Command(

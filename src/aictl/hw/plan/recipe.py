@@ -64,8 +64,9 @@ def recipe_of(
         attention = work.attention
     elif accelerator.generation in BEFORE_AMPERE:
         attention = "flash1"
-    precision, kernels = precision_of(work.precision, accelerator), kernels_of(work.kernels, accelerator)
-    if work.attention == "auto" and kernels == "transformers" and precision == "bf16" and length <= LONGEST:
+    precision = precision_of(work.precision, accelerator)
+    short = length <= LONGEST and precision == "bf16"  # what `aictl train` attends to by blocks on a processor
+    if work.attention == "auto" and accelerator.generation == "cpu" and short:
         attention = "blocks"
     recipe = Recipe(
         sequence_length=length,
@@ -73,7 +74,7 @@ def recipe_of(
         precision=precision,
         optimizer=work.optimizer,
         attention=attention,
-        kernels=kernels,
+        kernels=kernels_of(work.kernels, accelerator),
     )
     return recipe, assumed
 

@@ -16,3 +16,8 @@ def nodes_of(spec: ParallelSpec) -> tuple[int, int]:
     """The fewest and the most machines."""
     fewest, _, most = spec.nnodes.partition(":")
     return int(fewest), int(most or fewest)
+
+
+def processes_of(spec: ParallelSpec) -> int:
+    """Processes on the fewest machines."""
+    return processes_here(spec) * nodes_of(spec)[0]
