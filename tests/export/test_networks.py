@@ -18,13 +18,13 @@ from aictl.artifacts.onnx import OnnxModel
 from aictl.core.artifact import InputRecord, Record
 from aictl.core.errors import BadInput, GateMissed, WrongKind
 from aictl.core.events import silent
-from aictl.evaluate.subject import subject
 from aictl.export.onnx import export
 from aictl.export.spec import OnnxSpec
 from aictl.inference.classifying import Classifier
 from aictl.inference.embedding import open_embedder
 from aictl.inference.encoder_onnx import OnnxImageClassifier
 from aictl.inference.image_classifying import ImageClassifier
+from aictl.judging.subject import subject
 
 KINDS = ("text-classification", "embedding", "image-classification")
 TEXTS = ["the capital of france", "my cat sleeps on the warm kitchen floor", "what ?"]

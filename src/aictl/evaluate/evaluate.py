@@ -17,14 +17,14 @@ from aictl.core.artifact import Source
 from aictl.core.errors import BadRequest
 from aictl.core.events import Events
 from aictl.evaluate import gates
-from aictl.evaluate.choosing import task_for, wanted
-from aictl.evaluate.documents import draw
-from aictl.evaluate.measuring import measured
 from aictl.evaluate.page.page import page
-from aictl.evaluate.running import rows_of
 from aictl.evaluate.spec import EvaluateSpec
-from aictl.evaluate.subject import Subject, subject
-from aictl.evaluate.task import Row, Task
+from aictl.judging.choosing import task_for
+from aictl.judging.documents import draw
+from aictl.judging.measuring import measured
+from aictl.judging.running import rows_of
+from aictl.judging.subject import Subject, subject
+from aictl.judging.task import Row, Task
 
 Model = Checkpoint | Adapter | OnnxModel | Source
 
@@ -93,8 +93,8 @@ def _on_dataset(
     events: Events,
 ) -> tuple[dict[str, Any], list[list[Row]]]:
     """What was measured, and what each model came to on each document."""
-    task = task_for(subjects, dataset, spec, scratch)
-    task.wanted = wanted(task, spec.metrics, asked)
+    task = task_for(subjects, dataset, spec.terms, scratch)
+    task.wanted = gates.wanted(task, spec.metrics, asked)
     drawn = draw(dataset, spec.split, task.usable, most=spec.most, seed=spec.seed, events=events)
     task.require_fit()
     rows = [
@@ -108,7 +108,7 @@ def _on_dataset(
         "documents": len(drawn),
         "of": drawn.usable,
         "left_out": drawn.unusable,
-        "measures": measured(task, rows, spec, events),
+        "measures": measured(task, rows, spec.terms, events),
         "details": task.details(rows[0]),
         "notes": _notes(task, len(drawn), compared=len(subjects) > 1),
     }
@@ -131,7 +131,7 @@ def _on_tasks(
     measures = []
     for name in by_task[0]:
         task = harness.HarnessMeasures(name, by_task[0][name])
-        measures += measured(task, [some[name] for some in by_task], spec, events)
+        measures += measured(task, [some[name] for some in by_task], spec.terms, events)
     known = [one["name"] for one in measures]
     for gate in asked:
         if gate.name not in known:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from aictl.core.errors import BadRequest
+from aictl.judging.task import Task
 
 OTHER = "other"
 _GATE = re.compile(r"\s*([\w@./-]+)\s*(>=|<=|>|<)\s*(\S+)\s*")
@@ -67,3 +68,24 @@ def judge(gates: Sequence[Gate], values: Mapping[str, float], others: Mapping[st
         value, bound = values[gate.name], others[gate.name] if gate.bound is None else gate.bound
         found.append(Verdict(gate.text, gate.name, value, bound, _HOLDS[gate.sign](value, bound)))
     return found
+
+
+def wanted(task: Task, metrics: Sequence[str], gates: Sequence[Gate]) -> list[str]:
+    """The measures by name, in the order of what the task offers; what a gate names is measured too.
+
+    Raises :class:`BadRequest` for one that does not apply, and for a gate on what cannot be compared.
+    """
+    measures = {name: [name] for names in task.offers.values() for name in names}
+    known = {**measures, **{name: list(names) for name, names in task.offers.items()}}
+    asked = [*(metrics or task.usual), *(gate.name for gate in gates)]
+    for name in asked:
+        if name not in known or (name not in measures and name in {gate.name for gate in gates}):
+            offered = ", ".join(measures if name in known else dict.fromkeys([*task.offers, *measures]))
+            raise BadRequest(f"'{name}' does not apply to the {task.name} on this dataset", cure=f"there are {offered}")
+    for gate in gates:
+        if gate.bound is None and gate.name in task.incomparable:
+            raise BadRequest(
+                f"--gate {gate.text}: {gate.name} cannot be held against {OTHER}, since {task.incomparable[gate.name]}"
+            )
+    chosen = {name for one in asked for name in known[one]}
+    return [name for name in measures if name in chosen]

@@ -18,9 +18,9 @@ import numpy as np
 from aictl.core.errors import BadInput, BadRequest, TryLater, WorkFailed
 from aictl.core.events import Events
 from aictl.evaluate.spec import EvaluateSpec
-from aictl.evaluate.subject import CALLED, Subject
-from aictl.evaluate.task import Row
 from aictl.inference.load import load
+from aictl.judging.subject import CALLED, Subject
+from aictl.judging.task import Row
 from aictl.measure.resampling import Measure, mean
 
 _USUAL_FILTER = "none"

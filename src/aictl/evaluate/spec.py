@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import field_validator
 
 from aictl.core.spec import Spec, comma_separated, option
+from aictl.judging.terms import Terms
 
 
 class EvaluateSpec(Spec):
@@ -34,3 +35,8 @@ class EvaluateSpec(Spec):
     device: Literal["auto", "cpu", "cuda"] = option("auto", help="where the models run")
 
     _words = field_validator("metrics", "tasks", mode="before")(comma_separated)
+
+    @property
+    def terms(self) -> Terms:
+        """On what, and how, a model is judged."""
+        return Terms(**{name: getattr(self, name) for name in Terms._fields})

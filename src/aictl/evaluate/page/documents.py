@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from aictl.artifacts.dataset import Dataset
 from aictl.core.errors import BadInput
-from aictl.evaluate.task import Row
+from aictl.judging.task import Row
 from aictl.pages.markup import Child, Markup, element
 from aictl.pages.pieces import Part, card, named, paragraph, side_by_side, text_box
 

@@ -10,7 +10,7 @@ from aictl.artifacts.dataset import Dataset
 from aictl.artifacts.evaluation import interval, number, verdict
 from aictl.evaluate.page import charts
 from aictl.evaluate.page.documents import worst
-from aictl.evaluate.task import Row
+from aictl.judging.task import Row
 from aictl.pages.charts import Bar, bars
 from aictl.pages.markup import Child, Markup, document, element, joined, style
 from aictl.pages.pieces import Part, counted, named, paragraph, section, table

@@ -10,14 +10,14 @@ import numpy as np
 
 from aictl.artifacts.dataset import Dataset
 from aictl.core.errors import BadInput, BadRequest, WorkFailed
-from aictl.evaluate.spec import EvaluateSpec
-from aictl.evaluate.subject import Subject
-from aictl.evaluate.task import Drawn, Row, Task, beginning
-from aictl.evaluate.writing import OFFERS as WRITING
-from aictl.evaluate.writing import finished as writing_finished
-from aictl.evaluate.writing import measures as writing_measures
 from aictl.inference.generator import Sampling, TextGenerator
 from aictl.inference.load import load
+from aictl.judging.subject import Subject
+from aictl.judging.task import Drawn, Row, Task, beginning
+from aictl.judging.terms import Terms
+from aictl.judging.writing import OFFERS as WRITING
+from aictl.judging.writing import finished as writing_finished
+from aictl.judging.writing import measures as writing_measures
 from aictl.measure import prediction
 from aictl.measure.resampling import Measure
 from aictl.measure.stretches import Asked, in_plain, knows_chats, messages_of, of_conversation, of_text
@@ -33,8 +33,8 @@ class Language(Task):
     usual = tuple(PREDICTING)
     batch = 16
 
-    def __init__(self, subjects: Sequence[Subject], dataset: Dataset, spec: EvaluateSpec) -> None:
-        self._subjects, self._spec = subjects, spec
+    def __init__(self, subjects: Sequence[Subject], dataset: Dataset, terms: Terms) -> None:
+        self._subjects, self._terms = subjects, terms
         self._converses = dataset.format != "text"
         self.offers: Mapping[str, Sequence[str]] = {**PREDICTING, **(WRITING if self._converses else {})}
         tokenizers = {(one.folder / "tokenizer.json").read_bytes() for one in subjects if _has_tokenizer(one)}
@@ -48,12 +48,12 @@ class Language(Task):
         return any(one["role"] == "assistant" and one["content"] for one in messages_of(document)[1:])
 
     def open(self, number: int) -> _LanguageJudge:
-        generator = load(self._subjects[number].artifact, threads=self._spec.threads, device=self._spec.device)
+        generator = load(self._subjects[number].artifact, threads=self._terms.threads, device=self._terms.device)
         # If one of two knows no chats, both read the same plain text: otherwise they would be asked different things.
         chats = self._converses and all(_has_template(one) for one in self._subjects) and knows_chats(generator)
         predicts = bool(set(self.wanted) & set(PREDICTING))
         writes = bool({name for names in WRITING.values() for name in names} & set(self.wanted))
-        return _LanguageJudge(generator, self._spec, chats=chats, predicts=predicts, writes=writes)
+        return _LanguageJudge(generator, self._terms, chats=chats, predicts=predicts, writes=writes)
 
     def finished(self, rows: list[Row]) -> list[Row]:
         return writing_finished(rows) if "output" in rows[0] else rows
@@ -72,10 +72,8 @@ class Language(Task):
 
 
 class _LanguageJudge:
-    def __init__(
-        self, generator: TextGenerator, spec: EvaluateSpec, *, chats: bool, predicts: bool, writes: bool
-    ) -> None:
-        self._generator, self._spec = generator, spec
+    def __init__(self, generator: TextGenerator, terms: Terms, *, chats: bool, predicts: bool, writes: bool) -> None:
+        self._generator, self._terms = generator, terms
         self._chats, self._predicts, self._writes = chats, predicts, writes
         self.truncated = 0
 
@@ -106,9 +104,9 @@ class _LanguageJudge:
 
     def _asked(self, one: Drawn) -> Asked:
         if not self._chats:
-            return of_text(self._generator, _text(one.document), self._spec.window)
+            return of_text(self._generator, _text(one.document), self._terms.window)
         try:
-            return of_conversation(self._generator, messages_of(one.document), self._spec.window)
+            return of_conversation(self._generator, messages_of(one.document), self._terms.window)
         except BadRequest as error:
             where = one.document.get("source") or f"document {one.number}"
             raise BadInput(f"{where}: {error.message}", cure="leave it out of the dataset, or mend it") from error
@@ -120,11 +118,11 @@ class _LanguageJudge:
         before = messages[:last]
         prompt = self._generator.render_chat(before) if self._chats else in_plain(before) + "\n"
         # Of a conversation that is too long, the end is what is answered.
-        room = max(1, self._generator.context_length - self._spec.max_tokens)
+        room = max(1, self._generator.context_length - self._terms.max_tokens)
         ids = self._generator.encode(prompt)
         self.truncated += len(ids) > room
         ids = ids[-room:]
-        pieces = self._generator.generate(ids, Sampling(max_tokens=self._spec.max_tokens))
+        pieces = self._generator.generate(ids, Sampling(max_tokens=self._terms.max_tokens))
         output = "".join(piece.text for piece in pieces)
         return {"input": beginning(before[-1]["content"]), "reference": messages[last]["content"], "output": output}
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from aictl.core.errors import WorkFailed
 from aictl.core.events import Events
-from aictl.evaluate.spec import EvaluateSpec
-from aictl.evaluate.task import LOWER, Row
+from aictl.judging.task import LOWER, Row
+from aictl.judging.terms import Terms
 from aictl.measure.resampling import Difference, Interval, Measure, all_alike, differences, intervals, mcnemar
 
 _TASK = "draw the documents again"
@@ -19,7 +19,7 @@ _SHARES = ("accuracy", "micro_f1")  # of documents that are right
 
 
 class Measured(Protocol):
-    """What of a :class:`~aictl.evaluate.task.Task` is needed when its documents are judged."""
+    """What of a :class:`~aictl.judging.task.Task` is needed when its documents are judged."""
 
     @property
     def wanted(self) -> Sequence[str]: ...
@@ -30,7 +30,7 @@ class Measured(Protocol):
     def measures(self, rows: Sequence[Row]) -> dict[str, Measure]: ...
 
 
-def measured(task: Measured, rows: Sequence[list[Row]], spec: EvaluateSpec, events: Events) -> list[dict[str, Any]]:
+def measured(task: Measured, rows: Sequence[list[Row]], terms: Terms, events: Events) -> list[dict[str, Any]]:
     """The measures that are wanted, as an evaluation has them. ``rows`` are those of one model or of two.
 
     Raises :class:`WorkFailed` for one that is not finite.
@@ -39,20 +39,20 @@ def measured(task: Measured, rows: Sequence[list[Row]], spec: EvaluateSpec, even
     for some in rows:
         known = task.measures(some)
         found.append({name: known[name] for name in task.wanted})
-    events.started(_TASK, total=(2 * len(rows) - 1) * spec.resamples, unit="resamples")
-    settings: dict[str, Any] = {"seed": spec.seed, "resamples": spec.resamples, "confidence": spec.confidence}
+    events.started(_TASK, total=(2 * len(rows) - 1) * terms.resamples, unit="resamples")
+    settings: dict[str, Any] = {"seed": terms.seed, "resamples": terms.resamples, "confidence": terms.confidence}
     one = intervals(found[0], **settings, told=_told(events, 0))
     other: dict[str, Interval] = {}
     apart: dict[str, Difference] = {}
     if len(rows) > 1:
-        other = intervals(found[1], **settings, told=_told(events, spec.resamples))
+        other = intervals(found[1], **settings, told=_told(events, terms.resamples))
         comparable = {name: measure for name, measure in found[0].items() if name not in task.incomparable}
-        apart = differences(comparable, found[1], **settings, told=_told(events, 2 * spec.resamples))
+        apart = differences(comparable, found[1], **settings, told=_told(events, 2 * terms.resamples))
     events.finished(_TASK)
     measures = []
     for name in task.wanted:
         _require_finite(name, one[name], *([other[name]] if other else []))
-        known_one = _alike(name, one[name], len(rows[0]), spec.confidence)
+        known_one = _alike(name, one[name], len(rows[0]), terms.confidence)
         events.measured(name, known_one.value)
         row: dict[str, Any] = {"name": name, **known_one._asdict(), "lower_is_better": name in LOWER}
         if other:

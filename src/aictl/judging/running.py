@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from aictl.core.events import Events
-from aictl.evaluate.documents import Draw
-from aictl.evaluate.task import Row, Task
+from aictl.judging.documents import Draw
+from aictl.judging.task import Row, Task
 
 T = TypeVar("T")
 

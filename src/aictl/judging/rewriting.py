@@ -8,10 +8,10 @@ from typing import Any
 
 from aictl.core.extras import require
 from aictl.core.loading import loading
-from aictl.evaluate.spec import EvaluateSpec
-from aictl.evaluate.subject import Subject, whole_folder
-from aictl.evaluate.task import Drawn, Judge, Row, Task, beginning
-from aictl.evaluate.writing import OFFERS, finished, measures
+from aictl.judging.subject import Subject, whole_folder
+from aictl.judging.task import Drawn, Judge, Row, Task, beginning
+from aictl.judging.terms import Terms
+from aictl.judging.writing import OFFERS, finished, measures
 from aictl.measure.resampling import Measure
 
 
@@ -23,8 +23,8 @@ class Rewriting(Task):
     usual = tuple(OFFERS)
     batch = 64
 
-    def __init__(self, subjects: Sequence[Subject], spec: EvaluateSpec, scratch: Path) -> None:
-        self._subjects, self._spec, self._scratch = subjects, spec, scratch
+    def __init__(self, subjects: Sequence[Subject], terms: Terms, scratch: Path) -> None:
+        self._subjects, self._terms, self._scratch = subjects, terms, scratch
 
     def usable(self, document: Mapping[str, Any]) -> bool:
         return bool(document["input"]) and bool(document["output"])
@@ -36,7 +36,7 @@ class Rewriting(Task):
 
         folder = whole_folder(self._subjects[number], self._scratch)
         return _RewritingJudge(
-            Rewriter(folder, threads=self._spec.threads, device=self._spec.device), self._spec.max_tokens
+            Rewriter(folder, threads=self._terms.threads, device=self._terms.device), self._terms.max_tokens
         )
 
     def finished(self, rows: list[Row]) -> list[Row]:

@@ -9,7 +9,7 @@ from typing import Any
 from aictl.artifacts.dataset import Dataset
 from aictl.core.errors import BadInput, BadRequest
 from aictl.core.events import Events
-from aictl.evaluate.task import Drawn
+from aictl.judging.task import Drawn
 
 
 class Draw:

@@ -12,11 +12,11 @@ import numpy as np
 
 from aictl.artifacts.dataset import Dataset
 from aictl.core.errors import BadInput, WorkFailed
-from aictl.evaluate.spec import EvaluateSpec
-from aictl.evaluate.subject import Subject, whole_folder
-from aictl.evaluate.task import Drawn, Judge, Row, Task, beginning
 from aictl.inference.classifying import Classified, Classifier, text_classes
 from aictl.inference.image_classifying import ImageClassifier, image_classes
+from aictl.judging.subject import Subject, whole_folder
+from aictl.judging.task import Drawn, Judge, Row, Task, beginning
+from aictl.judging.terms import Terms
 from aictl.measure import classification
 from aictl.measure.classification import Judged
 from aictl.measure.resampling import Measure
@@ -34,8 +34,8 @@ class Classes(Task):
     offers = {name: (name,) for name in _MEASURES}
     usual = tuple(name for name in _MEASURES if name != "micro_f1")  # which is the accuracy, of one class a document
 
-    def __init__(self, subjects: Sequence[Subject], dataset: Dataset, spec: EvaluateSpec, scratch: Path) -> None:
-        self._subjects, self._dataset, self._spec, self._scratch = subjects, dataset, spec, scratch
+    def __init__(self, subjects: Sequence[Subject], dataset: Dataset, terms: Terms, scratch: Path) -> None:
+        self._subjects, self._dataset, self._terms, self._scratch = subjects, dataset, terms, scratch
         self._labels: set[str] = set()
 
     @abstractmethod
@@ -108,7 +108,7 @@ class TextClasses(Classes):
         return text_classes(folder)
 
     def _classify(self, folder: Path) -> Classify:
-        classifier = Classifier(folder, threads=self._spec.threads, device=self._spec.device)
+        classifier = Classifier(folder, threads=self._terms.threads, device=self._terms.device)
         return lambda documents: classifier.classify([_text(one.document) for one in documents])
 
 
@@ -122,7 +122,7 @@ class ImageClasses(Classes):
         return image_classes(folder)
 
     def _classify(self, folder: Path) -> Classify:
-        classifier = ImageClassifier(folder, threads=self._spec.threads, device=self._spec.device)
+        classifier = ImageClassifier(folder, threads=self._terms.threads, device=self._terms.device)
         return lambda documents: Classified(classifier.classify([one.image or b"" for one in documents]), 0)
 
 

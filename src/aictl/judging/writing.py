@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from aictl.evaluate.task import Row
+from aictl.judging.task import Row
 from aictl.measure.resampling import Measure
 
 OFFERS: Mapping[str, Sequence[str]] = {

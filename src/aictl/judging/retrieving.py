@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from aictl.core.errors import WorkFailed
-from aictl.evaluate.spec import EvaluateSpec
-from aictl.evaluate.subject import Subject, whole_folder
-from aictl.evaluate.task import Drawn, Judge, Row, Task, beginning
 from aictl.inference.embedding import Embedder, open_embedder
+from aictl.judging.subject import Subject, whole_folder
+from aictl.judging.task import Drawn, Judge, Row, Task, beginning
+from aictl.judging.terms import Terms
 from aictl.measure import retrieval
 from aictl.measure.resampling import Measure
 
@@ -33,15 +33,15 @@ class Retrieving(Task):
     usual = tuple(offers)
     batch = 128
 
-    def __init__(self, subjects: Sequence[Subject], spec: EvaluateSpec, scratch: Path) -> None:
-        self._subjects, self._spec, self._scratch = subjects, spec, scratch
+    def __init__(self, subjects: Sequence[Subject], terms: Terms, scratch: Path) -> None:
+        self._subjects, self._terms, self._scratch = subjects, terms, scratch
 
     def usable(self, document: Mapping[str, Any]) -> bool:
         return bool(document["input"]) and bool(document["output"])
 
     def open(self, number: int) -> Judge:
         folder = whole_folder(self._subjects[number], self._scratch)
-        return _RetrievingJudge(open_embedder(folder, threads=self._spec.threads, device=self._spec.device))
+        return _RetrievingJudge(open_embedder(folder, threads=self._terms.threads, device=self._terms.device))
 
     def finished(self, rows: list[Row]) -> list[Row]:
         """Ranks, when everything that is looked among is there."""

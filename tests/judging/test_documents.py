@@ -8,9 +8,9 @@ import pytest
 
 from aictl.core.errors import BadInput, BadRequest
 from aictl.core.events import Events, silent
-from aictl.evaluate.documents import draw
-from aictl.evaluate.running import rows_of
-from aictl.evaluate.task import Task
+from aictl.judging.documents import draw
+from aictl.judging.running import rows_of
+from aictl.judging.task import Task
 
 
 @pytest.fixture
