@@ -11,23 +11,31 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
+
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.dataset import Dataset
 from aictl.inference.load import load
-from aictl.inference.scoring import Stretch
-from aictl.measure.perplexity import heldout, perplexity
+from aictl.inference.scoring import Stretch, of_logits
+from aictl.measure.stretches import of_text
+
+TOKENS, WINDOW = 600, 512
 
 if __name__ == "__main__":
     generator = load(Checkpoint(Path(sys.argv[1])), device="cpu", threads=1)
-    windows = heldout(generator, Dataset(Path(sys.argv[2])), tokens=600)
-    stretches = [Stretch(one.ids, one.start) for one in windows]
+    stretches: list[Stretch] = []
+    for document in Dataset(Path(sys.argv[2])).documents("validation"):
+        stretches += of_text(generator, document["text"], WINDOW).stretches
+        if sum(one.predicted for one in stretches) >= TOKENS:
+            break
     tokens, times = sum(one.predicted for one in stretches), {"one at a time": [], "in batches": []}
     for _ in range(2):
         began = time.process_time()
-        perplexity(generator, windows)
+        for one in stretches:
+            of_logits(generator.logits(one.ids[:-1])[one.start - 1 :], np.array(one.ids[one.start :]))
         times["one at a time"].append(time.process_time() - began)
         began = time.process_time()
-        generator.score(stretches)
+        list(generator.score(stretches))
         times["in batches"].append(time.process_time() - began)
     for name, found in times.items():
         print(f"{name:14} {min(found):6.2f} s for {tokens:,} tokens of {len(stretches)} windows")

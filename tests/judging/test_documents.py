@@ -8,7 +8,7 @@ import pytest
 
 from aictl.core.errors import BadInput, BadRequest
 from aictl.core.events import Events, silent
-from aictl.judging.documents import draw
+from aictl.judging.documents import draw, within
 from aictl.judging.running import rows_of
 from aictl.judging.task import Task
 
@@ -68,6 +68,17 @@ def test_every_document_is_as_likely_to_be_drawn(dataset):
             counts[number] += 1
     assert min(counts) > 20
     assert max(counts) < 65
+
+
+def test_a_budget_is_spent_on_documents_in_a_random_order(dataset):
+    drawn = draw(dataset, "validation", even, most=25, seed=0, events=silent)
+    few = within(drawn, lambda document: 3, 10, seed=1)
+    assert len(few) == 4  # the fourth is the one that reaches the budget
+    assert few.numbers == sorted(few.numbers)
+    assert set(few.numbers) < set(drawn.numbers)
+    assert few.numbers != within(drawn, lambda document: 3, 10, seed=2).numbers
+    assert len(within(drawn, lambda document: 99, 10, seed=1)) == 1
+    assert within(drawn, lambda document: 1, 1000, seed=1).numbers == drawn.numbers
 
 
 def test_what_is_cut_and_left_out_is_said(dataset):

@@ -7,12 +7,11 @@ import pytest
 
 from aictl.core.errors import BadRequest
 from aictl.inference.load import load
-from aictl.measure.speed import Speed, race, speed_up
+from aictl.measure.speed import answering, decoding, race, speed_up
 
 
-def noisy(seconds: float, seed: int, rounds: int = 15) -> Speed:
-    times = tuple(seconds * np.random.default_rng(seed).lognormal(0, 0.1, rounds))
-    return Speed(times, times)
+def noisy(seconds: float, seed: int, rounds: int = 15) -> list[float]:
+    return list(seconds * np.random.default_rng(seed).lognormal(0, 0.1, rounds))
 
 
 def test_the_interval_covers_the_ratio_and_leaves_out_others():
@@ -26,23 +25,47 @@ def test_the_interval_covers_the_ratio_and_leaves_out_others():
 
 def test_a_slow_minute_that_hits_both_alike_does_not_widen_the_interval():
     slow = np.linspace(1, 5, 9)
-    gained = speed_up(Speed(tuple(slow), tuple(slow * 0.06)), Speed(tuple(slow), tuple(slow * 0.02)))
+    gained = speed_up(slow * 0.06, slow * 0.02)
     assert (gained.low, gained.high) == (pytest.approx(3), pytest.approx(3))
 
 
-def test_every_contestant_runs_every_round(chat_model):
+def test_every_contestant_runs_every_round_in_turn_and_the_first_does_not_count():
+    order = []
+
+    def contestant(name):
+        def work():
+            order.append(name)
+            return {"phase": float(len(order))}
+
+        return work
+
+    times = race({"one": contestant("one"), "two": contestant("two")}, rounds=3)
+    assert order == ["one", "two"] * 4
+    assert times == {"one": {"phase": [3, 5, 7]}, "two": {"phase": [4, 6, 8]}}
+
+
+def test_a_race_that_takes_long_ends_early_but_never_before_three_rounds_that_count():
+    times = race({"one": lambda: {"phase": 1.0}}, rounds=9, within_s=0)
+    assert len(times["one"]["phase"]) == 3
+
+
+def test_a_language_model_is_timed_by_the_token(chat_model):
     model = load(chat_model, threads=1, device="cpu")
-    texts = [model.encode("The quick brown fox jumps over the lazy dog")]
-    speeds = race({"one": model, "two": model}, texts, rounds=3, decoded=8)
-    assert set(speeds) == {"one", "two"}
-    for speed in speeds.values():
-        assert len(speed.decode_s) == len(speed.prefill_s) == 3
-        assert min(speed.decode_s) > 0
-        assert speed.decode_tokens_per_s == pytest.approx(1 / np.median(speed.decode_s))
+    found = decoding(model, [model.encode("The quick brown fox jumps over the lazy dog")], decoded=8)()
+    assert set(found) == {"prefill", "decode"}
+    assert min(found.values()) > 0
+
+
+def test_a_network_runs_all_its_inputs_for_as_long_as_the_clock_needs():
+    ran = []
+    found = answering(lambda one, other: ran.append((one, other)), [(1, 2), (3, 4)], least_s=0.001)()
+    assert ran[:2] == [(1, 2), (3, 4)]
+    assert len(ran) % 2 == 0
+    assert found["pass"] * len(ran) >= 0.001
 
 
 def test_texts_that_are_too_short_are_refused(chat_model):
     model = load(chat_model, threads=1, device="cpu")
     for texts in ([], [model.encode("short")]):
         with pytest.raises(BadRequest):
-            race({"one": model}, texts, decoded=8)
+            decoding(model, texts, decoded=8)

@@ -93,6 +93,13 @@ def test_it_is_smaller_measured_and_runs(exported, tmp_path, method, capfd):
     assert made.metrics["quality_loss"] == pytest.approx(candidate["perplexity"] / parent["perplexity"] - 1)
     speed = made.metrics["speedup"]
     assert speed["low"] <= speed["ratio"] <= speed["high"]
+    quality = made.metrics["quality"]
+    assert (quality["measure"], quality["dataset"], quality["documents"]) == ("perplexity", "texts", len(TEXTS))
+    assert quality["tokens"] > 100
+    assert set(made.metrics["outputs"]) == {"worst_difference", "same_choice"}
+    page = (made.folder / "weighed.html").read_text("utf-8")
+    assert "perplexity" in page
+    assert "tiny-onnx" in page
     loaded = load(made, device="cpu")
     assert [*loaded.generate(loaded.encode("Bread"), Sampling(max_tokens=4))][-1].tokens == 4
 
@@ -126,10 +133,39 @@ def test_speed_that_no_model_reaches_is_a_missed_gate(exported, tmp_path):
         run(exported, None, tmp_path, require_speedup=1e6)
 
 
-def test_without_a_dataset_the_error_says_to_name_one(checkpoint, tmp_path):
-    with pytest.raises(BadRequest) as caught:
-        run(checkpoint, None, tmp_path)
-    assert "--dataset" in (caught.value.cure or "")
+def test_a_size_that_is_not_reached_is_a_missed_gate(exported, tmp_path):
+    with pytest.raises(GateMissed, match="max-size"):
+        run(exported, None, tmp_path, max_size=0.01)
+
+
+def test_a_model_of_unknown_origin_is_judged_on_texts_that_come_with_the_package(checkpoint, tmp_path):
+    made = run(checkpoint, None, tmp_path)
+    assert made.metrics["quality"]["dataset"] == "public-domain"
+
+
+def test_one_weight_that_is_spoiled_is_caught(exported, checkpoint, heldout, tmp_path, monkeypatch):
+    """What the rounding writes goes wrong by one number, in the scale of a block."""
+    import onnx
+
+    from aictl.optimize import fused
+
+    build = fused.build
+
+    def spoil(weights, method, folder, scratch):
+        build(weights, method, folder, scratch)
+        model = onnx.load(folder / "model.onnx")
+        scale = next(one for one in model.graph.initializer if "down_proj" in one.name and "scale" in one.name.lower())
+        values = onnx.numpy_helper.to_array(scale).copy()
+        values.reshape(-1)[0] = 1e4
+        scale.CopyFrom(onnx.numpy_helper.from_array(values, scale.name))
+        (folder / "model.onnx.data").unlink()
+        onnx.save(
+            model, folder / "model.onnx", save_as_external_data=True, location="model.onnx.data", size_threshold=0
+        )
+
+    monkeypatch.setattr(fused, "build", spoil)
+    with pytest.raises(GateMissed, match="perplexity rises"):
+        run(exported, None, tmp_path, max_quality_loss=0.05)
 
 
 def test_an_onnx_model_without_lineage_or_quantised_already_is_refused(exported, heldout, tmp_path):

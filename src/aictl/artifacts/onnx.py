@@ -14,6 +14,8 @@ onnxruntime-genai reads it), ``tokenizer.json``, ``tokenizer_config.json`` and t
 ``.value`` (batch, key/value heads, past, head width); it gives ``logits`` (batch, length,
 vocabulary) and ``present.N.key`` and ``.value``.
 
+One that was made smaller or faster has ``weighed.html``, a page that holds it against its parent.
+
 Any other graph says in ``export.json`` what it takes and gives: ``{"signature": {"inputs": [...], "outputs":
 [...]}}``, each ``{"name": "image", "type": "float32", "shape": ["batch", 8, 8, 1]}``, where a word stands for an
 extent that is free.
@@ -23,6 +25,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -34,6 +37,7 @@ from aictl.artifacts.onnx_header import Header, read_header
 from aictl.artifacts.signature import Signature, Tensor
 from aictl.core.errors import Damaged
 
+WEIGHED = "weighed.html"
 # The files that turn text into tokens and back, of whatever kind of model folder.
 TEXT_FILES = (
     "tokenizer.json",
@@ -125,6 +129,10 @@ class OnnxModel(Model):
             self.facts["precision"],
             self.context_length if self.capability == "text-generation" else None,
         )
+
+    def content(self, files: Mapping[str, Mapping[str, Any]]) -> str:
+        """Without the page, which tells how long things took: equal graphs are one model."""
+        return super().content({path: entry for path, entry in files.items() if path != WEIGHED})
 
     def check(self) -> None:
         if self.capability == "text-generation":

@@ -39,4 +39,4 @@ class EvaluateSpec(Spec):
     @property
     def terms(self) -> Terms:
         """On what, and how, a model is judged."""
-        return Terms(**{name: getattr(self, name) for name in Terms._fields})
+        return Terms(**{name: getattr(self, name) for name in Terms._fields if name in type(self).model_fields})

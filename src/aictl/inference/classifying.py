@@ -43,7 +43,11 @@ class Classifier:
             raise Damaged(f"{folder / 'tokenizer.json'} cannot be read: {error}") from error
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(max_tokens(folder))
-        self._network: Network = _network(folder, threads, device)
+        self.network: Network = _network(folder, threads, device)
+
+    def prepared(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """What the network is run on for a batch of texts: token ids and their mask."""
+        return padded([one.ids for one in self._tokenizer.encode_batch(list(texts))])
 
     def classify(self, texts: Sequence[str]) -> Classified:
         """The probability of each class for each text. They sum to 1, unless the model was trained to find several
@@ -52,7 +56,7 @@ class Classifier:
         found = np.zeros((len(texts), len(self.classes)), np.float32)
         for rows in batches([len(one.ids) for one in encoded]):
             ids, mask = padded([encoded[row].ids for row in rows])
-            logits = self._network.run(ids, mask)
+            logits = self.network.run(ids, mask)
             found[rows] = 1 / (1 + np.exp(-logits)) if self._several else _softmax(logits)
         return Classified(found, sum(bool(one.overflowing) for one in encoded))
 

@@ -53,12 +53,16 @@ class Embedder:
             self._tokenizer = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
         except Exception as error:  # tokenizers raises plain Exception
             raise Damaged(f"{folder / 'tokenizer.json'} cannot be read: {error}") from error
-        self._network = network
+        self.network = network
         self.max_tokens = max_tokens(folder)
         self.pooling = _pooling(folder)
         self._prefix = _prefix(folder)
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(self.max_tokens)
+
+    def prepared(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """What the network is run on for a batch of texts: token ids and their mask."""
+        return padded([one.ids for one in self._tokenizer.encode_batch([self._prefix + text for text in texts])])
 
     def encode(self, texts: Sequence[str], *, pooling: Literal["auto", "mean", "cls"] = "auto") -> Embedded:
         """Vectors of texts, in their order. ``pooling`` holds where the model names none of its own,
@@ -69,7 +73,7 @@ class Embedder:
         vectors: np.ndarray | None = None
         for rows in batches(lengths):
             ids, mask = padded([encoded[row].ids for row in rows])
-            found = _pooled(self._network.run(ids, mask), mask, how)
+            found = _pooled(self.network.run(ids, mask), mask, how)
             if vectors is None:
                 vectors = np.zeros((len(texts), found.shape[1]), np.float32)
             vectors[rows] = found

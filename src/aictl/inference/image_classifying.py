@@ -38,19 +38,24 @@ class ImageClassifier:
         self.classes = image_classes(folder)
         require("train")  # of which the processors are, too
         require("images")
-        self._network: OnnxImageClassifier | TorchImageClassifier
+        self.network: OnnxImageClassifier | TorchImageClassifier
         if (folder / GRAPH).is_file():
             require("cpu")
             with loading():
                 from aictl.inference.encoder_onnx import OnnxImageClassifier
 
-            self._network = OnnxImageClassifier(folder / GRAPH, threads, device)
+            self.network = OnnxImageClassifier(folder / GRAPH, threads, device)
         else:
             with loading():
                 from aictl.inference.encoder_torch import TorchImageClassifier
 
-            self._network = TorchImageClassifier(folder, threads, device)
+            self.network = TorchImageClassifier(folder, threads, device)
         self._prepare = processor(folder)
+
+    def prepared(self, pictures: Sequence[bytes]) -> tuple[np.ndarray]:
+        """What the network is run on for a batch of pictures' files. Raises what :meth:`classify` raises."""
+        read = [opened(one, f"picture {at}") for at, one in enumerate(pictures)]
+        return (pixels_of(self._prepare, read),)
 
     def classify(self, pictures: Sequence[bytes]) -> np.ndarray:
         """The probability of each class for each picture's file, float32 (pictures, classes); they sum to 1.
@@ -61,7 +66,7 @@ class ImageClassifier:
         for begin in range(0, len(pictures), BATCH_PICTURES):
             some = pictures[begin : begin + BATCH_PICTURES]
             read = [opened(one, f"picture {begin + at}") for at, one in enumerate(some)]
-            logits = self._network.run(pixels_of(self._prepare, read))
+            logits = self.network.run(pixels_of(self._prepare, read))
             odds = np.exp(logits - logits.max(axis=1, keepdims=True))
             found[begin : begin + len(some)] = odds / odds.sum(axis=1, keepdims=True)
         return found

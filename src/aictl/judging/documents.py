@@ -33,12 +33,30 @@ class Draw:
                 if next_one is None:
                     return
 
+    def only(self, numbers: list[int]) -> Draw:
+        """Those of the documents that have these numbers."""
+        return Draw(self._dataset, self._split, numbers, self.usable, self.unusable)
+
     def _all(self) -> Iterator[tuple[Mapping[str, Any], bytes | None]]:
         if self._dataset.format == "image":
             yield from self._dataset.pictures(self._split)
         else:
             for document in self._dataset.documents(self._split):
                 yield document, None
+
+
+def within(drawn: Draw, cost: Callable[[Mapping[str, Any]], int], budget: int, *, seed: int) -> Draw:
+    """The drawn documents that come first in a random order, until together they cost ``budget``; one at least."""
+    costs = {one.number: cost(one.document) for one in drawn.documents()}
+    order = sorted(costs)
+    random.Random(seed).shuffle(order)
+    chosen, spent = [], 0
+    for number in order:
+        if spent >= budget:
+            break
+        chosen.append(number)
+        spent += costs[number]
+    return drawn.only(sorted(chosen))
 
 
 def draw(

@@ -104,7 +104,7 @@ class _LanguageJudge:
 
     def _asked(self, one: Drawn) -> Asked:
         if not self._chats:
-            return of_text(self._generator, _text(one.document), self._terms.window)
+            return of_text(self._generator, _text(one.document)[: self._terms.characters], self._terms.window)
         try:
             return of_conversation(self._generator, messages_of(one.document), self._terms.window)
         except BadRequest as error:

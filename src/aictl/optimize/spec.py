@@ -1,4 +1,4 @@
-"""The settings of quantisation."""
+"""The settings of what makes a model smaller or faster, and of the gate that it has to pass."""
 
 from __future__ import annotations
 
@@ -9,20 +9,50 @@ from aictl.core.spec import Spec, option
 Method = Literal["int4", "int8"]
 
 
-class QuantizeSpec(Spec):
-    """How to round the weights, and what the result must be worth to be kept."""
+class GateSpec(Spec):
+    """What a candidate must be worth, beside the model that it was made from, to be kept."""
 
-    method: Method = option(
-        "int8", help="int8 keeps nearly all quality; int4 is smaller and faster, and costs small models some"
-    )
-    max_quality_loss: float = option(
-        0.05, ge=0, help="largest relative increase of held-out perplexity that is accepted; 0.05 is 5%"
+    max_quality_loss: float | None = option(
+        None,
+        ge=0,
+        help="largest loss of quality that is accepted: of perplexity relative, 0.05 unless set; of accuracy, recall "
+        "and chrF absolute, 0.01 unless set, which is one point of a hundred",
     )
     require_speedup: float | None = option(
         None,
         gt=0,
-        help="fail unless decoding costs this many times less CPU time; only if the whole 95% confidence "
-        "interval lies below it",
+        help="fail unless it costs this many times less CPU time; only if the whole 95% confidence interval lies "
+        "below it",
+    )
+    max_size: float | None = option(
+        None, gt=0, help="largest size that is accepted, as a share of its parent's: 0.5 is half"
     )
     split: str = option("validation", help="split of the dataset on which quality is measured")
-    quality_tokens: int = option(2048, ge=64, help="number of held-out tokens on which quality is measured")
+    most: int = option(1000, ge=1, le=1_000_000, help="documents at most, drawn at random, on which it is measured")
+    quality_tokens: int = option(
+        4096, ge=64, help="of a language model: about how many held-out tokens it is measured on"
+    )
+
+
+class QuantizeSpec(GateSpec):
+    """How to round the weights, and what the result must be worth to be kept."""
+
+    method: Method = option(
+        "int8",
+        help="int8 keeps nearly all quality; int4, for language models alone, is smaller and faster, and costs small "
+        "models some",
+    )
+    calibration: Literal["dynamic", "minmax", "entropy", "percentile"] | None = option(
+        None,
+        help="of networks that answer in one pass, how what flows between layers is rounded: dynamic measures it in "
+        "every run, the others once on --calibration-documents; dynamic for texts and minmax for pictures unless set",
+    )
+    calibration_documents: int = option(
+        64, ge=1, le=10_000, help="of the split train, what is rounded between layers is measured on them"
+    )
+    spare: int = option(
+        0,
+        ge=0,
+        help="layers that are not rounded, of networks that answer in one pass: those that do most harm, each rounded "
+        "alone",
+    )

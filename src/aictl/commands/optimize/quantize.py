@@ -1,8 +1,17 @@
-"""Quantise a language model to 4 or 8 bits, kept only if it is still good.
+"""Round a model to 8 or 4 bits, kept only if it is still good.
 
-Weights are rounded in blocks and operators fused for onnxruntime, from the checkpoint or adapter
-that an onnx model was exported from. Size, speed and held-out perplexity of the model and of its
-quantised form are measured in one run; past --max-quality-loss nothing is made.
+Of a language model, taken as a checkpoint, an adapter or the graph exported from one, weights are rounded in blocks
+and operators fused for onnxruntime. Of the graph of a classifier of texts or pictures, or of an embedding model,
+weights and what flows between layers become whole numbers of 8 bits (--calibration); --spare leaves out the layers
+that it harms most.
+
+The model and its quantised form are measured in one run, on the same held-out documents: size, speed in turns on one
+thread, and quality by the task's own measure (perplexity, accuracy, recall@1). What misses --max-quality-loss,
+--max-size or --require-speedup is not made, and exits 1. What is made has weighed.html, a page about the two.
+
+  aictl optimize quantize support-onnx --method int4 --max-quality-loss 0.1 --name support-q4
+
+  aictl optimize quantize minilm-onnx --dataset questions --require-speedup 1.5 --name minilm-q
 """
 
 from aictl.artifacts.adapter import Adapter
@@ -36,11 +45,13 @@ command = Command(
         Takes(
             "dataset",
             (Dataset,),
-            help="held-out text to measure quality on; by default the nearest dataset the model was made from",
+            help="what quality is measured on; by default the nearest dataset that the model was made from, and for a "
+            "language model without one some old English texts",
             option=True,
             required=False,
         ),
     ],
     makes=(OnnxModel,),
     extra="optimize",
+    revision=2,
 )

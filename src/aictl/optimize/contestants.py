@@ -1,0 +1,130 @@
+"""A model at work on real inputs that are ready, to be compared with another: what it gives, and how long it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any, Protocol
+
+import numpy as np
+
+from aictl.inference.classifying import Classifier
+from aictl.inference.embedding import Embedder, open_embedder
+from aictl.inference.image_classifying import ImageClassifier
+from aictl.inference.load import load
+from aictl.judging.subject import Subject, whole_folder
+from aictl.judging.task import Drawn
+from aictl.measure.speed import Times, answering, decoding
+from aictl.measure.stretches import in_plain, messages_of
+
+DECODED = 24  # tokens of each text that are decoded one by one
+_TEXTS = 2  # that a language model goes through in a round
+_INPUTS = 8  # that a network is run on, one at a time
+
+
+class Contestant(Protocol):
+    """``phase`` is the part of a round in which the two are held against each other."""
+
+    phase: str
+
+    def round(self) -> Mapping[str, float]:
+        """See :data:`aictl.measure.speed.Round`."""
+        ...
+
+    def outputs(self) -> list[np.ndarray]:
+        """What comes out for each input."""
+        ...
+
+    def figures(self, times: Times) -> dict[str, float]:
+        """What its rounds came to, as a metric's name and its value."""
+        ...
+
+    def close(self) -> None: ...
+
+
+def contestant(one: Subject, documents: Sequence[Drawn], scratch: Path) -> Contestant:
+    """A model on one thread, and as many of the documents as a comparison takes. Raises what loading it raises."""
+    if one.ability == "language":
+        return _Writer(one, documents)
+    return _Network(one, documents, scratch)
+
+
+class _Writer:
+    """A language model."""
+
+    phase = "decode"
+
+    def __init__(self, one: Subject, documents: Sequence[Drawn]) -> None:
+        self._generator = load(one.artifact, threads=1, device="cpu")
+        self._texts = self._cut(documents)
+        self.round = decoding(self._generator, self._texts, DECODED)
+
+    def outputs(self) -> list[np.ndarray]:
+        return [self._generator.logits(ids) for ids in self._texts]
+
+    def figures(self, times: Times) -> dict[str, float]:
+        return {f"{phase}_tokens_per_s": 1 / median(some) for phase, some in times.items()}
+
+    def close(self) -> None:
+        self._generator.close()
+
+    def _cut(self, documents: Sequence[Drawn]) -> list[list[int]]:
+        """Stretches long enough to decode; a few words are said again and again, since their speed is any text's."""
+        ids: list[int] = []
+        length = min(4 * DECODED, self._generator.context_length)
+        for one in documents:
+            ids += self._generator.encode(_text(one.document))
+            if len(ids) >= _TEXTS * length:
+                break
+        while len(ids) < length:
+            ids += ids
+        parts = (ids[start : start + length] for start in range(0, _TEXTS * length, length))
+        return [part for part in parts if len(part) > DECODED]
+
+
+class _Network:
+    """A network that answers in one pass."""
+
+    phase = "pass"
+
+    def __init__(self, one: Subject, documents: Sequence[Drawn], scratch: Path) -> None:
+        runner = network(one, scratch, threads=1)
+        self._run = runner.network.run
+        self._ready = ready(one, runner, documents[:_INPUTS])
+        self.round = answering(self._run, self._ready)
+
+    def outputs(self) -> list[np.ndarray]:
+        return [self._run(*arrays) for arrays in self._ready]
+
+    def figures(self, times: Times) -> dict[str, float]:
+        return {"pass_cpu_s": median(times["pass"])}
+
+    def close(self) -> None:
+        del self._run, self.round
+
+
+Runner = Classifier | ImageClassifier | Embedder
+
+
+def network(one: Subject, scratch: Path, *, threads: int | None = None) -> Runner:
+    """Load a model that answers in one pass, with what prepares its inputs."""
+    folder = whole_folder(one, scratch)
+    if one.ability == "image classes":
+        return ImageClassifier(folder, threads=threads, device="cpu")
+    if one.ability == "text classes":
+        return Classifier(folder, threads=threads, device="cpu")
+    return open_embedder(folder, threads=threads, device="cpu")
+
+
+def ready(one: Subject, runner: Runner, documents: Sequence[Drawn]) -> list[tuple[np.ndarray, ...]]:
+    """What its network is run on for each of some documents."""
+    if isinstance(runner, ImageClassifier):
+        return [runner.prepared([document.image or b""]) for document in documents]
+    return [runner.prepared([_text(document.document)]) for document in documents]
+
+
+def _text(document: Mapping[str, Any]) -> str:
+    if "text" in document:
+        return document["text"]
+    return document["input"] if "input" in document else in_plain(messages_of(document))
