@@ -74,7 +74,7 @@ class _Writer:
         ids: list[int] = []
         length = min(4 * DECODED, self._generator.context_length)
         for one in documents:
-            ids += self._generator.encode(_text(one.document))
+            ids += self._generator.encode(text_of(one.document))
             if len(ids) >= _TEXTS * length:
                 break
         while len(ids) < length:
@@ -107,24 +107,25 @@ class _Network:
 Runner = Classifier | ImageClassifier | Embedder
 
 
-def network(one: Subject, scratch: Path, *, threads: int | None = None) -> Runner:
+def network(one: Subject, scratch: Path, *, threads: int | None = None, device: str = "cpu") -> Runner:
     """Load a model that answers in one pass, with what prepares its inputs."""
     folder = whole_folder(one, scratch)
     if one.ability == "image classes":
-        return ImageClassifier(folder, threads=threads, device="cpu")
+        return ImageClassifier(folder, threads=threads, device=device)
     if one.ability == "text classes":
-        return Classifier(folder, threads=threads, device="cpu")
-    return open_embedder(folder, threads=threads, device="cpu")
+        return Classifier(folder, threads=threads, device=device)
+    return open_embedder(folder, threads=threads, device=device)
 
 
 def ready(one: Subject, runner: Runner, documents: Sequence[Drawn]) -> list[tuple[np.ndarray, ...]]:
     """What its network is run on for each of some documents."""
     if isinstance(runner, ImageClassifier):
         return [runner.prepared([document.image or b""]) for document in documents]
-    return [runner.prepared([_text(document.document)]) for document in documents]
+    return [runner.prepared([text_of(document.document)]) for document in documents]
 
 
-def _text(document: Mapping[str, Any]) -> str:
+def text_of(document: Mapping[str, Any]) -> str:
+    """What a model reads of a document: its text, a conversation in plain words, or what goes into a pair."""
     if "text" in document:
         return document["text"]
     return document["input"] if "input" in document else in_plain(messages_of(document))

@@ -10,7 +10,7 @@ from aictl.artifacts.onnx import WEIGHED
 from aictl.artifacts.quantity import size
 from aictl.pages.charts import Bar, bars
 from aictl.pages.markup import document, element, joined, style
-from aictl.pages.pieces import Part, named, paragraph, section, table
+from aictl.pages.pieces import Part, named, paragraph, section, table, with_article
 
 _NAMED = {
     "size_bytes": "size of the weights",
@@ -24,19 +24,18 @@ _SCALE = 10_000  # bars have whole lengths
 def write_page(folder: Path, parent: str, task: str, metrics: Mapping[str, Any]) -> None:
     """``metrics`` are those of :func:`aictl.optimize.gate.weigh`."""
     quality, speed = metrics["quality"], metrics["speedup"]
-    loss = f"{metrics['quality_loss']:+.2%}"
-    if quality["low"] is not None:
-        loss += f" ({quality['low']:+.2%} to {quality['high']:+.2%})"
+    around = "" if quality["low"] is None else f"{quality['low']:+.2%} to {quality['high']:+.2%}"
+    share = metrics["candidate"]["size_bytes"] / metrics["parent"]["size_bytes"]
     head = {
-        "loss of quality": loss,
-        "times as fast": f"{speed['ratio']:.2f} ({speed['low']:.2f} to {speed['high']:.2f})",
-        "share of the size": f"{metrics['candidate']['size_bytes'] / metrics['parent']['size_bytes']:.3f}",
+        "loss of quality": (f"{metrics['quality_loss']:+.2%}", around),
+        "times as fast": (f"{speed['ratio']:.2f}", f"{speed['low']:.2f} to {speed['high']:.2f}"),
+        "share of the size": (f"{share:.3f}", ""),
     }
     parts = [_figures(metrics), _sizes(metrics), _outputs(metrics)]
     body = element("main", joined(map(section, parts)))
     header = element(
         "header",
-        element("p", f"A {task} made smaller or faster", class_="eyebrow"),
+        element("p", f"{with_article(task)} made smaller or faster", class_="eyebrow"),
         element("h1", "beside ", named(parent)),
         element(
             "p",
@@ -45,8 +44,8 @@ def write_page(folder: Path, parent: str, task: str, metrics: Mapping[str, Any])
             f", split {quality['split']}. Intervals are of 95% confidence.",
             class_="lede",
         ),
-        element("dl", [element("div", element("dt", name), element("dd", said)) for name, said in head.items()],
-                class_="facts"),
+        element("dl", [element("div", element("dt", name), element("dd", said, element("small", more)))
+                       for name, (said, more) in head.items()], class_="facts"),
     )  # fmt: skip
     foot = element(
         "footer", "Both were measured in one run, on one thread. Nothing on this page is loaded from elsewhere."

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from aictl.core.spec import Spec, option
+from pydantic import Field, field_validator
+
+from aictl.core.spec import Spec, comma_separated, option
 
 Method = Literal["int4", "int8"]
 
@@ -56,3 +58,20 @@ class QuantizeSpec(GateSpec):
         help="layers that are not rounded, of networks that answer in one pass: those that do most harm, each rounded "
         "alone",
     )
+
+
+class BenchSpec(Spec):
+    """What the models are run on, and how often."""
+
+    rounds: int = option(7, ge=3, le=1000, help="turns of each model that count; one more warms up")
+    threads: int | None = option(1, ge=1, le=1024, help="CPU threads of each model, kept on as many cores")
+    device: Literal["cpu", "cuda"] = option("cpu", help="where the models run")
+    prompt_tokens: int = option(128, ge=1, le=1_000_000, help="of a language model: length of the prompts")
+    new_tokens: int = option(32, ge=2, le=100_000, help="of a language model: tokens that follow a prompt")
+    at_once: list[Annotated[int, Field(ge=1, le=4096)]] = option(
+        [1, 4],
+        help="how many sequences of a language model, or inputs of a network, are asked for together",
+    )
+    split: str = option("validation", min_length=1, help="split of the dataset whose texts or pictures are run")
+
+    _lists = field_validator("at_once", mode="before")(comma_separated)

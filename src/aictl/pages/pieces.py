@@ -104,3 +104,7 @@ def opened_by(name: str, count: str, *children: Child) -> Markup:
 def counted(count: int, one: str, many: str | None = None) -> str:
     """A number and its noun: ``1 document``, ``2,000 documents``."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def with_article(noun: str) -> str:
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"

@@ -17,13 +17,13 @@ from typing import Any, NamedTuple
 import torch
 
 from aictl.core.errors import MachineLacks
+from aictl.measure.process_memory import held_bytes
 from aictl.planning.config_json import shape_of
 from aictl.planning.constants import SHIPPED
 from aictl.planning.finetune import Method, finetuning
 from aictl.planning.layout import Layout, Recipe
 from aictl.planning.memory import COPY_BYTES, LONGEST, OPTIMIZERS, block_weights_bytes, training_memory
 from aictl.planning.shape import Shape
-from aictl.training.memory import held_bytes
 from aictl.training.precision import Compute
 from aictl.training.ranks.team import nodes_of, processes_here, processes_of
 from aictl.training.spec import ParallelSpec

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from aictl.core.errors import BadRequest, MachineLacks
+from aictl.measure import process_memory
 from aictl.training.precision import Compute
 
 FEWEST_AT_ONCE = 64  # tokens; below it the activations are little beside the weights
@@ -28,21 +27,7 @@ def peak_bytes(compute: Compute) -> int | None:
     """The most memory that this process has had: on a GPU in tensors, else in RAM; None where nobody says."""
     if compute.device.type == "cuda":
         return int(torch.cuda.max_memory_allocated(compute.device))
-    return _of_process("VmHWM")  # not getrusage's: that of a process begins with what its parent had
-
-
-def held_bytes() -> int | None:
-    """The memory in RAM that this process has now; None where nobody says."""
-    return _of_process("VmRSS")
-
-
-def _of_process(name: str) -> int | None:
-    try:
-        text = Path("/proc/self/status").read_text()
-    except OSError:  # no Linux
-        return None
-    found = re.search(rf"^{name}:\s+(\d+) kB$", text, re.MULTILINE)
-    return int(found[1]) * 1024 if found else None
+    return process_memory.peak_bytes()
 
 
 @contextmanager

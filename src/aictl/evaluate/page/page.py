@@ -13,7 +13,7 @@ from aictl.evaluate.page.documents import worst
 from aictl.judging.task import Row
 from aictl.pages.charts import Bar, bars
 from aictl.pages.markup import Child, Markup, document, element, joined, style
-from aictl.pages.pieces import Part, counted, named, paragraph, section, table
+from aictl.pages.pieces import Part, counted, named, paragraph, section, table, with_article
 
 Facts = Mapping[str, Any]
 
@@ -70,16 +70,12 @@ def _header(facts: Facts) -> Markup:
     ]
     return element(
         "header",
-        element("p", f"Evaluation of {_a(facts['task'])}", class_="eyebrow"),
+        element("p", f"Evaluation of {with_article(facts['task'])}", class_="eyebrow"),
         element("h1", named(facts["model"]["label"])),
         lede,
         element("dl", cells, class_="facts"),
         _gates(facts["gates"]),
     )
-
-
-def _a(noun: str) -> str:
-    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 def _gates(gates: Sequence[Mapping[str, Any]]) -> Markup | None:
