@@ -172,6 +172,10 @@ def test_what_cannot_be_rounded_so_is_refused(models, dataset, places):
         run(model, data, places, method="int4")
     with pytest.raises(BadRequest, match="nothing held out"):
         run(model, None, places)
+    with pytest.raises(WrongKind, match="pair is needed"):
+        run(model, dataset("text-classification"), places)
+    with pytest.raises(BadRequest, match="no split 'test'"):
+        run(model, data, places, split="test")
 
 
 def test_calibration_needs_a_split_to_learn_from(models, write_dataset, places):

@@ -75,6 +75,15 @@ def heldout(parent: Model, named: Dataset | None, scratch: Path, events: Events)
     )
 
 
+def require_judgeable(parent: Model, dataset: Dataset, spec: GateSpec, scratch: Path) -> None:
+    """Raise before any work what judging a model on a dataset would raise after it."""
+    task_for([subject(parent)], dataset, _terms(spec), scratch)
+    if spec.split not in dataset.splits:
+        raise BadRequest(
+            f"dataset '{dataset.label}' has no split '{spec.split}'", cure=f"its splits are {', '.join(dataset.splits)}"
+        )
+
+
 def weigh(
     parent: Model, candidate: OnnxModel, dataset: Dataset, spec: GateSpec, *, scratch: Path, events: Events
 ) -> dict[str, Any]:

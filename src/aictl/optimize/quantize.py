@@ -13,7 +13,7 @@ from aictl.core.artifact import Artifact
 from aictl.core.errors import BadRequest
 from aictl.core.events import Events
 from aictl.optimize import fused, networks
-from aictl.optimize.gate import Model, heldout, told, weigh
+from aictl.optimize.gate import Model, heldout, require_judgeable, told, weigh
 from aictl.optimize.spec import QuantizeSpec
 
 
@@ -34,6 +34,7 @@ def quantize(
             cure="quantise the model that it was made from; `aictl artifact lineage` shows which",
         )
     held = heldout(model, dataset, scratch, events)
+    require_judgeable(model, held, spec, scratch)
     about = {}
     if model.capability == "text-generation":
         weights = _weights(model)
