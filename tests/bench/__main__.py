@@ -2,7 +2,7 @@
 
 ``python -m tests.bench PAGE`` writes one of those pages alone: ``planner`` (in seconds), ``machine``, ``data``,
 ``text-steps``, ``tokenizing``, ``labelling``, ``small-models``, ``training``, ``training-quality``, ``tasks``,
-``finetune`` or ``finetune-memory``. ``fit`` refits the planner's constants and prints them.
+``finetune``, ``finetune-memory`` or ``optimizing``. ``fit`` refits the planner's constants and prints them.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from tests.bench import (
     finetune_memory,
     labelling,
     machine,
+    optimizing,
     planner,
     planner_page,
     small_models,
@@ -50,8 +51,9 @@ Pages of their own have [the planner against published runs](benchmarks/planner.
 [what the presets come to](benchmarks/tasks.md),
 [pretraining beside its peers](benchmarks/training.md),
 [what checkpoints cost, and the same run by Hugging Face Trainer](benchmarks/training-quality.md),
-[fine-tuning beside trl](benchmarks/finetune.md) and
-[the memory that fine-tuning takes and what it comes to](benchmarks/finetune-memory.md).
+[fine-tuning beside trl](benchmarks/finetune.md),
+[the memory that fine-tuning takes and what it comes to](benchmarks/finetune-memory.md) and
+[models made smaller and faster](benchmarks/optimizing.md).
 """
 
 
@@ -68,6 +70,7 @@ PAGES: dict[str, Write] = {
     "training-quality": lambda place: training_quality.write(place, _machine()),
     "tasks": lambda place: tasks.write(place, _machine()),
     "finetune": lambda place: finetune.write(place, _machine()),
+    "optimizing": lambda place: optimizing.write(place, _machine()),
     "finetune-memory": lambda place: finetune_memory.write(place, _machine()),
 }
 
