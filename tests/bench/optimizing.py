@@ -33,8 +33,8 @@ json os re math random itertools functools collections datetime pathlib shutil s
 textwrap tempfile time typing statistics csv heapq bisect copy glob gzip hashlib inspect logging operator pickle queue
 select signal ssl stat sys tarfile traceback types unittest urllib.parse uuid weakref zipfile decimal fractions array
 base64 calendar cmath codecs configparser contextlib difflib dis enum fileinput fnmatch getpass gettext html http.client
-io ipaddress locale mimetypes mmap multiprocessing numbers platform pprint profile sqlite3 selectors secrets argparse ast
-asyncio email.message ctypes curses imaplib
+io ipaddress locale mimetypes mmap multiprocessing numbers platform pprint profile sqlite3 selectors secrets argparse
+ast asyncio email.message ctypes curses imaplib
 """.split()  # noqa: SIM905
 SHORTEST = 25  # characters of what is asked and of what answers it
 
