@@ -1,0 +1,80 @@
+"""The options of ``optimize distill``."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import model_validator
+
+from aictl.core.spec import Spec, option
+from aictl.optimize.shrunken import QualitySpec, ShrunkenOptimizerSpec, TeachingSpec
+from aictl.training.spec import LoopSpec, PictureSpec, PrecisionSpec
+
+Method = Literal["logits", "hidden", "sequence"]
+
+
+class DistilledQualitySpec(QualitySpec):
+    """As for pruning, but a loss is told and not refused unless that is asked for: a student is smaller by choice."""
+
+    max_quality_loss: float | None = option(
+        None,
+        ge=0,
+        help="fail where more quality is lost than this: of a language model the relative rise of held-out perplexity "
+        "over the teacher's, of a classifier the fall of its accuracy; 0.05 is 5%, or 5 points",
+    )
+
+
+class StudentSpec(Spec):
+    """The student, where --student gives none: layers of the teacher, or a fresh network of its kind."""
+
+    layers: int | None = option(
+        None, ge=1, help="the student begins as so many of the teacher's layers, evenly spread; fresh, it has so many"
+    )
+    width_fraction: float | None = option(
+        None,
+        gt=0,
+        lt=1,
+        help="the student is a fresh network of the teacher's kind, this share as wide, and with as many heads less",
+    )
+
+
+class DistillSpec(Spec):
+    """What the student learns from the teacher, and for how long."""
+
+    method: Method = option(
+        "logits",
+        help="logits: what the teacher thinks of each answer; hidden: its hidden states too; sequence: answers that "
+        "the teacher writes (language models with conversations)",
+    )
+    shrink: StudentSpec = StudentSpec()
+    max_steps: int = option(500, ge=1, help="optimiser steps")
+    temperature: float = option(
+        2.0, gt=0, le=100, help="what both models' logits are divided by, so that unlikely answers are heard too"
+    )
+    teacher_weight: float = option(
+        0.9, ge=0, le=1, help="share of the teacher in the loss; the rest is that of the labels or the text itself"
+    )
+    hidden_weight: float = option(1.0, gt=0, help="hidden: weight of the hidden states beside the rest of the loss")
+    answer_tokens: int = option(128, ge=1, help="sequence: most tokens of an answer that the teacher writes")
+    baseline: bool = option(
+        False, help="train the same student without the teacher too, and say what that comes to; takes about as long"
+    )
+    quality: DistilledQualitySpec = DistilledQualitySpec()
+    teaching: TeachingSpec = TeachingSpec()
+    pictures: PictureSpec = PictureSpec()
+    optimizer: ShrunkenOptimizerSpec = ShrunkenOptimizerSpec()
+    precision: PrecisionSpec = PrecisionSpec()
+    loop: LoopSpec = LoopSpec()
+
+    @model_validator(mode="after")
+    def _together(self) -> Self:
+        changed = {
+            "temperature": self.method == "sequence",
+            "teacher_weight": self.method == "sequence",
+            "hidden_weight": self.method != "hidden",
+            "answer_tokens": self.method != "sequence",
+        }
+        for name, unread in changed.items():
+            if unread and getattr(self, name) != type(self).model_fields[name].get_default():
+                raise ValueError(f"--{name.replace('_', '-')} has no meaning for --method {self.method}")
+        return self
