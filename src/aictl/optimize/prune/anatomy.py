@@ -81,7 +81,7 @@ class Body:
         if found is None:
             raise BadRequest(
                 f"where a {kind} has its heads, neurons and layers is not known here",
-                cure=f"known are {', '.join(ANATOMIES)}; --method magnitude takes any network",
+                cure=f"known are {', '.join(ANATOMIES)}; optimize prune --method magnitude takes any network",
             )
         self.anatomy: Anatomy = found
         self.model = model

@@ -43,7 +43,7 @@ class PruneSpec(Spec):
     pattern: str | None = option(
         None,
         pattern=r"^[1-9][0-9]?:[1-9][0-9]?$",
-        help="N:M: of every M weights in a row N stay, as 2:4, which NVIDIA's GPUs from Ampere on multiply faster",
+        help="how many of how many weights in a row stay, as 2:4, which NVIDIA's GPUs from Ampere on multiply faster",
     )
     cut: CutSpec = CutSpec()
     calibration_examples: int = option(
