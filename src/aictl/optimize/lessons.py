@@ -12,13 +12,13 @@ from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.dataset import Dataset
 from aictl.core.errors import BadRequest
 from aictl.core.events import Events
-from aictl.optimize.shrunken import ShrunkenOptimizerSpec, TeachingSpec
+from aictl.optimize.shrunken import TeachingSpec
 from aictl.training import saving, trial
 from aictl.training.forecast import Forecast
 from aictl.training.loop import Outcome
 from aictl.training.objective import Constrain
 from aictl.training.precision import Compute
-from aictl.training.spec import LoopSpec, ParallelSpec, PictureSpec, PrecisionSpec
+from aictl.training.spec import LoopSpec, OptimizerSpec, ParallelSpec, PictureSpec, PrecisionSpec
 from aictl.training.tasks import language
 from aictl.training.tasks.classifiers import CLASSIFIERS, Teaching, open_classifier, require_classes
 from aictl.training.tasks.labels import Labels
@@ -39,7 +39,7 @@ class Shrinks(Protocol):
     def pictures(self) -> PictureSpec: ...
 
     @property
-    def optimizer(self) -> ShrunkenOptimizerSpec: ...
+    def optimizer(self) -> OptimizerSpec: ...
 
     @property
     def precision(self) -> PrecisionSpec: ...
@@ -112,18 +112,22 @@ def train(
     steps: int,
     compute: Compute,
     *,
+    rate: float,
     usable_bytes: float | None = None,
     scratch: Path,
     events: Events,
     constrain: Constrain | None = None,
 ) -> Outcome:
-    """Teach an opened model for so many steps. ``scratch`` holds the state of the loop, and a run that finds it goes on
-    from there. Raises :class:`WorkFailed` when training diverges, and :class:`MachineLacks` where ``usable_bytes`` of
-    memory are forecast not to suffice, unless it is insisted on."""
+    """Teach an opened model for so many steps, at a learning rate of at most ``rate``.
+
+    ``scratch`` holds the state of the loop, and a run that finds it goes on from there. Raises :class:`WorkFailed` when
+    training diverges, and :class:`MachineLacks` where ``usable_bytes`` of memory are forecast not to suffice, unless it
+    is insisted on.
+    """
     scratch.mkdir(exist_ok=True)
     if usable_bytes is not None and not spec.precision.ignore_memory:
         foreseen(opened, spec, steps, compute, usable_bytes=usable_bytes, timed=False).require_room()
-    run = Run(steps, spec.optimizer.learning_rate, spec.optimizer, spec.loop, compute, ALONE, scratch, constrain)
+    run = Run(steps, rate, spec.optimizer, spec.loop, compute, ALONE, scratch, constrain)
     return teach(opened.model, opened.lesson, run, events)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from aictl.core.spec import Spec, option
-from aictl.training.spec import OptimizerSpec
 
 
 class QualitySpec(Spec):
@@ -28,11 +27,3 @@ class TeachingSpec(Spec):
         None, ge=8, help="longer texts are cut to so many tokens (default: 512, or the model's context)"
     )
     held_out_examples: int = option(256, ge=1, help="at most so many held-out examples are judged while it trains")
-
-
-class ShrunkenOptimizerSpec(OptimizerSpec):
-    """The optimiser's settings as they suit weights that are good but for what was taken from them."""
-
-    learning_rate: float = option(3e-4, gt=0, lt=1, help="peak learning rate")
-    weight_decay: float = option(0.0, ge=0, help="decoupled weight decay of matrices; vectors have none")
-    beta2: float = option(0.999, ge=0, lt=1, help="decay of AdamW's running mean of the squared gradient")

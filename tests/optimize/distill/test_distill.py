@@ -16,15 +16,15 @@ from aictl.artifacts.safetensors import read_header
 from aictl.core.errors import BadRequest, GateMissed, Interrupted, WrongKind
 from aictl.core.events import Advanced, Events, silent
 from aictl.optimize.distill.distill import distill, foresee
-from aictl.optimize.distill.spec import DistilledQualitySpec, DistillSpec, StudentSpec
-from aictl.optimize.shrunken import ShrunkenOptimizerSpec, TeachingSpec
+from aictl.optimize.distill.spec import DistilledQualitySpec, DistillSpec, StudentOptimizerSpec, StudentSpec
+from aictl.optimize.shrunken import TeachingSpec
 from aictl.training.spec import LoopSpec, PrecisionSpec
 
 SPEC = DistillSpec(
     max_steps=12,
     quality=DistilledQualitySpec(quality_tokens=64),
     teaching=TeachingSpec(batch_size=6),
-    optimizer=ShrunkenOptimizerSpec(learning_rate=3e-3),
+    optimizer=StudentOptimizerSpec(learning_rate=3e-3),
     precision=PrecisionSpec(precision="fp32", device="cpu"),
     loop=LoopSpec(evaluate_every=100),
     shrink=StudentSpec(layers=2),

@@ -14,15 +14,15 @@ from aictl.artifacts.checkpoint import Checkpoint
 from aictl.core.errors import BadRequest, GateMissed, Interrupted
 from aictl.core.events import Advanced, Events, silent
 from aictl.optimize.prune.prune import foresee, prune
-from aictl.optimize.prune.spec import CutSpec, PruneSpec
-from aictl.optimize.shrunken import QualitySpec, ShrunkenOptimizerSpec, TeachingSpec
+from aictl.optimize.prune.spec import CutSpec, PruneSpec, RecoveryOptimizerSpec
+from aictl.optimize.shrunken import QualitySpec, TeachingSpec
 from aictl.training.spec import LoopSpec, PrecisionSpec
 
 SPEC = PruneSpec(
     calibration_examples=8,
     quality=QualitySpec(max_quality_loss=None, quality_tokens=64),
     teaching=TeachingSpec(batch_size=4),
-    optimizer=ShrunkenOptimizerSpec(learning_rate=3e-3),
+    optimizer=RecoveryOptimizerSpec(learning_rate=3e-3),
     precision=PrecisionSpec(precision="fp32", device="cpu"),
     loop=LoopSpec(evaluate_every=100),
 )

@@ -55,7 +55,14 @@ def distill(
         taught = answers.write_answers(teacher, dataset, spec.answer_tokens, scratch, events)
     opened = _lesson(teacher, start, taught, spec, compute, scratch=scratch / "lesson", events=events)
     outcome = train(
-        opened, spec, spec.max_steps, compute, usable_bytes=usable_bytes, scratch=scratch / "loop", events=events
+        opened,
+        spec,
+        spec.max_steps,
+        compute,
+        rate=spec.peak_rate,
+        usable_bytes=usable_bytes,
+        scratch=scratch / "loop",
+        events=events,
     )
     made = _keep(opened, start, outcome, folder, events)
     after = judged.quality(made, dataset, spec.quality, "measure the student", events)
@@ -165,5 +172,6 @@ def _alone(
         place.mkdir(exist_ok=True)
     opened = open_lesson(start, dataset, spec, compute, scratch=lesson, events=events)
     untold = spec.model_copy(update={"loop": spec.loop.model_copy(update={"track": []})})
-    train(opened, untold, spec.max_steps, compute, scratch=scratch / "baseline-loop", events=events)
+    place = scratch / "baseline-loop"
+    train(opened, untold, spec.max_steps, compute, rate=spec.peak_rate, scratch=place, events=events)
     return write(opened.model, start, folder)

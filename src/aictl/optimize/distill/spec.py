@@ -7,10 +7,12 @@ from typing import Literal, Self
 from pydantic import model_validator
 
 from aictl.core.spec import Spec, option
-from aictl.optimize.shrunken import QualitySpec, ShrunkenOptimizerSpec, TeachingSpec
-from aictl.training.spec import LoopSpec, PictureSpec, PrecisionSpec
+from aictl.optimize.shrunken import QualitySpec, TeachingSpec
+from aictl.training.spec import LoopSpec, OptimizerSpec, PictureSpec, PrecisionSpec
 
 Method = Literal["logits", "hidden", "sequence"]
+
+CONTINUED_RATE, FRESH_RATE = 3e-4, 1e-3
 
 
 class DistilledQualitySpec(QualitySpec):
@@ -38,6 +40,16 @@ class StudentSpec(Spec):
     )
 
 
+class StudentOptimizerSpec(OptimizerSpec):
+    """As for pruning, but weights that are drawn anew take larger steps."""
+
+    learning_rate: float | None = option(
+        None, gt=0, lt=1, help="peak learning rate (default: 3e-4, or 1e-3 for a fresh network)"
+    )
+    weight_decay: float = option(0.0, ge=0, help="decoupled weight decay of matrices; vectors have none")
+    beta2: float = option(0.999, ge=0, lt=1, help="decay of AdamW's running mean of the squared gradient")
+
+
 class DistillSpec(Spec):
     """What the student learns from the teacher, and for how long."""
 
@@ -62,7 +74,7 @@ class DistillSpec(Spec):
     quality: DistilledQualitySpec = DistilledQualitySpec()
     teaching: TeachingSpec = TeachingSpec()
     pictures: PictureSpec = PictureSpec()
-    optimizer: ShrunkenOptimizerSpec = ShrunkenOptimizerSpec()
+    optimizer: StudentOptimizerSpec = StudentOptimizerSpec()
     precision: PrecisionSpec = PrecisionSpec()
     loop: LoopSpec = LoopSpec()
 
@@ -78,3 +90,9 @@ class DistillSpec(Spec):
             if unread and getattr(self, name) != type(self).model_fields[name].get_default():
                 raise ValueError(f"--{name.replace('_', '-')} has no meaning for --method {self.method}")
         return self
+
+    @property
+    def peak_rate(self) -> float:
+        """The learning rate that was asked for, or that suits."""
+        usual = FRESH_RATE if self.shrink.width_fraction else CONTINUED_RATE
+        return self.optimizer.learning_rate or usual

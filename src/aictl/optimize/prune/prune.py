@@ -135,6 +135,7 @@ def _recovered(
         spec,
         spec.recover_steps,
         compute,
+        rate=spec.optimizer.learning_rate,
         usable_bytes=usable_bytes,
         scratch=scratch,
         events=events,

@@ -7,8 +7,8 @@ from typing import Literal, Self
 from pydantic import model_validator
 
 from aictl.core.spec import Spec, option
-from aictl.optimize.shrunken import QualitySpec, ShrunkenOptimizerSpec, TeachingSpec
-from aictl.training.spec import LoopSpec, PictureSpec, PrecisionSpec
+from aictl.optimize.shrunken import QualitySpec, TeachingSpec
+from aictl.training.spec import LoopSpec, OptimizerSpec, PictureSpec, PrecisionSpec
 
 Method = Literal["magnitude", "wanda", "structured"]
 
@@ -23,6 +23,14 @@ class CutSpec(Spec):
         help="structured: attention heads that stay in each layer; those that share keys go together",
     )
     neurons: int | None = option(None, ge=1, help="structured: feed-forward neurons that stay in each layer")
+
+
+class RecoveryOptimizerSpec(OptimizerSpec):
+    """The optimiser's settings as they suit weights that are good but for what was taken from them."""
+
+    learning_rate: float = option(3e-4, gt=0, lt=1, help="peak learning rate")
+    weight_decay: float = option(0.0, ge=0, help="decoupled weight decay of matrices; vectors have none")
+    beta2: float = option(0.999, ge=0, lt=1, help="decay of AdamW's running mean of the squared gradient")
 
 
 class PruneSpec(Spec):
@@ -55,7 +63,7 @@ class PruneSpec(Spec):
     quality: QualitySpec = QualitySpec()
     teaching: TeachingSpec = TeachingSpec()
     pictures: PictureSpec = PictureSpec()
-    optimizer: ShrunkenOptimizerSpec = ShrunkenOptimizerSpec()
+    optimizer: RecoveryOptimizerSpec = RecoveryOptimizerSpec()
     precision: PrecisionSpec = PrecisionSpec()
     loop: LoopSpec = LoopSpec()
 
