@@ -16,7 +16,13 @@ from aictl.artifacts.safetensors import read_header
 from aictl.core.errors import BadRequest, GateMissed, Interrupted, WrongKind
 from aictl.core.events import Advanced, Events, silent
 from aictl.optimize.distill.distill import distill, foresee
-from aictl.optimize.distill.spec import DistilledQualitySpec, DistillSpec, StudentOptimizerSpec, StudentSpec
+from aictl.optimize.distill.spec import (
+    DistilledQualitySpec,
+    DistillSpec,
+    StudentOptimizerSpec,
+    StudentSpec,
+    refuse_unread,
+)
 from aictl.optimize.shrunken import TeachingSpec
 from aictl.training.spec import LoopSpec, PrecisionSpec
 
@@ -157,10 +163,10 @@ def _images(places):
 
 
 def test_options_that_a_method_does_not_read_are_refused():
-    with pytest.raises(ValueError, match="--temperature has no meaning"):
-        DistillSpec(method="sequence", temperature=3)
-    with pytest.raises(ValueError, match="--hidden-weight has no meaning"):
-        DistillSpec(hidden_weight=2)
+    with pytest.raises(BadRequest, match="--temperature has no meaning"):
+        refuse_unread(DistillSpec(method="sequence", temperature=3))
+    with pytest.raises(BadRequest, match="--hidden-weight has no meaning"):
+        refuse_unread(DistillSpec(hidden_weight=2))
 
 
 def test_a_forecast_is_made_with_the_teacher(classifier, labelled):

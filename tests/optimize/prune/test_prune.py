@@ -14,7 +14,7 @@ from aictl.artifacts.checkpoint import Checkpoint
 from aictl.core.errors import BadRequest, GateMissed, Interrupted
 from aictl.core.events import Advanced, Events, silent
 from aictl.optimize.prune.prune import foresee, prune
-from aictl.optimize.prune.spec import CutSpec, PruneSpec, RecoveryOptimizerSpec
+from aictl.optimize.prune.spec import CutSpec, PruneSpec, RecoveryOptimizerSpec, refuse_contradictions
 from aictl.optimize.shrunken import QualitySpec, TeachingSpec
 from aictl.training.spec import LoopSpec, PrecisionSpec
 
@@ -144,12 +144,12 @@ def test_what_does_not_fit_the_model_is_refused(language_model, classifier, text
         ({"method": "structured", "cut": CutSpec(layers=1), "sparsity": 0.5}, "both say"),
         ({"method": "structured", "pattern": "2:4"}, "single weights"),
         ({"pattern": "4:4"}, "have to stay"),
-        ({"pattern": "2:4", "sparsity": 0.3}, "is another"),
+        ({"pattern": "2:4", "sparsity": 0.3}, "says 0.3"),
     ],
 )
 def test_options_that_contradict_one_another_are_refused(options, message):
-    with pytest.raises(ValueError, match=message):
-        PruneSpec(**options)
+    with pytest.raises(BadRequest, match=message):
+        refuse_contradictions(PruneSpec(**options))
 
 
 def test_a_forecast_is_made_of_the_recovery_alone(language_model, texts):

@@ -18,7 +18,7 @@ from aictl.core.events import Events, silent
 from aictl.optimize import judged
 from aictl.optimize.distill import answers, losses, student
 from aictl.optimize.distill.losses import Distillation, Mixture
-from aictl.optimize.distill.spec import DistillSpec
+from aictl.optimize.distill.spec import DistillSpec, refuse_unread
 from aictl.optimize.lessons import Opened, foreseen, longest_of, open_lesson, require_known, train, write
 from aictl.training import precision
 from aictl.training.forecast import Forecast
@@ -103,6 +103,7 @@ def foresee(
 
 
 def _require(teacher: Checkpoint, dataset: Dataset, begin: Checkpoint | None, spec: DistillSpec) -> None:
+    refuse_unread(spec)
     require_known(teacher, dataset, "distill")
     student.require_student(teacher, begin, spec.shrink, same_tokens=spec.method != "sequence")
     if spec.method == "sequence":

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Literal
 
-from pydantic import model_validator
-
+from aictl.core.errors import BadRequest
 from aictl.core.spec import Spec, option
 from aictl.optimize.shrunken import QualitySpec, TeachingSpec
 from aictl.training.spec import LoopSpec, OptimizerSpec, PictureSpec, PrecisionSpec
@@ -78,21 +77,23 @@ class DistillSpec(Spec):
     precision: PrecisionSpec = PrecisionSpec()
     loop: LoopSpec = LoopSpec()
 
-    @model_validator(mode="after")
-    def _together(self) -> Self:
-        changed = {
-            "temperature": self.method == "sequence",
-            "teacher_weight": self.method == "sequence",
-            "hidden_weight": self.method != "hidden",
-            "answer_tokens": self.method != "sequence",
-        }
-        for name, unread in changed.items():
-            if unread and getattr(self, name) != type(self).model_fields[name].get_default():
-                raise ValueError(f"--{name.replace('_', '-')} has no meaning for --method {self.method}")
-        return self
-
     @property
     def peak_rate(self) -> float:
         """The learning rate that was asked for, or that suits."""
         usual = FRESH_RATE if self.shrink.width_fraction else CONTINUED_RATE
         return self.optimizer.learning_rate or usual
+
+
+def refuse_unread(spec: DistillSpec) -> None:
+    """Raise :class:`BadRequest` for an option that was set and that the method does not read."""
+    unread = {
+        "temperature": spec.method == "sequence",
+        "teacher_weight": spec.method == "sequence",
+        "hidden_weight": spec.method != "hidden",
+        "answer_tokens": spec.method != "sequence",
+    }
+    for name, ignored in unread.items():
+        if ignored and getattr(spec, name) != type(spec).model_fields[name].get_default():
+            raise BadRequest(
+                f"--{name.replace('_', '-')} has no meaning for --method {spec.method}", cure="leave it out"
+            )

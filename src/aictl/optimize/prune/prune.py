@@ -18,7 +18,7 @@ from aictl.optimize.lessons import Opened, foreseen, open_lesson, require_known,
 from aictl.optimize.prune import cutting, importance, sparse
 from aictl.optimize.prune.anatomy import Body
 from aictl.optimize.prune.calibration import calibration_of
-from aictl.optimize.prune.spec import PruneSpec
+from aictl.optimize.prune.spec import PruneSpec, refuse_contradictions
 from aictl.training import precision
 from aictl.training.forecast import Forecast
 from aictl.training.precision import Compute
@@ -42,6 +42,7 @@ def prune(
     that do not fit it, :class:`GateMissed` where more quality is lost than ``spec`` allows, :class:`MachineLacks` where
     ``usable_bytes`` of memory do not suffice to recover, :class:`WorkFailed` when training diverges.
     """
+    refuse_contradictions(spec)
     dataset = judged.dataset_behind(checkpoint, dataset)
     require_known(checkpoint, dataset, "prune")
     compute = precision.choose(spec.precision)
@@ -80,6 +81,7 @@ def foresee(
     """What recovering would take at most, were nothing left out; None where there is no recovery."""
     if not spec.recover_steps:
         return None
+    refuse_contradictions(spec)
     dataset = judged.dataset_behind(checkpoint, dataset)
     require_known(checkpoint, dataset, "prune")
     compute = precision.choose(spec.precision)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Literal
 
-from pydantic import model_validator
-
+from aictl.core.errors import BadRequest
 from aictl.core.spec import Spec, option
 from aictl.optimize.shrunken import QualitySpec, TeachingSpec
 from aictl.training.spec import LoopSpec, OptimizerSpec, PictureSpec, PrecisionSpec
 
 Method = Literal["magnitude", "wanda", "structured"]
+
+_ROUNDED = 1e-3  # a share that people write, such as 0.667, for what is two thirds
 
 
 class CutSpec(Spec):
@@ -67,24 +68,6 @@ class PruneSpec(Spec):
     precision: PrecisionSpec = PrecisionSpec()
     loop: LoopSpec = LoopSpec()
 
-    @model_validator(mode="after")
-    def _together(self) -> Self:
-        named = [f"--{name}" for name in CutSpec.model_fields if getattr(self.cut, name) is not None]
-        if named and self.method != "structured":
-            raise ValueError(f"{', '.join(named)}: only --method structured leaves out what that counts")
-        if named and self.sparsity is not None:
-            raise ValueError(f"--sparsity and {', '.join(named)} both say how much is left out")
-        if self.pattern is None:
-            return self
-        kept, of = self.kept_of
-        if self.method == "structured":
-            raise ValueError("--pattern is about single weights, which --method structured does not leave out")
-        if kept >= of:
-            raise ValueError(f"--pattern {self.pattern}: less than {of} of {of} weights have to stay")
-        if self.sparsity is not None and abs(self.sparsity - (1 - kept / of)) > 1e-6:
-            raise ValueError(f"--pattern {self.pattern} leaves out {1 - kept / of:.3g}, and --sparsity is another")
-        return self
-
     @property
     def kept_of(self) -> tuple[int, int]:
         """Of how many weights in a row how many stay."""
@@ -96,3 +79,27 @@ class PruneSpec(Spec):
     def share(self) -> float:
         """The share that is left out."""
         return 0.5 if self.sparsity is None else self.sparsity
+
+
+def refuse_contradictions(spec: PruneSpec) -> None:
+    """Raise :class:`BadRequest` for options that say different things, or that the method has no use for."""
+    named = ", ".join(f"--{name}" for name in CutSpec.model_fields if getattr(spec.cut, name) is not None)
+    if named and spec.method != "structured":
+        raise BadRequest(f"{named}: only --method structured leaves out what that counts", cure="--method structured")
+    if named and spec.sparsity is not None:
+        raise BadRequest(f"--sparsity and {named} both say how much is left out", cure="leave one out")
+    if spec.pattern is None:
+        return
+    if spec.method == "structured":
+        raise BadRequest(
+            "--pattern is about single weights, which --method structured does not leave out",
+            cure="--method wanda, or leave --pattern out",
+        )
+    kept, of = spec.kept_of
+    if kept >= of:
+        raise BadRequest(f"--pattern {spec.pattern}: of {of} weights less than {of} have to stay", cure="--pattern 2:4")
+    if spec.sparsity is not None and abs(spec.sparsity - (1 - kept / of)) > _ROUNDED:
+        raise BadRequest(
+            f"--pattern {spec.pattern} leaves out {1 - kept / of:.3g}, and --sparsity says {spec.sparsity:g}",
+            cure="leave one out",
+        )
