@@ -72,7 +72,7 @@ def dataset_behind(checkpoint: Checkpoint, dataset: Dataset | None) -> Dataset:
 def require_quality(before: Quality, after: Quality, most: float | None, cure: str) -> None:
     """Raise :class:`GateMissed` where more was lost than ``most``."""
     lost = after.lost_since(before)
-    if most is None or lost <= most:
+    if most is None or lost <= most:  # what is no number is more than any
         return
     if after.measure == "perplexity":
         what, much = "held-out perplexity rises", f"{lost:.1%}, from {before.value:.4g} to {after.value:.4g}"
