@@ -133,11 +133,24 @@ def chats(tmp_path_factory) -> Dataset:
 
 
 @pytest.fixture(scope="session")
-def chatting(language_model, tmp_path_factory) -> Checkpoint:
-    """The language model with a chat template, so that it goes on with questions."""
+def chatting(language_model, chats, tmp_path_factory) -> Checkpoint:
+    """The language model, which has learnt to answer questions and to end there."""
     folder = tmp_path_factory.mktemp("chatting") / "tiny"
     shutil.copytree(language_model.folder, folder)
     path = folder / "tokenizer_config.json"
     template = "{% for one in messages %}{{ one['content'] + ' ' }}{% endfor %}"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"chat_template": template}))
+    opened, model = AutoTokenizer.from_pretrained(folder), LlamaForCausalLM.from_pretrained(folder)
+    rows = []
+    for document in chats.documents("validation"):
+        question, answer = (one["content"] for one in document["messages"])
+        pieces = [opened(one, add_special_tokens=False)["input_ids"] for one in (f"{question} ", answer)]
+        rows.append(torch.tensor([[*pieces[0], *pieces[1], opened.eos_token_id]]))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    for _ in range(25):
+        optimizer.zero_grad()
+        for ids in rows:
+            (model(input_ids=ids, labels=ids).loss / len(rows)).backward()
+        optimizer.step()
+    model.save_pretrained(folder)
     return Checkpoint(folder, name="chatting")

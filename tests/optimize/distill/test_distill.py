@@ -107,7 +107,7 @@ def test_a_student_that_reads_other_tokens_is_refused(language_model, texts, pla
 def test_the_teacher_writes_answers_that_the_student_learns(chatting, chats, places):
     folder, scratch = places("sequence")
     made = distill(
-        chatting, chats, None, spec(method="sequence", answer_tokens=8), folder, scratch=scratch, events=silent
+        chatting, chats, None, spec(method="sequence", answer_tokens=16), folder, scratch=scratch, events=silent
     )
     written = [json.loads(line) for line in (scratch / "answers.jsonl").read_text().splitlines()]
     assert len(written) == chats.splits["train"]

@@ -132,6 +132,7 @@ def test_what_does_not_fit_the_model_is_refused(language_model, classifier, text
 
     refused(language_model, texts, "stay or go together", method="structured", cut=CutSpec(heads=3))
     refused(language_model, texts, "there are 3", method="structured", cut=CutSpec(layers=9))
+    refused(language_model, texts, "nothing would be left out", method="structured", cut=CutSpec(layers=3))
     refused(classifier, labelled, "no word for fewer heads", method="structured", cut=CutSpec(heads=1))
     refused(language_model, texts, "no multiple of 5", pattern="2:5")
     refused(Checkpoint(language_model.folder), None, "nothing to measure it on")

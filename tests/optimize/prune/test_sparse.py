@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
-from transformers import GPT2Config, GPT2LMHeadModel, ResNetConfig, ResNetForImageClassification
+from transformers import (
+    GPT2Config,
+    GPT2LMHeadModel,
+    MixtralConfig,
+    MixtralForCausalLM,
+    ResNetConfig,
+    ResNetForImageClassification,
+)
 
+from aictl.core.errors import BadRequest
 from aictl.optimize.prune.sparse import KeptZeros, matrices, pattern_mask, rows_first, share_mask
 
 
@@ -46,3 +55,10 @@ def test_zeros_are_put_back():
     model[0].weight.data += 1
     keep(model)
     assert model[0].weight.tolist() == [[0.0, 2.0], [3.0, 0.0]]
+
+
+def test_experts_are_not_passed_over_in_silence():
+    shape = {"vocab_size": 11, "hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1}
+    heads = {"num_attention_heads": 2, "num_key_value_heads": 1, "num_local_experts": 2, "num_experts_per_tok": 1}
+    with pytest.raises(BadRequest, match="mixtral"):
+        matrices(MixtralForCausalLM(MixtralConfig(**shape, **heads)), convolutions=False)

@@ -45,6 +45,12 @@ def write_answers(teacher: Checkpoint, dataset: Dataset, most_tokens: int, scrat
             f"'{teacher.label}' answered nothing to the {len(talks)} conversations of '{dataset.label}'",
             cure="give a teacher that has learnt to answer, or --method logits",
         )
+    if lacking := sum(not answer for answer in answers):
+        events.noted(
+            f"{lacking} of {len(talks)} conversations are set aside: the teacher came to no end within {most_tokens} "
+            "tokens, or said nothing",
+            "warning",
+        )
     partial = scratch / "answered.partial"
     partial.mkdir(exist_ok=True)
     with disk(partial), DatasetWriter(partial, "chat") as writer:
@@ -86,10 +92,14 @@ def _answers(
 
 
 def _answer(generator: TextGenerator, talk: list[dict[str, str]], most_tokens: int) -> str:
+    """Nothing where it came to no end, from which a student would learn to break off."""
     prompt = generator.encode(generator.render_chat(talk))
     if len(prompt) >= generator.context_length:
         return ""
-    return "".join(piece.text for piece in generator.generate(prompt, Sampling(most_tokens))).strip()
+    pieces = list(generator.generate(prompt, Sampling(most_tokens)))
+    if pieces and pieces[-1].finish_reason == "length":
+        return ""
+    return "".join(piece.text for piece in pieces).strip()
 
 
 def _whole_lines(path: Path) -> list[str]:

@@ -27,8 +27,18 @@ class Left(NamedTuple):
 
 def left(body: Body, cut: CutSpec, share: float) -> Left:
     """What stays where ``cut`` says so, or all but a ``share`` of the neurons and of what heads can be cut. Raises
-    :class:`BadRequest` for more than there are, for heads that share keys with others that go, and for heads where the
-    configuration has no word for fewer."""
+    :class:`BadRequest` for more than there are, for heads that share keys with others that go, for heads where the
+    configuration has no word for fewer, and where nothing would go."""
+    found = _left(body, cut, share)
+    if found == Left(len(body.layers), body.heads, body.neurons):
+        raise BadRequest(
+            f"nothing would be left out of {found.layers} layers of {found.heads} heads and {found.neurons} neurons",
+            cure="give a larger --sparsity, or fewer --layers, --heads or --neurons",
+        )
+    return found
+
+
+def _left(body: Body, cut: CutSpec, share: float) -> Left:
     layers, heads, neurons = len(body.layers), body.heads, body.neurons
     if cut == CutSpec():
         fewer = round((1 - share) * neurons)

@@ -46,8 +46,8 @@ def prune(
     dataset = judged.dataset_behind(checkpoint, dataset)
     require_known(checkpoint, dataset, "prune")
     compute = precision.choose(spec.precision)
-    before = judged.quality(checkpoint, dataset, spec.quality, "measure the parent", events)
     pruned = _pruned(checkpoint, dataset, spec, compute, scratch=scratch, events=events)
+    before = judged.quality(checkpoint, dataset, spec.quality, "measure the parent", events)
     after = judged.quality(pruned, dataset, spec.quality, "measure what is left", events)
     metrics: dict[str, Any] = {
         "parent": judged.figures(checkpoint, before),

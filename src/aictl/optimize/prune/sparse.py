@@ -20,12 +20,15 @@ from aictl.optimize.prune.spec import PruneSpec
 
 def matrices(model: PreTrainedModel, *, convolutions: bool) -> dict[str, torch.nn.Module]:
     """The layers whose weights may be left out, by name: those within a network's layers where these are known, else
-    all but the embeddings and the head."""
+    all but the embeddings and the head. Raises :class:`BadRequest` for a mixture of experts."""
     kinds = (torch.nn.Linear, torch.nn.Conv2d) if convolutions else (torch.nn.Linear,)
     found = {name: one for name, one in model.named_modules() if isinstance(one, kinds) or is_transposed(one)}
     if model.config.model_type in ANATOMIES:
         within = Body(model).path(0, "").removesuffix("0.")
         return {name: one for name, one in found.items() if name.startswith(within)}
+    # Experts lie in one tensor for all of them, which would be passed over in silence.
+    if any(one.dim() == 3 and len(one) > 1 for one in model.parameters()):
+        raise BadRequest(f"how the matrices of a {model.config.model_type} lie in its tensors is not known here")
     head = model.get_output_embeddings()
     heads = {name for name, one in found.items() if one is head}
     if not heads and found:  # a classifier's is its last
@@ -44,6 +47,7 @@ def prune(model: PreTrainedModel, spec: PruneSpec, calibration: Calibration | No
     if spec.method == "wanda":
         assert calibration is not None
         norms = InputNorms(chosen).measure(model, calibration, events)
+        chosen = {name: module for name, module in chosen.items() if name in norms}  # the rest does nothing
     for name, module in chosen.items():
         weight = rows_first(module)
         scores = weight.abs().float()
