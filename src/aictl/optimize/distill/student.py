@@ -129,8 +129,9 @@ def _require_same_tokens(teacher: Checkpoint, student: Checkpoint) -> None:
     own, other = (TokenizerFolder(one.folder).library.get_vocab(with_added_tokens=True) for one in (teacher, student))
     if own != other:
         moved = sum(other.get(token) != number for token, number in own.items())
+        otherwise = ", or --method sequence" if teacher.capability == "text-generation" else ""
         raise BadRequest(
             f"the tokenizers of '{teacher.label}' and '{student.label}' differ: {moved} of {len(own)} tokens have "
-            "other ids there, so what one thinks of each token cannot be compared with what the other does",
-            cure="give a student with the teacher's tokenizer, or --method sequence",
+            "other ids there, and both are to read the same",
+            cure=f"give a student with the teacher's tokenizer{otherwise}",
         )
