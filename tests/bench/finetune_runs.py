@@ -21,8 +21,8 @@ import torch
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.dataset import Dataset
 from aictl.core.events import Advanced, Event, Events, Measured, silent
-from aictl.finetune import examples, pretrained
 from aictl.finetune.spec import ExamplesSpec, LoraSpec, LowRankSpec
+from aictl.training import examples, language_models
 from aictl.training.batches import IGNORED
 from aictl.training.conversations import ConversationBatches, Conversations, held_out
 from aictl.training.optimizer import learning_rate
@@ -39,7 +39,7 @@ SPEC = LoraSpec(
 
 
 def encoded(checkpoint: Checkpoint, dataset: Dataset, place: Path) -> dict[str, Conversations]:
-    tokenizer = pretrained.load_tokenizer(checkpoint)
+    tokenizer = language_models.load_tokenizer(checkpoint)
     encode = examples.encoder(dataset, tokenizer, {tokenizer.eos_token_id}, LENGTH)
     return {split: examples.encode(dataset, split, encode, place, silent) for split in ("train", "validation")}
 

@@ -10,9 +10,9 @@ from transformers import AutoTokenizer
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.core.errors import BadInput, BadRequest, WrongKind
 from aictl.core.events import Events, Noted, silent
-from aictl.finetune import examples, pretrained
 from aictl.finetune.lora import finetune
 from aictl.finetune.spec import ExamplesSpec, LoraOptimizerSpec, LoraSpec, LowRankSpec
+from aictl.training import examples, language_models
 from aictl.training.spec import LoopSpec, PrecisionSpec
 
 SPEC = LoraSpec(
@@ -58,7 +58,7 @@ def test_a_pair_is_a_question_and_its_answer_for_a_model_that_knows_conversation
 
 
 def test_a_pair_stands_as_it_is_for_a_model_that_does_not(pairs, checkpoint, tmp_path):
-    plain = pretrained.load_tokenizer(untaught(checkpoint, tmp_path / "plain"))
+    plain = language_models.load_tokenizer(untaught(checkpoint, tmp_path / "plain"))
     [example] = examples.encoder(pairs, plain, {plain.eos_token_id}, 64)(next(pairs.documents("train")))
     assert plain.decode(example.ids) == plain.bos_token + "What colour is sky?\nIt is blue." + plain.eos_token
     learnt = [token for token, one in zip(example.ids, example.learnt, strict=True) if one]

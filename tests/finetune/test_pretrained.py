@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from aictl.finetune import pretrained
-from aictl.training import precision
+from aictl.training import language_models, precision
 from aictl.training.spec import PrecisionSpec
 
 
@@ -18,7 +17,7 @@ from aictl.training.spec import PrecisionSpec
 @pytest.mark.parametrize("number_format", ["bf16", "fp32"])
 def test_no_page_of_the_file_stays_mapped(checkpoint, number_format):
     gc.collect()  # models of other tests, which map the same file
-    model = pretrained.load(checkpoint, precision.choose(PrecisionSpec(precision=number_format, device="cpu")))
+    model = language_models.load(checkpoint, precision.choose(PrecisionSpec(precision=number_format, device="cpu")))
     mapped = Path("/proc/self/maps").read_text()
     assert not [line for line in mapped.splitlines() if str(checkpoint.folder) in line]
     embeddings, head = model.get_input_embeddings().weight, model.get_output_embeddings().weight

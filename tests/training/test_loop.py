@@ -293,3 +293,18 @@ def test_recomputed_activations_give_the_same_weights(job):
     fit(again, silent)
     assert same(weights(plain), weights(again))
     assert sum(calls) == 2 * 12 + 1  # forward and once more on the way back, and once to count what a step costs
+
+
+def test_what_has_to_stay_true_of_the_weights_is_after_every_step(job):
+    name = next(name for name, one in job().model.named_parameters() if one.dim() == 2)
+    seen = []
+
+    def constrain(model: torch.nn.Module) -> None:
+        weight = model.get_parameter(name).data
+        seen.append(bool(weight[0].any()))
+        weight[0] = 0
+
+    begun = job(max_steps=3, constrain=constrain)
+    fit(begun, silent)
+    assert not begun.model.get_parameter(name)[0].any()
+    assert len(seen) == 3

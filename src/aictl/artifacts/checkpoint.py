@@ -3,7 +3,8 @@
 Files: ``config.json``, ``*.safetensors``, ``tokenizer.json``, ``tokenizer_config.json``,
 ``generation_config.json`` and, for chat models, the chat template inside the tokenizer's
 configuration or as ``chat_template.jinja``. ``transformers`` loads the folder as it is. One that was
-trained here has the history of its training in ``metrics.jsonl``, and a picture of it in ``curves.svg``.
+trained here has the history of its training in ``metrics.jsonl``, and a picture of it in ``curves.svg``; one that was
+made smaller has ``weighed.html``, a page that holds it against what it was made from.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from aictl.artifacts.capability import EMBEDDING_FILES, Capability, capability_of
-from aictl.artifacts.model import Brief, Model, count_weights
+from aictl.artifacts.model import WEIGHED, Brief, Model, count_weights
 from aictl.artifacts.safetensors import read_header
 from aictl.core.errors import Damaged
 
@@ -102,6 +103,6 @@ def model_content(folder: Path, files: Mapping[str, Mapping[str, Any]], configur
             values = json.loads((folder / path).read_text("utf-8"))
             values = {name: value for name, value in values.items() if name not in NOTED}
             digest.update(f"{path} {json.dumps(values, sort_keys=True)}\n".encode())
-        elif path not in (HISTORY, CURVES):
+        elif path not in (HISTORY, CURVES, WEIGHED):
             digest.update(f"{path} {entry['sha256']}\n".encode())
     return digest.hexdigest()

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 from aictl.artifacts.capability import Capability
 from aictl.core.artifact import Artifact
 
+WEIGHED = "weighed.html"  # a page that holds a model which was made smaller or faster against what it was made from
+
 
 class Brief(NamedTuple):
     """A model in a line. ``parameters`` are its own (of an adapter those that it adds), ``precision`` is the number

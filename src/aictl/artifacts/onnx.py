@@ -32,12 +32,11 @@ from typing import Any
 
 from aictl.artifacts.capability import ABILITIES, EMBEDDING_FILES, Capability
 from aictl.artifacts.checkpoint import Checkpoint
-from aictl.artifacts.model import Brief, Model
+from aictl.artifacts.model import WEIGHED, Brief, Model
 from aictl.artifacts.onnx_header import Header, read_header
 from aictl.artifacts.signature import Signature, Tensor
 from aictl.core.errors import Damaged
 
-WEIGHED = "weighed.html"
 # The files that turn text into tokens and back, of whatever kind of model folder.
 TEXT_FILES = (
     "tokenizer.json",

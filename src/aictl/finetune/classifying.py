@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForImageClassification, AutoModelForSequenceClassification, PreTrainedModel
+from transformers import PreTrainedModel
 
 from aictl.artifacts.adapter import Adapter
 from aictl.artifacts.capability import ABILITIES
@@ -15,17 +14,15 @@ from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.dataset import Dataset
 from aictl.core.errors import BadRequest
 from aictl.core.events import Events
-from aictl.core.extras import require
 from aictl.finetune import adapting
 from aictl.finetune.spec import FullSpec, LoraSpec, SupervisedSpec
 from aictl.finetune.supervised import longest_of
 from aictl.finetune.weights import freeze, kept_dtype
-from aictl.tokenizing.folder import TokenizerFolder
 from aictl.training import precision, saving
 from aictl.training.loop import Outcome
 from aictl.training.precision import Compute
 from aictl.training.ranks.joining import join
-from aictl.training.tasks import pretrained, text_classification
+from aictl.training.tasks.classifiers import Teaching, open_classifier, require_classes
 from aictl.training.tasks.labels import Labels
 from aictl.training.tasks.lesson import Lesson, Run, teach
 
@@ -41,7 +38,12 @@ def adapter(
     """
     assert checkpoint.capability is not None
     compute = precision.choose(spec.precision)
-    _require_classes(checkpoint, Labels(dataset).names)
+    require_classes(
+        checkpoint,
+        Labels(dataset).names,
+        why="an adapter keeps those of its checkpoint, in their order",
+        cure="aictl finetune full, which makes a checkpoint with the dataset's classes",
+    )
     world = join(spec.parallel, compute, events)
     with world.in_turn():
         model, lesson = _prepare(checkpoint, dataset, spec, scratch=scratch, events=events)
@@ -105,60 +107,19 @@ def heads_of(model: PreTrainedModel) -> list[str]:
     return heads
 
 
-def _require_classes(checkpoint: Checkpoint, names: Sequence[str]) -> None:
-    known = checkpoint.config.get("id2label") or {}
-    has = [str(known[key]) for key in sorted(known, key=int)]
-    if list(names) != has:
-        raise BadRequest(
-            f"'{checkpoint.label}' knows the classes {', '.join(has[:5])}, and the dataset has "
-            f"{', '.join(names[:5])}: an adapter keeps those of its checkpoint, in their order",
-            cure="aictl finetune full, which makes a checkpoint with the dataset's classes",
-        )
-
-
 def _prepare(
     checkpoint: Checkpoint, dataset: Dataset, spec: SupervisedSpec, *, scratch: Path, events: Events
 ) -> tuple[PreTrainedModel, Lesson]:
-    seed = spec.loop.seed
-    how: dict[str, Any] = {"batch_size": spec.examples.batch_size, "held_out": spec.examples.held_out_examples}
-    how |= {"seed": seed, "scratch": scratch, "events": events}
     if spec.examples.pack:
         raise BadRequest("--pack is for language models: a classifier says one thing of a row", cure="leave it out")
-    if checkpoint.capability == "text-classification":
-        dataset.require_format("text", cure="make one with `aictl data prep FILES`, and label it")
-        classes = pretrained.classes_in_config(Labels(dataset).names)
-        tokenizer = TokenizerFolder(checkpoint.folder)
-        model = pretrained.load(AutoModelForSequenceClassification, checkpoint, events, seed, classes)
-        pretrained.require_room(model, tokenizer)
-        if model.config.pad_token_id is None:  # a decoder finds the end of each text by it
-            model.config.pad_token_id = tokenizer.id("pad_token") or tokenizer.id("eos_token")
-        longest = longest_of(spec.examples, checkpoint)
-        return model, text_classification.lesson(dataset, tokenizer, longest=longest, **how)
-    return _pictures(checkpoint, dataset, spec, how)
-
-
-def _pictures(
-    checkpoint: Checkpoint, dataset: Dataset, spec: SupervisedSpec, how: dict[str, Any]
-) -> tuple[PreTrainedModel, Lesson]:
-    require("images")
-    from aictl.training.tasks import image_classification
-    from aictl.training.tasks.pictures import compares_rows, patches_of
-
-    dataset.require_format("image", cure="make one with `aictl data prep FOLDER --format image`")
-    if spec.pictures.resolution:
-        raise BadRequest("--resolution is for a fresh network: a checkpoint has its own", cure="leave it out")
-    classes = pretrained.classes_in_config(Labels(dataset).names)
-    processor = pretrained.load_processor(checkpoint)
-    model = pretrained.load(AutoModelForImageClassification, checkpoint, how["events"], how["seed"], classes)
-    lesson = image_classification.lesson(
-        dataset,
-        processor,
+    how = Teaching(
+        batch_size=spec.examples.batch_size,
+        held_out=spec.examples.held_out_examples,
+        longest=longest_of(spec.examples, checkpoint) if checkpoint.capability == "text-classification" else 0,
         pictures=spec.pictures,
-        patches=patches_of(model),
-        whole=compares_rows(model),
-        **how,
+        seed=spec.loop.seed,
     )
-    return model, lesson
+    return open_classifier(checkpoint, dataset, how, scratch=scratch, events=events)
 
 
 def _metrics(outcome: Outcome, model: torch.nn.Module, lesson: Lesson, compute: Compute) -> dict[str, Any]:

@@ -12,14 +12,15 @@ from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.dataset import Dataset
 from aictl.core.errors import BadRequest
 from aictl.core.events import Events
-from aictl.finetune import adapting, preferences, pretrained, supervised
+from aictl.finetune import adapting, preferences, supervised
 from aictl.finetune.spec import DpoSpec
 from aictl.finetune.weights import kept_dtype
-from aictl.training import precision, preference, saving
+from aictl.training import language_models, precision, preference, saving
 from aictl.training.dialogue import DialogueEncoder
 from aictl.training.loop import Job, fit
 from aictl.training.preference import PreferenceBatches, PreferenceLoss
 from aictl.training.ranks.joining import join
+from aictl.training.tasks.language import use_document_attention
 
 RATES = {"lora": 5e-5, "full": 1e-6}
 
@@ -41,16 +42,16 @@ def finetune(
     longest = supervised.longest_of(spec.examples, checkpoint)
     compute = precision.choose(spec.precision)
     world = join(spec.parallel, compute, events)
-    load = pretrained.load if spec.method == "lora" else pretrained.load_trainable
+    load = language_models.load if spec.method == "lora" else language_models.load_trainable
     model, tokenizer = supervised.opened(checkpoint, compute, load, events)
     if compute.device.type == "cpu":
-        supervised.use_document_attention(model, compute, required=False)
-    encoder = DialogueEncoder(tokenizer, pretrained.end_ids(model, tokenizer), longest)
+        use_document_attention(model, compute, required=False)
+    encoder = DialogueEncoder(tokenizer, language_models.end_ids(model, tokenizer), longest)
     with world.in_turn():
         training, validation = (
             preferences.encode(dataset, split, encoder, scratch, events) for split in ("train", "validation")
         )
-    pretrained.require_match(
+    language_models.require_match(
         model, max(int(split.conversations.ids.max()) for split in (training, validation)), checkpoint
     )
     size = spec.examples.batch_size

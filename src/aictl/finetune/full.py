@@ -7,11 +7,12 @@ from pathlib import Path
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.dataset import Dataset
 from aictl.core.events import Events
-from aictl.finetune import foresight, pretrained, supervised
+from aictl.finetune import foresight, supervised
 from aictl.finetune.spec import FullSpec
 from aictl.finetune.weights import freeze, kept_dtype
-from aictl.training import precision, saving
+from aictl.training import language_models, precision, saving
 from aictl.training.ranks.joining import join
+from aictl.training.tasks.classifiers import CLASSIFIERS
 
 
 def finetune(
@@ -32,13 +33,13 @@ def finetune(
     when training diverges.
     """
     foresight.require_room(checkpoint, spec, usable_bytes)
-    if checkpoint.capability in supervised.CLASSIFIERS:
+    if checkpoint.capability in CLASSIFIERS:
         from aictl.finetune import classifying
 
         return classifying.full(checkpoint, dataset, spec, folder, scratch=scratch, events=events)
     compute = precision.choose(spec.precision)
     world = join(spec.parallel, compute, events)
-    load = pretrained.load_trainable
+    load = language_models.load_trainable
     lesson = supervised.prepare(
         checkpoint, dataset, spec, compute, load=load, world=world, scratch=scratch, events=events
     )

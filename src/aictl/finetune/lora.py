@@ -10,12 +10,13 @@ from aictl.artifacts.adapter import Adapter
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.dataset import Dataset
 from aictl.core.events import Events
-from aictl.finetune import adapting, foresight, pretrained, supervised
+from aictl.finetune import adapting, foresight, supervised
 from aictl.finetune.spec import LoraSpec
 from aictl.finetune.supervised import Load
-from aictl.training import precision
+from aictl.training import language_models, precision
 from aictl.training.precision import Compute
 from aictl.training.ranks.joining import join
+from aictl.training.tasks.classifiers import CLASSIFIERS
 
 
 def finetune(
@@ -27,7 +28,7 @@ def finetune(
     usable_bytes: float | None = None,
     scratch: Path,
     events: Events,
-    load: Load = pretrained.load,
+    load: Load = language_models.load,
 ) -> Adapter:
     """Train an adapter of ``checkpoint``, which ``load`` loads frozen, and write it into ``folder``.
 
@@ -38,7 +39,7 @@ def finetune(
     diverges.
     """
     foresight.require_room(checkpoint, spec, usable_bytes)
-    if checkpoint.capability in supervised.CLASSIFIERS:
+    if checkpoint.capability in CLASSIFIERS:
         from aictl.finetune import classifying
 
         return classifying.adapter(checkpoint, dataset, spec, folder, scratch=scratch, events=events)

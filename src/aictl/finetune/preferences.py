@@ -12,7 +12,7 @@ from safetensors.numpy import load_file, save_file
 
 from aictl.artifacts.dataset import Dataset
 from aictl.core.events import Events
-from aictl.finetune import examples
+from aictl.training import examples
 from aictl.training.dialogue import Dialogue, DialogueEncoder, Unusable
 from aictl.training.precision import Compute
 from aictl.training.preference import Preferences, log_probabilities

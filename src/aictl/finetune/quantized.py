@@ -9,8 +9,8 @@ from transformers import PreTrainedModel
 
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.core.errors import MachineLacks
-from aictl.finetune import pretrained
 from aictl.finetune.spec import QloraSpec
+from aictl.training import language_models
 from aictl.training.precision import Compute
 
 # The share of an activation's values above which 8-bit products keep a column in the number format
@@ -34,7 +34,7 @@ def load(checkpoint: Checkpoint, compute: Compute, spec: QloraSpec) -> PreTraine
     """
     import bitsandbytes
 
-    model = pretrained.load(checkpoint, compute)
+    model = language_models.load(checkpoint, compute)
     head = model.get_output_embeddings()
     places = [
         (module, name, child)

@@ -15,20 +15,18 @@ from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.dataset import Dataset
 from aictl.core.errors import BadRequest
 from aictl.core.events import Events
-from aictl.finetune import examples, pretrained
 from aictl.finetune.spec import BatchSpec, SupervisedSpec
-from aictl.training import attention, conversations
+from aictl.training import conversations, examples, language_models
 from aictl.training.batches import Batches, TokenBatch
 from aictl.training.conversations import ConversationBatches, Conversations
 from aictl.training.loop import Job, Outcome, fit
 from aictl.training.packing import PackedConversations
 from aictl.training.precision import Compute
 from aictl.training.spec import OptimizerSpec
+from aictl.training.tasks.language import use_document_attention
 from aictl.training.world import World
 
 LONGEST = 1024  # tokens of an example that are kept unless told otherwise
-
-CLASSIFIERS = ("text-classification", "image-classification")  # which have a room of their own
 
 Load = Callable[[Checkpoint, Compute], PreTrainedModel]
 
@@ -61,7 +59,7 @@ def opened(
     checkpoint: Checkpoint, compute: Compute, load: Load, events: Events
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """The model and its tokenizer. Raises :class:`Damaged`."""
-    tokenizer = pretrained.load_tokenizer(checkpoint)
+    tokenizer = language_models.load_tokenizer(checkpoint)
     task = f"load {checkpoint.label}"
     events.started(task)
     model = load(checkpoint, compute)
@@ -91,12 +89,12 @@ def prepare(
     model, tokenizer = opened(checkpoint, compute, load, events)
     if spec.examples.pack or compute.device.type == "cpu":
         use_document_attention(model, compute, required=spec.examples.pack)
-    encoder = examples.encoder(dataset, tokenizer, pretrained.end_ids(model, tokenizer), longest)
+    encoder = examples.encoder(dataset, tokenizer, language_models.end_ids(model, tokenizer), longest)
     with world.in_turn():
         training, validation = (
             examples.encode(dataset, split, encoder, scratch, events) for split in ("train", "validation")
         )
-    pretrained.require_match(model, max(int(split.ids.max()) for split in (training, validation)), checkpoint)
+    language_models.require_match(model, max(int(split.ids.max()) for split in (training, validation)), checkpoint)
     size, most, seed = spec.examples.batch_size, spec.examples.held_out_examples, spec.loop.seed
     batches: Batches
     if spec.examples.pack:
@@ -105,18 +103,6 @@ def prepare(
         batches = ConversationBatches(training, size, seed)
     held_out = conversations.held_out(validation, size, most)
     return Lesson(model, training, batches, held_out, min(most, len(validation)), examples.NOUNS[dataset.format], world)
-
-
-def use_document_attention(model: PreTrainedModel, compute: Compute, *, required: bool) -> None:
-    """Attend by document: what packing needs, and on a CPU the faster for short examples. A compiled model keeps
-    transformers' own, which masks. Raises :class:`BadRequest` if it is ``required`` and the model's kind forbids it."""
-    if compute.compiled:
-        return
-    try:
-        attention.install(model)
-    except BadRequest:
-        if required:
-            raise
 
 
 def teach(

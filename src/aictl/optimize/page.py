@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from aictl.artifacts.onnx import WEIGHED
+from aictl.artifacts.model import WEIGHED
 from aictl.artifacts.quantity import size
 from aictl.pages.charts import Bar, bars
 from aictl.pages.markup import document, element, joined, style

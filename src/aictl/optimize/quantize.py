@@ -13,7 +13,8 @@ from aictl.core.artifact import Artifact
 from aictl.core.errors import BadRequest
 from aictl.core.events import Events
 from aictl.optimize import fused, networks
-from aictl.optimize.gate import Model, heldout, require_judgeable, told, weigh
+from aictl.optimize.gate import told, weigh
+from aictl.optimize.quality import Model, heldout, require_judgeable
 from aictl.optimize.spec import QuantizeSpec
 
 

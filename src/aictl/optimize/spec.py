@@ -11,8 +11,8 @@ from aictl.core.spec import Spec, comma_separated, option
 Method = Literal["int4", "int8"]
 
 
-class GateSpec(Spec):
-    """What a candidate must be worth, beside the model that it was made from, to be kept."""
+class QualitySpec(Spec):
+    """How much worse than the model that it was made from a candidate may be, and on what that is measured."""
 
     max_quality_loss: float | None = option(
         None,
@@ -20,6 +20,20 @@ class GateSpec(Spec):
         help="largest loss of quality that is accepted: of perplexity relative, 0.05 unless set; of accuracy, recall "
         "and chrF absolute, 0.01 unless set, which is one point of a hundred",
     )
+    split: str = option("validation", help="split of the dataset on which quality is measured")
+    most: int = option(1000, ge=1, le=1_000_000, help="documents at most, drawn at random, on which it is measured")
+    quality_tokens: int = option(
+        4096, ge=64, help="of a language model: about how many held-out tokens it is measured on"
+    )
+
+    def accepted(self, usual: float) -> float | None:
+        """The loss that is accepted, where the measure's ``usual`` one is meant unless it is set; None for any."""
+        return usual if self.max_quality_loss is None else self.max_quality_loss
+
+
+class GateSpec(QualitySpec):
+    """What a candidate must be worth to be kept."""
+
     require_speedup: float | None = option(
         None,
         gt=0,
@@ -28,11 +42,6 @@ class GateSpec(Spec):
     )
     max_size: float | None = option(
         None, gt=0, help="largest size that is accepted, as a share of its parent's: 0.5 is half"
-    )
-    split: str = option("validation", help="split of the dataset on which quality is measured")
-    most: int = option(1000, ge=1, le=1_000_000, help="documents at most, drawn at random, on which it is measured")
-    quality_tokens: int = option(
-        4096, ge=64, help="of a language model: about how many held-out tokens it is measured on"
     )
 
 

@@ -26,6 +26,9 @@ class Batch(Protocol):
     def counted(self) -> int: ...
 
     @property
+    def rows(self) -> int: ...
+
+    @property
     def positions(self) -> int: ...
 
     def parts(self, most: int) -> Sequence[Self]:
@@ -67,6 +70,10 @@ class TokenBatch:
     def dense(self) -> bool:
         """Whether every position has a target."""
         return self.counted == self.targets.numel()
+
+    @property
+    def rows(self) -> int:
+        return len(self.inputs)
 
     @property
     def width(self) -> int:
@@ -115,6 +122,10 @@ class FieldBatch:
     @property
     def counted(self) -> int:
         return int(self.counts.sum())
+
+    @property
+    def rows(self) -> int:
+        return len(self.counts)
 
     @property
     def positions(self) -> int:

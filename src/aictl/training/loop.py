@@ -22,7 +22,7 @@ from aictl.training.curves import draw
 from aictl.training.divergence import Spikes
 from aictl.training.history import HISTORY_NAME, History
 from aictl.training.memory import peak_bytes, recompute, shortage
-from aictl.training.objective import Judge, Objective, judged_by, means, next_token_loss
+from aictl.training.objective import Constrain, Judge, Objective, judged_by, means, next_token_loss
 from aictl.training.optimizer import clip, learning_rate, optimizer_of
 from aictl.training.passes import in_step
 from aictl.training.precision import Compute
@@ -99,7 +99,8 @@ class Outcome:
 class Job:
     """One run: what is trained, on what, how and for how long. ``scratch`` is the folder that an
     interrupted run is resumed from. ``judge`` is what held-out batches are judged by beside the loss, which it
-    gives as well; by default the objective is all."""
+    gives as well; by default the objective is all. ``constrain`` puts right after every step what has to stay true of
+    the weights, such as which of them are zero."""
 
     model: torch.nn.Module
     batches: Batches
@@ -113,6 +114,7 @@ class Job:
     objective: Objective = next_token_loss
     judge: Judge | None = None
     world: World = ALONE
+    constrain: Constrain | None = None
 
 
 def fit(job: Job, events: Events) -> Outcome:
@@ -264,6 +266,8 @@ class _Run:
         self.whole = False
         self.scaler.step(self.optimizer)
         self.scaler.update()
+        if self.job.constrain:
+            self.job.constrain(self.model)
         self.optimizer.zero_grad(set_to_none=True)
         self.random = state.random_state()
         seconds = time.perf_counter() - began

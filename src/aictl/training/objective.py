@@ -18,6 +18,7 @@ from aictl.training.world import ALONE, World
 
 Objective = Callable[[torch.nn.Module, Any], torch.Tensor]
 Judge = Callable[[torch.nn.Module, Any], Mapping[str, torch.Tensor | float]]
+Constrain = Callable[[torch.nn.Module], None]
 
 
 def judged_by(objective: Objective) -> Judge:
@@ -49,11 +50,20 @@ def next_token_loss(model: torch.nn.Module, batch: TokenBatch) -> torch.Tensor:
 
 def target_losses(model: torch.nn.Module, batch: TokenBatch) -> torch.Tensor:
     """-log p of each of the batch's targets, in nats, float32 of shape (counted,), row by row."""
+    logits, _ = target_logits(model, batch)
+    return F.cross_entropy(logits, batch.targets[batch.targets != IGNORED], reduction="none")
+
+
+def target_logits(model: torch.nn.Module, batch: TokenBatch, **asked: Any) -> tuple[torch.Tensor, Any]:
+    """The logits at the batch's targets, float32 of shape (counted, vocabulary), row by row; and all that the model
+    gave, for which ``forward`` may be ``asked`` more."""
     wanted = batch.targets != IGNORED
     with _head_sees_only(model, batch):
-        logits = model(input_ids=batch.inputs, use_cache=False, **attention.arguments(bare(model), batch)).logits
+        given = attention.arguments(bare(model), batch)
+        found = model(input_ids=batch.inputs, use_cache=False, **given, **asked)
+    logits = found.logits
     chosen = logits[0] if logits.shape[:2] != batch.targets.shape else logits[wanted]
-    return F.cross_entropy(chosen.float(), batch.targets[wanted], reduction="none")
+    return chosen.float(), found
 
 
 def own_loss(model: torch.nn.Module, batch: FieldBatch) -> torch.Tensor:
@@ -65,17 +75,18 @@ def own_loss(model: torch.nn.Module, batch: FieldBatch) -> torch.Tensor:
 def class_loss(model: torch.nn.Module, batch: FieldBatch) -> torch.Tensor:
     """Sum over the batch's rows of -log p(label), in nats. The labels are the field ``labels``, int64 of
     shape (rows,)."""
-    return F.cross_entropy(_class_logits(model, batch), batch.fields["labels"], reduction="sum")
+    return F.cross_entropy(class_logits(model, batch), batch.fields["labels"], reduction="sum")
 
 
 def judge_classes(model: torch.nn.Module, batch: FieldBatch) -> Mapping[str, torch.Tensor]:
     """The loss of :func:`class_loss`, and how many of the rows have their label as the likeliest."""
-    logits, labels = _class_logits(model, batch), batch.fields["labels"]
+    logits, labels = class_logits(model, batch), batch.fields["labels"]
     right = (logits.argmax(dim=-1) == labels).sum()
     return {"loss": F.cross_entropy(logits, labels, reduction="sum"), "accuracy": right}
 
 
-def _class_logits(model: torch.nn.Module, batch: FieldBatch) -> torch.Tensor:
+def class_logits(model: torch.nn.Module, batch: FieldBatch) -> torch.Tensor:
+    """float32 of shape (rows, classes)."""
     given = {name: value for name, value in batch.fields.items() if name != "labels"}
     return model(**given).logits.float()
 

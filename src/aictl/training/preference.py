@@ -57,6 +57,10 @@ class PreferenceBatch:
         return len(self.reference)
 
     @property
+    def rows(self) -> int:
+        return len(self.reference)
+
+    @property
     def positions(self) -> int:
         return self.tokens.positions
 

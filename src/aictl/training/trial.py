@@ -44,7 +44,7 @@ def forecast(
         activations = _kept_bytes(model, part, objective, compute)
         rate = None
         if timed:
-            each = flops_per_position(model, objective, batch, compute) * batch.positions / len(batch.counts)
+            each = flops_per_position(model, objective, batch, compute) * batch.positions / batch.rows
             rate = expected_flops(compute, parallel) / each
     memory = {
         "weights": weights,

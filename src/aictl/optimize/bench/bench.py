@@ -19,8 +19,6 @@ from typing import Any
 
 import numpy as np
 
-from aictl.artifacts.adapter import Adapter
-from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.comparison import Comparison
 from aictl.artifacts.dataset import Dataset
 from aictl.artifacts.onnx import OnnxModel
@@ -32,10 +30,9 @@ from aictl.measure.speed import CONFIDENCE, RESAMPLES, speed_up
 from aictl.optimize.bench.page import write_page
 from aictl.optimize.bench.worker import Job
 from aictl.optimize.contestants import text_of
-from aictl.optimize.gate import heldout, size_bytes
+from aictl.optimize.gate import size_bytes
+from aictl.optimize.quality import Model, heldout
 from aictl.optimize.spec import BenchSpec
-
-Model = OnnxModel | Checkpoint | Adapter
 
 _INPUTS = 16  # documents that are run
 

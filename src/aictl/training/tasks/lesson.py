@@ -13,7 +13,7 @@ import torch
 from aictl.core.events import Events
 from aictl.training.batches import Batch, Batches
 from aictl.training.loop import Job, Outcome, fit
-from aictl.training.objective import Judge, Objective
+from aictl.training.objective import Constrain, Judge, Objective
 from aictl.training.precision import Compute
 from aictl.training.spec import LoopSpec, OptimizerSpec
 from aictl.training.world import World
@@ -42,7 +42,8 @@ class Lesson:
 
 
 class Run(NamedTuple):
-    """Where and how a lesson is given; ``peak_rate`` is the highest learning rate."""
+    """Where and how a lesson is given; ``peak_rate`` is the highest learning rate, ``constrain`` what stays true of the
+    weights."""
 
     max_steps: int
     peak_rate: float
@@ -51,6 +52,7 @@ class Run(NamedTuple):
     compute: Compute
     world: World
     scratch: Path
+    constrain: Constrain | None = None
 
 
 def teach(model: torch.nn.Module, lesson: Lesson, run: Run, events: Events) -> Outcome:

@@ -1,0 +1,1 @@
+"""Leaving out what a network does least with: single weights, or whole heads, neurons and layers."""
