@@ -35,6 +35,8 @@ Way = Rounding | Literal["k-quant"]
 """How weights are rounded: by the builder's own k-quant, or by ours."""
 
 BITS: dict[Method, Bits] = {"int4": 4, "int8": 8}
+BLOCKS: dict[Method, int] = {"int4": 128, "int8": 64}
+"""The longest blocks: int4's are for speed; int8's are shorter, since inputs are rounded in the same blocks."""
 K_QUANT: dict[Method, tuple[str, ...]] = {
     "int4": ("algo_config=k_quant", "matmul_mixed_precision=last_matmul:int8,mixed_layers:int8"),
     "int8": ("algo_config=k_quant",),
@@ -64,7 +66,7 @@ def build(
     """
     base = weights.base if isinstance(weights, Adapter) else weights
     _require_fusible(base)
-    recipe = None if rounding == "k-quant" else Recipe(BITS[method], rounding)
+    recipe = None if rounding == "k-quant" else Recipe(BITS[method], rounding, BLOCKS[method])
     if recipe is not None and recipe.reads and not any(calibration):
         raise BadRequest(f"rounding by {rounding} needs text to calibrate on", cure="name a dataset, or round by hqq")
     source, built = scratch / "source", scratch / "built"

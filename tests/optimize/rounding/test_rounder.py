@@ -125,6 +125,11 @@ def test_a_larger_budget_buys_more_matrices_and_never_more_than_it_has(graph, tm
     assert len(upgraded[1]) <= len(upgraded[2])
 
 
+def test_blocks_are_as_long_as_fit_evenly():
+    grids = {columns: Recipe(4).grid(4, columns).block for columns in (1536, 576, 96, 80)}
+    assert grids == {1536: 128, 576: 64, 96: 32, 80: 32}
+
+
 def test_the_most_damage_per_byte_is_bought_first():
     damage = {"small": 1.0, "large": 5.0, "calm": 0.1}
     cost = {"small": 10, "large": 100, "calm": 10}

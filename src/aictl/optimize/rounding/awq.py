@@ -17,7 +17,7 @@ import onnx_ir as ir
 
 from aictl.optimize.rounding.calibration import Moments
 from aictl.optimize.rounding.graph import Matrix, assign, values_of
-from aictl.optimize.rounding.grid import Floats, Grid, nearest
+from aictl.optimize.rounding.grid import Floats, Grid, fit, on
 
 POWERS = tuple(step / 10 for step in range(0, 10))
 _NORM_WEIGHT = {"SimplifiedLayerNormalization": 1, "SkipSimplifiedLayerNormalization": 2}  # which input it is
@@ -68,8 +68,11 @@ def _best_scales(weights: Sequence[Floats], moments: Moments, grid: Grid) -> Flo
         scales = size**power
         scales = (scales / np.sqrt(scales.max() * scales.min())).astype(np.float32)
         importance = (moments.diagonal() / scales**2).astype(np.float32)
-        errors = (nearest(matrix * scales, grid, importance).weights / scales - matrix for matrix in weights)
-        cost = sum(output_error(error, dense) for error in errors)
+        cost = 0.0
+        for matrix in weights:
+            scaled = matrix * scales
+            rounded = on(scaled, grid, *fit(scaled, grid, importance, shrinks=(1.0,)))
+            cost += output_error(rounded.weights / scales - matrix, dense)
         if cost < least:
             least, best = cost, scales
     return best

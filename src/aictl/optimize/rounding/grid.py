@@ -19,6 +19,8 @@ Bits = Literal[4, 8]
 SHRINKS = (1.0, 0.97, 0.94, 0.91, 0.88, 0.85, 0.82, 0.79, 0.75, 0.7)
 """How much of a block's range its grid may span: what is cut off at the ends refines all between."""
 
+CACHED = 2**17  # weights worked on together, so that they stay in the processor's cache
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -77,31 +79,42 @@ def fit(
     fits the scale to the codes by least squares. ``importance`` weighs the squared errors of the
     columns: the mean square of each input, say.
     """
-    blocked = _blocked(weights, grid)
-    weight = np.ones(weights.shape[1], np.float32) if importance is None else importance.astype(np.float32)
-    weight = _blocked(weight[None], grid)  # (1, blocks, block); padding weighs nothing
+    weighed = np.ones(weights.shape[1], np.float32) if importance is None else importance.astype(np.float32)
+    weighed = _blocked(weighed[None], grid)  # (1, blocks, block); padding weighs nothing
+    rows, blocks = len(weights), grid.blocks(weights.shape[1])
+    scales, zeros = np.empty((rows, blocks), np.float32), np.empty((rows, blocks), np.uint8)
+    step = max(1, CACHED // weights.shape[1])
+    for start in range(0, rows, step):
+        part = slice(start, start + step)
+        scales[part], zeros[part] = _fit(_blocked(weights[part], grid), grid, weighed, shrinks)
+    return scales, zeros
+
+
+def _fit(blocked: Floats, grid: Grid, weighed: Floats, shrinks: tuple[float, ...]) -> tuple[Floats, Codes]:
+    """The same of weights of shape (rows, blocks, block)."""
     low = np.minimum(blocked.min(axis=2), 0)
     high = np.maximum(blocked.max(axis=2), 0)
+    span = np.maximum(high - low, np.finfo(np.float32).tiny * 2**grid.bits)
+    zero = np.clip(np.rint(-low / span * grid.levels), 0, grid.levels)  # shrinking about 0 leaves it where it is
     least = np.full(low.shape, np.inf, np.float32)
-    scales, zeros = np.ones_like(low), np.zeros(low.shape, np.uint8)
+    scales = np.ones_like(low)
     for shrink in shrinks:
-        scale = np.maximum((high - low) * np.float32(shrink / grid.levels), np.finfo(np.float32).tiny)
-        zero = np.clip(np.rint(-low * np.float32(shrink) / scale), 0, grid.levels)
+        scale = span * np.float32(shrink / grid.levels)
         steps = _steps(blocked, scale, zero, grid)
-        weighed = steps * weight
-        energy = np.einsum("rbk,rbk->rb", weighed, steps)
-        fitted = np.einsum("rbk,rbk->rb", weighed, blocked) / np.where(energy > 0, energy, 1)
-        scale = np.where((energy > 0) & (fitted > 0), fitted, scale)
+        pull = steps * weighed
+        energy = np.einsum("rbk,rbk->rb", pull, steps)
+        fitted = np.einsum("rbk,rbk->rb", pull, blocked) / np.where(energy > 0, energy, 1)
+        scale = np.where(fitted > 0, fitted, scale)
         steps = _steps(blocked, scale, zero, grid)  # the codes that are nearest under the scale just fitted
         steps *= scale[..., None]
         steps -= blocked
         steps *= steps
-        cost = np.einsum("rbk,xbk->rb", steps, weight)
+        steps *= weighed
+        cost = steps.sum(axis=2)
         better = cost < least
         least = np.where(better, cost, least)
         scales = np.where(better, scale, scales)
-        zeros = np.where(better, zero, zeros).astype(np.uint8)
-    return scales.astype(np.float32), zeros
+    return scales, zero.astype(np.uint8)
 
 
 def nearest(weights: Floats, grid: Grid, importance: Floats | None = None) -> Rounded:

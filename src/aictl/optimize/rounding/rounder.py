@@ -23,24 +23,33 @@ from aictl.optimize.rounding.sensitivity import damages, most_sensitive
 
 Rounding = Literal["rtn", "hqq", "awq", "gptq"]
 
+SHORTEST_BLOCK = 32  # below it scales and zero points cost more than what they save
 MOMENTS_BYTES = 2**30  # second moments held at once: a model with more reads its text several times
 PROBED_TEXTS, PROBED_TOKENS = 2, 128  # on which each matrix's damage is measured
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to round. ``budget`` is what matrices in 8 bits may add to the size that all would have in
-    4 bits, as a share of it."""
+    """How to round. ``block`` is the longest block: long ones are quick, at some loss. ``budget`` is
+    what matrices in 8 bits may add to the size that all would have in 4 bits, as a share of it."""
 
     bits: Bits
     rounding: Rounding = "gptq"
-    block: int = 64
+    block: int = 128
     budget: float = 0.3
 
     @property
     def reads(self) -> bool:
         """Whether it takes calibration text."""
         return self.rounding in ("awq", "gptq")
+
+    def grid(self, bits: Bits, columns: int) -> Grid:
+        """The longest block that fits into the columns evenly: what fills up a block is computed with as
+        well, and takes room."""
+        block = self.block
+        while block > SHORTEST_BLOCK and columns % block:
+            block //= 2
+        return Grid(bits, block)
 
 
 @dataclass(frozen=True)
@@ -79,12 +88,12 @@ class Rounder:
             damage = self._damage(source, found, rounded)
             for name in _upgraded(found, damage, self.recipe):
                 bits[name] = 8
-                rounded[name] = nearest(found[name].weights, Grid(8, self.recipe.block))
+                rounded[name] = nearest(found[name].weights, self.recipe.grid(8, found[name].shape[1]))
         for name, matrix in found.items():
             place(model, matrix, rounded.pop(name))
         for lookup in tables(model):
             table = values_of(cast(ir.Value, lookup.inputs[0]))
-            place_table(model, lookup, nearest(table, Grid(8, self.recipe.block)))
+            place_table(model, lookup, nearest(table, self.recipe.grid(8, table.shape[1])))
         ir.save(model, folder / "model.onnx", external_data="model.onnx.data")
         return Report(bits, damage)
 
@@ -97,7 +106,7 @@ class Rounder:
         for group in _groups(found.values(), MOMENTS_BYTES):
             seen = self._moments(source, group) if self.recipe.reads else {}
             for matrix in (matrix for matrix in found.values() if matrix.source in group):
-                grid = Grid(bits[matrix.name], self.recipe.block)
+                grid = self.recipe.grid(bits[matrix.name], matrix.shape[1])
                 yield matrix.name, _round(matrix, grid, self.recipe.rounding, seen.get(matrix.source))
                 done += 1
                 self.events.advanced(task, done)
@@ -127,10 +136,9 @@ class Rounder:
         fed: dict[str, list[Matrix]] = {}
         for matrix in reversed(matrices(model)):  # from the back: what a fold changes has yet to be looked at
             fed.setdefault(matrix.source, []).append(matrix)
-        grid = Grid(self.recipe.bits, self.recipe.block)
         for group in _groups((members[0] for members in fed.values()), MOMENTS_BYTES):
             for name, seen in self._moments(source, group).items():
-                fold_scales(fed[name], seen, grid)
+                fold_scales(fed[name], seen, self.recipe.grid(self.recipe.bits, len(seen)))
         folder.mkdir(parents=True, exist_ok=True)
         ir.save(model, folder / "model.onnx", external_data="model.onnx.data")
         shutil.copyfile(source / "genai_config.json", folder / "genai_config.json")
@@ -161,9 +169,9 @@ def _as_in_graph(rounded: Rounded) -> Floats:
 
 def _upgraded(found: Mapping[str, Matrix], damage: Mapping[str, float], recipe: Recipe) -> Collection[str]:
     """The matrices to give 8 bits although 4 are asked for."""
-    coarse, fine = (Grid(bits, recipe.block) for bits in (4, 8))
-    size = {name: coarse.size_bytes(*matrix.shape) for name, matrix in found.items()}
-    cost = {name: fine.size_bytes(*matrix.shape) - size[name] for name, matrix in found.items()}
+    shapes = {name: matrix.shape for name, matrix in found.items()}
+    size = {name: recipe.grid(4, shape[1]).size_bytes(*shape) for name, shape in shapes.items()}
+    cost = {name: recipe.grid(8, shape[1]).size_bytes(*shape) - size[name] for name, shape in shapes.items()}
     free = {name for name, matrix in found.items() if not matrix.lookups}
     budget = int(recipe.budget * sum(size.values())) - sum(cost[name] for name in found if name not in free)
     if damage:
