@@ -1,8 +1,9 @@
-"""Quantised, fused graphs by onnxruntime-genai's model builder.
+"""Quantised, fused graphs: onnxruntime-genai's model builder writes them, and their weights are rounded here.
 
-The builder reads a checkpoint folder and writes MatMulNBits and GroupQueryAttention operators. It
-is a script with a module path, a logger and a progress bar of its own, so it runs in a process of
-its own, and never looks for a network.
+The builder reads a checkpoint folder and writes GroupQueryAttention and other fused operators. It
+does so in full precision, and :mod:`aictl.optimize.rounding` puts MatMulNBits in the place of the
+matrices; or it rounds them itself, by k-quant. It is a script with a module path, a logger and a
+progress bar of its own, so it runs in a process of its own, and never looks for a network.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Literal
 
 import onnx
 
@@ -21,11 +23,21 @@ from aictl.artifacts.adapter import Adapter
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.onnx import copy_text_files, write_facts
 from aictl.core.errors import BadRequest, WorkFailed
+from aictl.core.events import Events, silent
 from aictl.inference.checkpoints import load_merged
 from aictl.inference.quiet import quiet
+from aictl.optimize.rounding.calibration import Texts
+from aictl.optimize.rounding.grid import Bits
+from aictl.optimize.rounding.rounder import Recipe, Report, Rounder, Rounding
 from aictl.optimize.spec import Method
 
-RECIPES: dict[Method, tuple[str, ...]] = {
+Way = Rounding | Literal["k-quant"]
+"""How weights are rounded: by the builder's own k-quant, or by ours."""
+
+BITS: dict[Method, Bits] = {"int4": 4, "int8": 8}
+BLOCKS: dict[Method, int] = {"int4": 128, "int8": 64}
+"""The longest blocks: int4's are for speed; int8's are shorter, since inputs are rounded in the same blocks."""
+K_QUANT: dict[Method, tuple[str, ...]] = {
     "int4": ("algo_config=k_quant", "matmul_mixed_precision=last_matmul:int8,mixed_layers:int8"),
     "int8": ("algo_config=k_quant",),
 }
@@ -33,27 +45,51 @@ HEAD_MULTIPLE = 16
 UNSUPPORTED = "is not currently supported"  # the builder's words for an architecture it does not know
 
 
-def build(weights: Checkpoint | Adapter, method: Method, folder: Path, scratch: Path) -> None:
+def build(
+    weights: Checkpoint | Adapter,
+    method: Method,
+    folder: Path,
+    scratch: Path,
+    *,
+    rounding: Way = "k-quant",
+    calibration: Texts = (),
+    threads: int | None = None,
+    events: Events = silent,
+) -> Report:
     """Write a quantised model, its tokenizer and its description into ``folder``.
 
-    Raises :class:`BadRequest` for an architecture that the builder does not know,
-    :class:`WorkFailed` if it fails otherwise.
+    ``calibration`` are token ids of text to round for, never of text that the result is judged on. GPTQ
+    and AWQ need some; 4 bits by any way but k-quant need some to find which matrices want 8.
+
+    Raises :class:`BadRequest` for an architecture that the builder does not know, or without text for a way of
+    rounding that needs it; :class:`WorkFailed` if the builder fails otherwise.
     """
     base = weights.base if isinstance(weights, Adapter) else weights
     _require_fusible(base)
+    recipe = None if rounding == "k-quant" else Recipe(BITS[method], rounding, BLOCKS[method])
+    if recipe is not None and recipe.reads and not any(calibration):
+        raise BadRequest(f"rounding by {rounding} needs text to calibrate on", cure="name a dataset, or round by hqq")
     source, built = scratch / "source", scratch / "built"
     for stale in (source, built):
         shutil.rmtree(stale, ignore_errors=True)
     _lay_out(weights, source)
-    _run_builder(source, method, built, scratch / "builder.log", base)
-    for name in ("model.onnx", "model.onnx.data", "genai_config.json"):
-        shutil.move(built / name, folder / name)
+    log = scratch / "builder.log"
+    if recipe is None:
+        _run_builder(source, built, log, base, precision=method, options=K_QUANT[method])
+        report = Report()
+        for name in ("model.onnx", "model.onnx.data"):
+            shutil.move(built / name, folder / name)
+    else:
+        _run_builder(source, built, log, base, precision="fp32")
+        report = Rounder(recipe, calibration, threads, events).round(built, folder, scratch=scratch)
+    shutil.move(built / "genai_config.json", folder / "genai_config.json")
     copy_text_files(base.folder, folder)
     if base.config.get("eos_token_id") is None:
         _forget_end(folder / "genai_config.json")
     graph = onnx.load(folder / "model.onnx", load_external_data=False)
     opset = next(entry.version for entry in graph.opset_import if entry.domain in ("", "ai.onnx"))
     write_facts(folder, layout="fused", precision=method, opset=opset)
+    return report
 
 
 def _require_fusible(base: Checkpoint) -> None:
@@ -93,13 +129,15 @@ def _forget_end(path: Path) -> None:
     path.write_text(json.dumps(driving, indent=1) + "\n", "utf-8")
 
 
-def _run_builder(source: Path, method: Method, built: Path, log: Path, base: Checkpoint) -> None:
+def _run_builder(
+    source: Path, built: Path, log: Path, base: Checkpoint, *, precision: str, options: tuple[str, ...] = ()
+) -> None:
     found = importlib.util.find_spec("onnxruntime_genai")
     assert found is not None and found.origin is not None  # the command's extra was checked
     script = Path(found.origin).parent / "models" / "builder.py"
     arguments: list[str | Path] = [sys.executable, script, "--input", source, "--output", built]
-    arguments += ["--cache_dir", log.parent / "cache", "--precision", method, "--execution_provider", "cpu"]
-    arguments += ["--extra_options", "hf_token=false", *RECIPES[method]]
+    arguments += ["--cache_dir", log.parent / "cache", "--precision", precision, "--execution_provider", "cpu"]
+    arguments += ["--extra_options", "hf_token=false", *options]
     environment = os.environ | {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
     with log.open("wb") as output:
         done = subprocess.run(
