@@ -15,7 +15,6 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Literal
 
 import onnx
 
@@ -28,11 +27,8 @@ from aictl.inference.checkpoints import load_merged
 from aictl.inference.quiet import quiet
 from aictl.optimize.rounding.calibration import Texts
 from aictl.optimize.rounding.grid import Bits
-from aictl.optimize.rounding.rounder import Recipe, Report, Rounder, Rounding
-from aictl.optimize.spec import Method
-
-Way = Rounding | Literal["k-quant"]
-"""How weights are rounded: by the builder's own k-quant, or by ours."""
+from aictl.optimize.rounding.rounder import Recipe, Report, Rounder
+from aictl.optimize.spec import Method, Rounding
 
 BITS: dict[Method, Bits] = {"int4": 4, "int8": 8}
 BLOCKS: dict[Method, int] = {"int4": 128, "int8": 64}
@@ -51,7 +47,7 @@ def build(
     folder: Path,
     scratch: Path,
     *,
-    rounding: Way = "k-quant",
+    rounding: Rounding = "k-quant",
     calibration: Texts = (),
     threads: int | None = None,
     events: Events = silent,

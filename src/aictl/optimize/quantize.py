@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from aictl.artifacts.adapter import Adapter
 from aictl.artifacts.capability import require_capability
-from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.dataset import Dataset
 from aictl.artifacts.onnx import OnnxModel
-from aictl.core.artifact import Artifact
 from aictl.core.errors import BadRequest
 from aictl.core.events import Events
-from aictl.optimize import fused, networks
+from aictl.optimize import language, networks
 from aictl.optimize.gate import told, weigh
 from aictl.optimize.quality import Model, heldout, require_judgeable
 from aictl.optimize.spec import QuantizeSpec
@@ -36,25 +33,8 @@ def quantize(
         )
     held = heldout(model, dataset, scratch, events)
     require_judgeable(model, held, spec, scratch)
-    about = {}
-    if model.capability == "text-generation":
-        weights = _weights(model)
-        events.started(f"round the weights to {spec.method}")
-        fused.build(weights, spec.method, folder, scratch)
-        events.finished(f"round the weights to {spec.method}")
-    else:
-        about = networks.quantize(model, held, spec, folder, scratch=scratch, events=events)
+    write = language.quantize if model.capability == "text-generation" else networks.quantize
+    about = write(model, held, spec, folder, scratch=scratch, events=events)
     candidate = OnnxModel(folder, name="the candidate")
     metrics = weigh(model, candidate, held, spec, scratch=scratch, events=events)
     return OnnxModel(folder, metrics={**metrics, **about}, summary=told(metrics, spec.method))
-
-
-def _weights(model: Model) -> Checkpoint | Adapter:
-    """The full-precision weights behind a language model."""
-    weights: Artifact | None = model.nearest(Adapter, Checkpoint)
-    if not isinstance(weights, Adapter | Checkpoint):
-        raise BadRequest(
-            f"'{model.label}' does not lead back to a checkpoint or adapter, from which fused operators are built",
-            cure="quantise the checkpoint or adapter itself",
-        )
-    return weights

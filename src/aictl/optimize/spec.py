@@ -9,6 +9,7 @@ from pydantic import Field, field_validator
 from aictl.core.spec import Spec, comma_separated, option
 
 Method = Literal["int4", "int8"]
+Rounding = Literal["rtn", "hqq", "awq", "gptq", "k-quant"]
 
 
 class QualitySpec(Spec):
@@ -52,6 +53,14 @@ class QuantizeSpec(GateSpec):
         "int8",
         help="int8 keeps nearly all quality; int4, for language models alone, is smaller and faster, and costs small "
         "models some",
+    )
+    rounding: Rounding | None = option(
+        None,
+        help="of language models: gptq and awq round for --calibration-tokens of text, hqq and rtn without any, "
+        "k-quant as onnxruntime-genai's builder does; unless set rtn for int8, and gptq for int4 where there is text",
+    )
+    calibration_tokens: int = option(
+        8192, ge=256, le=2**24, help="of the split train, that weights of a language model are rounded for"
     )
     calibration: Literal["dynamic", "minmax", "entropy", "percentile"] | None = option(
         None,

@@ -53,5 +53,5 @@ command = Command(
     ],
     makes=(OnnxModel,),
     extra="optimize",
-    revision=2,
+    revision=3,
 )
