@@ -8,16 +8,18 @@ from typing import Any
 
 import torch
 
+_NO_FORM = "DispatchError"  # of the exporter, which has it in no public place
+
 
 def reason(error: BaseException, module: torch.nn.Module) -> str:
     """One line: what failed, and the layer of ``module`` that it belongs to where that can be told."""
     chain = list(_causes(error))
     names = {id(layer): name for name, layer in module.named_modules() if name}
     layer: str | None = None
+    has_no_form = type(chain[-1]).__name__ == _NO_FORM
     for frame in (one for cause in reversed(chain) for one in _frames(cause)):
         node, caller = frame.get("node"), frame.get("self")
-        if isinstance(node, torch.fx.Node) and node.op == "call_function":
-            # The exporter was translating an operator.
+        if has_no_form and isinstance(node, torch.fx.Node) and node.op == "call_function":
             return f"{node.target} has no ONNX form{_in(_of_node(node))}"
         if layer is None and id(caller) in names:
             # The innermost layer whose own code was running.

@@ -9,7 +9,7 @@ from aictl.artifacts.capability import require_capability
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.onnx import OnnxModel
 from aictl.core.events import Events
-from aictl.export import language, networks
+from aictl.export import language, networks, rewriting
 from aictl.export.forms import FORMS
 from aictl.export.opset import require_opset
 from aictl.export.spec import OnnxSpec
@@ -24,9 +24,11 @@ def export(model: Checkpoint | Adapter, spec: OnnxSpec, folder: Path, *, events:
     else, :class:`MachineLacks` where onnxruntime does not read ``spec.opset``.
     """
     capability = model.capability
-    require_capability(model.label, capability, "text-generation", *FORMS, command="export onnx")
+    require_capability(model.label, capability, "text-generation", "text-to-text", *FORMS, command="export onnx")
     require_opset(spec.opset)
     if capability == "text-generation":
         return language.export(model, spec, folder, events=events)
+    if capability == "text-to-text":
+        return rewriting.export(model, spec, folder, events=events)
     assert capability is not None
     return networks.export(model, capability, spec, folder, events=events)
