@@ -79,7 +79,8 @@ def export(
     agreed = parity.require(events)
     parameters = base.brief().parameters or 0  # not the module's: transformers gives it a pooler that nothing reads
     exported = OnnxModel(folder)
-    outputs = ", ".join(name.replace("_", " ") for one in form.graphs for name in one.outputs)
+    outputs = [name.replace("_", " ") for one in form.graphs for name in one.outputs]
+    compared = outputs[0] if len(outputs) == 1 else f"all {len(outputs)} outputs"
     return OnnxModel(
         folder,
         metrics={
@@ -87,7 +88,7 @@ def export(
             "parameters": parameters,
             "size_bytes": exported.weights_bytes,
         },
-        summary=f"{parameters / 1e6:.3g}M parameters, {spec.precision}, {outputs} within {agreed['worst']:.1g} of "
+        summary=f"{parameters / 1e6:.3g}M parameters, {spec.precision}, {compared} within {agreed['worst']:.1g} of "
         "PyTorch",
     )
 
