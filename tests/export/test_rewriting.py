@@ -10,7 +10,9 @@ import sys
 import numpy as np
 import onnx
 import pytest
-from tests.model.networks import write
+import torch
+import transformers
+from tests.model.networks import WORDS, write, write_tokenizer
 
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.core.errors import Damaged, GateMissed
@@ -22,6 +24,7 @@ from aictl.inference.rewriter_onnx import OnnxRewriter
 from aictl.inference.rewriting import Rewriter
 
 TEXTS = ["the capital of france is", "my cat sleeps on the warm kitchen floor", "what ?"]
+SIZES = {"layers": 1, "attention_heads": 2, "ffn_dim": 32}
 
 
 @pytest.fixture(scope="module")
@@ -117,3 +120,21 @@ def test_what_is_not_followed_is_found_out(models, tmp_path):
     (tmp_path / "onnx").mkdir()
     with pytest.raises(GateMissed, match="are not rewritten as transformers rewrites them"):
         export(Checkpoint(tmp_path / "other", name="other"), OnnxSpec(), tmp_path / "onnx", events=silent)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "forced_end"), [("Bart", 3), ("Marian", None)])
+def test_other_architectures_too(tmp_path, kind, forced_end):
+    halves = {f"{half}_{what}": n for half in ("encoder", "decoder") for what, n in SIZES.items()}
+    config = getattr(transformers, f"{kind}Config")(
+        vocab_size=len(WORDS), d_model=16, max_position_embeddings=64, pad_token_id=0, eos_token_id=3,
+        decoder_start_token_id=3, forced_eos_token_id=forced_end, init_std=0.5, **halves,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    network = {"Bart": transformers.BartForConditionalGeneration, "Marian": transformers.MarianMTModel}[kind](config)
+    network.save_pretrained(tmp_path / "model")
+    write_tokenizer(tmp_path / "model")
+    (tmp_path / "onnx").mkdir()
+    made = export(Checkpoint(tmp_path / "model", name=kind), OnnxSpec(), tmp_path / "onnx", events=silent)
+    assert made.metrics["parity"]["worst"] < 1e-4
+    assert made.metrics["parity"]["same_texts"] == 5
