@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from aictl.artifacts.onnx_header import read_header
+from aictl.artifacts.onnx_header import joined, read_header
 from aictl.core.errors import Damaged
 
 onnx = pytest.importorskip("onnx", reason="writing a graph to read needs the extra export")
@@ -47,7 +47,14 @@ def test_weights_beside_the_file_are_counted_and_not_needed(path, tmp_path):
     model = onnx.load(path)
     onnx.save(model, tmp_path / "e.onnx", save_as_external_data=True, location="e.data", size_threshold=0)
     (tmp_path / "e.data").unlink()
-    assert read_header(tmp_path / "e.onnx") == read_header(path)
+    found = read_header(tmp_path / "e.onnx")
+    assert found._replace(outside=()) == read_header(path)
+    assert found.outside == (
+        ("a", "e.data", 0, 60),
+        ("b", "e.data", 60, 14),
+        ("c", "e.data", 74, 32),
+        ("scale", "e.data", 106, 4),
+    )
 
 
 def test_no_cut_and_no_flipped_byte_is_more_than_an_error(path, tmp_path):
@@ -72,3 +79,11 @@ def test_what_is_no_graph_is_refused(tmp_path, content):
     (tmp_path / "no.onnx").write_bytes(content)
     with pytest.raises(Damaged):
         read_header(tmp_path / "no.onnx")
+
+
+def test_several_are_taken_together(path):
+    one = read_header(path)
+    both = joined([one, one])
+    assert both.weights == 2 * one.weights
+    assert both.operators == {"MatMul": 2, "Own": 2}
+    assert both.signature.inputs == one.signature.inputs

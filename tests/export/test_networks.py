@@ -1,16 +1,18 @@
-"""Classifiers and embedding models as graphs say what PyTorch says, and are used as before."""
+"""Networks that answer in one pass say as graphs what they say in PyTorch, and are used as before."""
 
 from __future__ import annotations
 
 import io
+import json
 
 import numpy as np
 import onnx
 import pytest
 import torch
+import transformers
 from PIL import Image
-from tests.model.networks import write
-from transformers import AutoModelForSequenceClassification
+from tests.model.networks import IMAGE, SIZE, WORDS, write, write_tokenizer
+from transformers import AutoModel, AutoModelForObjectDetection, AutoModelForSequenceClassification
 
 from aictl.artifacts.adapter import Adapter
 from aictl.artifacts.checkpoint import Checkpoint
@@ -24,9 +26,11 @@ from aictl.inference.classifying import Classifier
 from aictl.inference.embedding import open_embedder
 from aictl.inference.encoder_onnx import OnnxImageClassifier
 from aictl.inference.image_classifying import ImageClassifier
+from aictl.inference.session import open_session
 from aictl.judging.subject import subject
 
-KINDS = ("text-classification", "embedding", "image-classification")
+USED = ("text-classification", "embedding", "image-classification")
+KINDS = (*USED, "reranking", "object-detection")
 TEXTS = ["the capital of france", "my cat sleeps on the warm kitchen floor", "what ?"]
 
 
@@ -52,6 +56,25 @@ def pictures() -> list[bytes]:
     return found
 
 
+def detr(folder):
+    """A small DETR on a small ResNet, whose processor keeps a picture's proportions."""
+    backbone = transformers.ResNetConfig(
+        embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1], layer_type="basic", out_features=["stage2"]
+    )
+    layers = {f"{part}_{what}": n for part in ("encoder", "decoder") for what, n in (("layers", 1), ("ffn_dim", 16))}
+    heads = {f"{part}_attention_heads": 2 for part in ("encoder", "decoder")}
+    config = transformers.DetrConfig(
+        backbone_config=backbone, use_timm_backbone=False, use_pretrained_backbone=False, backbone=None, d_model=16,
+        num_queries=4, id2label={0: "cup", 1: "hat"}, **layers, **heads,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    transformers.DetrForObjectDetection(config).save_pretrained(folder)
+    size = {"shortest_edge": 48, "longest_edge": 96}
+    prepared = {**IMAGE, "image_processor_type": "DetrImageProcessor", "size": size}
+    (folder / "preprocessor_config.json").write_text(json.dumps(prepared))
+    return folder
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_graph_agrees_with_pytorch_alone_and_in_a_batch(models, kind):
     checkpoint, made = models[kind]
@@ -65,22 +88,32 @@ def test_a_graph_agrees_with_pytorch_alone_and_in_a_batch(models, kind):
 
 
 @pytest.mark.parametrize(
-    ("kind", "inputs", "output"),
+    ("kind", "inputs", "outputs"),
     [
         (
             "text-classification",
             {"input_ids": ["batch", "length"], "attention_mask": ["batch", "length"]},
-            ["batch", 2],
+            {"logits": ["batch", 2]},
         ),
         (
             "embedding",
             {"input_ids": ["batch", "length"], "attention_mask": ["batch", "length"]},
-            ["batch", "length", 16],
+            {"last_hidden_state": ["batch", "length", 16]},
         ),
-        ("image-classification", {"pixel_values": ["batch", 3, 32, 32]}, ["batch", 3]),
+        (
+            "reranking",
+            {name: ["batch", "length"] for name in ("input_ids", "attention_mask", "token_type_ids")},
+            {"logits": ["batch", 1]},
+        ),
+        ("image-classification", {"pixel_values": ["batch", 3, 32, 32]}, {"logits": ["batch", 3]}),
+        (
+            "object-detection",
+            {"pixel_values": ["batch", 3, 32, 32]},
+            {"logits": ["batch", 4, 3], "pred_boxes": ["batch", 4, 4]},
+        ),
     ],
 )
-def test_a_graph_is_standard_and_says_what_it_takes(models, kind, inputs, output):
+def test_a_graph_is_standard_and_says_what_it_takes(models, kind, inputs, outputs):
     _, made = models[kind]
     onnx.checker.check_model(made.model_path, full_check=True)
     graph = onnx.load(made.model_path, load_external_data=False).graph
@@ -90,10 +123,10 @@ def test_a_graph_is_standard_and_says_what_it_takes(models, kind, inputs, output
         return [axis.dim_param or axis.dim_value for axis in value.type.tensor_type.shape.dim]
 
     assert {value.name: extents(value) for value in graph.input} == inputs
-    assert [extents(value) for value in graph.output] == [output]
+    assert {value.name: extents(value) for value in graph.output} == outputs
     signature = made.signature
     assert {one.name: list(one.shape) for one in signature.inputs} == inputs
-    assert [list(one.shape) for one in signature.outputs] == [output]
+    assert {one.name: list(one.shape) for one in signature.outputs} == outputs
 
 
 def test_texts_are_told_apart_as_before(models):
@@ -119,8 +152,93 @@ def test_pictures_are_told_apart_as_before(models):
         OnnxImageClassifier(models["text-classification"][1].model_path, device="cpu")
 
 
+def test_a_question_and_a_text_are_told_apart(models):
+    """The second is of another type, and that counts."""
+    checkpoint, made = models["reranking"]
+    ids, types = np.array([[2, 4, 5, 3, 6, 7, 3]]), np.array([[0, 0, 0, 0, 1, 1, 1]])
+    given = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
+    session = open_session(made.model_path, device="cpu")
+    with_types, without = (session.run(["logits"], given | {"token_type_ids": one})[0] for one in (types, 0 * types))
+    network = AutoModelForSequenceClassification.from_pretrained(checkpoint.folder)
+    with torch.inference_mode():
+        wanted = network(**{k: torch.from_numpy(v) for k, v in given.items()}, token_type_ids=torch.from_numpy(types))
+    assert with_types == pytest.approx(wanted.logits.numpy(), abs=1e-6)
+    assert np.abs(with_types - without).max() > 1e-6
+
+
+def test_a_detector_that_keeps_proportions_takes_pictures_of_any_size(tmp_path):
+    checkpoint = Checkpoint(detr(tmp_path / "detr"), name="detr")
+    (tmp_path / "onnx").mkdir()
+    made = export(checkpoint, OnnxSpec(), tmp_path / "onnx", events=silent)
+    assert {one.name: one.shape for one in made.signature.inputs} == {
+        "pixel_values": ("batch", 3, "height", "width"),
+        "pixel_mask": ("batch", "height", "width"),
+    }
+    assert set(made.metrics["parity"]["outputs"]) == {"logits", "pred_boxes"}
+    assert made.metrics["parity"]["worst"] < 1e-5
+    network = AutoModelForObjectDetection.from_pretrained(checkpoint.folder)
+    pixels, mask = torch.randn(1, 3, 56, 72), torch.ones(1, 56, 72, dtype=torch.long)
+    mask[:, :, 64:] = 0
+    with torch.inference_mode():
+        wanted = network(pixel_values=pixels, pixel_mask=mask)
+    logits, boxes = open_session(made.model_path, device="cpu").run(
+        ["logits", "pred_boxes"], {"pixel_values": pixels.numpy(), "pixel_mask": mask.numpy()}
+    )
+    assert logits == pytest.approx(wanted.logits.numpy(), abs=1e-5)
+    assert boxes == pytest.approx(wanted.pred_boxes.numpy(), abs=1e-5)
+    assert json.loads((made.folder / "config.json").read_text())["id2label"] == {"0": "cup", "1": "hat"}
+
+
+def test_the_halves_of_a_dual_encoder_are_a_graph_each(tmp_path):
+    checkpoint = Checkpoint(write(tmp_path / "clip", "image-text"), name="clip")
+    (tmp_path / "onnx").mkdir()
+    made = export(checkpoint, OnnxSpec(), tmp_path / "onnx", events=silent)
+    made.check()
+    assert sorted(path.name for path in made.folder.glob("*.onnx")) == ["image.onnx", "text.onnx"]
+    assert {name: [one.name for one in sides.inputs] for name, sides in made.signatures.items()} == {
+        "text": ["input_ids", "attention_mask"],
+        "image": ["pixel_values"],
+    }
+    assert [one.shape for sides in made.signatures.values() for one in sides.outputs] == [("batch", 8)] * 2
+    parity = made.metrics["parity"]
+    assert set(parity["outputs"]) == {"text_embeds", "image_embeds", "scores"}
+    assert parity["worst"] < 1e-5
+    ids, pixels = np.array([[2, 4, 5, 3], [2, 6, 3, 0]]), np.random.default_rng(0).normal(size=(3, 3, 32, 32))
+    given = {"input_ids": ids, "attention_mask": (ids > 0).astype(np.int64)}, {"pixel_values": np.float32(pixels)}
+    text, image = (
+        open_session(path, device="cpu").run(None, one)[0]
+        for path, one in zip(made.graphs.values(), given, strict=True)
+    )
+    scoring = made.facts["scoring"]
+    network = AutoModel.from_pretrained(checkpoint.folder)
+    with torch.inference_mode():
+        wanted = network(**{name: torch.from_numpy(value) for half in given for name, value in half.items()})
+    assert scoring["scale"] * image @ text.T + scoring["bias"] == pytest.approx(
+        wanted.logits_per_image.numpy(), abs=1e-4
+    )
+
+
+def test_siglip_reads_texts_of_one_length(tmp_path):
+    sizes = {**SIZE, "num_hidden_layers": 1}
+    config = transformers.SiglipConfig(
+        text_config={"vocab_size": len(WORDS), "max_position_embeddings": 12, "projection_size": 16, **sizes},
+        vision_config={"image_size": 32, "patch_size": 8, **sizes},
+    )
+    torch.manual_seed(0)
+    network = transformers.SiglipModel(config)
+    torch.nn.init.constant_(network.logit_bias, -2.0)
+    network.save_pretrained(tmp_path / "siglip")
+    write_tokenizer(tmp_path / "siglip")
+    (tmp_path / "siglip/preprocessor_config.json").write_text(json.dumps(IMAGE))
+    (tmp_path / "onnx").mkdir()
+    made = export(Checkpoint(tmp_path / "siglip", name="siglip"), OnnxSpec(), tmp_path / "onnx", events=silent)
+    assert [(one.name, one.shape) for one in made.signatures["text"].inputs] == [("input_ids", ("batch", 12))]
+    assert made.facts["scoring"]["bias"] == -2.0
+    assert made.metrics["parity"]["worst"] < 1e-4
+
+
 @pytest.mark.parametrize(
-    ("kind", "ability"), list(zip(KINDS, ("text classes", "embedding", "image classes"), strict=True))
+    ("kind", "ability"), list(zip(USED, ("text classes", "embedding", "image classes"), strict=True))
 )
 def test_it_is_evaluated_as_what_it_is(models, kind, ability):
     assert subject(models[kind][1]).ability == ability

@@ -61,6 +61,19 @@ def test_what_is_not_whole_is_named(graph, made, name, content, says):
     assert not list(made.iterdir())
 
 
+def test_weights_outside_of_its_folder_are_not_read(graph, made):
+    path = graph / "model.onnx"
+    (graph.parent / "secret").write_bytes(bytes(10**6))
+    stolen = onnx.load(path, load_external_data=False)
+    for tensor in stolen.graph.initializer:
+        for entry in tensor.external_data:
+            if entry.key == "location":
+                entry.value = "../secret"
+    path.write_bytes(stolen.SerializeToString())
+    with pytest.raises(BadInput, match=r"in '\.\./secret', which is outside of its folder"):
+        bring(graph, made, silent)
+
+
 def test_a_graph_that_is_cut_short_is_named(graph, made):
     path = graph / "model.onnx"
     path.write_bytes(path.read_bytes()[:-20])

@@ -1,7 +1,8 @@
-"""onnx: a model as an ONNX graph, with all that is needed to run it.
+"""onnx: a model as an ONNX graph or two, with all that is needed to run it.
 
 Files: ``model.onnx``, its weights ``model.onnx.data`` unless the graph holds them, and ``export.json``:
-``{"layout": "standard" | "fused", "precision": "fp32" | "int8" | "int4", "opset": 20, "capability": ...}``.
+``{"layout": "standard" | "fused", "precision": "fp32" | "fp16" | "bf16" | "int8" | "int4", "opset": 20,
+"capability": ...}``.
 
 Layout ``standard`` has only operators of the ONNX standard, which every runtime and TensorRT
 read; ``fused`` has onnxruntime's contrib operators. ``capability`` is what the model can do, a word of
@@ -18,7 +19,23 @@ One that was made smaller or faster has ``weighed.html``, a page that holds it a
 
 Any other graph says in ``export.json`` what it takes and gives: ``{"signature": {"inputs": [...], "outputs":
 [...]}}``, each ``{"name": "image", "type": "float32", "shape": ["batch", 8, 8, 1]}``, where a word stands for an
-extent that is free.
+extent that is free. Whatever the precision, numbers that people see go in and come out as float32: pixels, logits,
+boxes, hidden states, vectors. A language model's keys and values are of the precision of its weights.
+
+A model whose halves are used apart has a graph for each and no ``model.onnx``; ``export.json`` says under ``graphs``
+what each takes and gives, by the names of their files without ``.onnx``: ``{"graphs": {"text": {"inputs": [...],
+"outputs": [...]}, "image": ...}}``. There are two sorts:
+
+- a dual encoder (``image-text``): ``text.onnx`` gives ``text_embeds`` and ``image.onnx`` ``image_embeds``, unit vectors
+  (batch, width), so that a thousand pictures are each read once, whatever is asked of them. How well two go together
+  is ``scale * (text . image) + bias``, of ``{"scoring": {"scale": 100.0, "bias": 0.0}}`` in ``export.json``.
+- an encoder-decoder (``text-to-text``): ``encoder.onnx`` takes a text, ``input_ids`` and ``attention_mask`` (batch,
+  read), and gives for every layer of the decoder what it looks up there: ``cross.N.key`` and ``.value`` (batch, heads,
+  read, head width). ``decoder.onnx`` takes these and the mask, ``decoder_input_ids`` (batch, length) and
+  ``past_key_values.N.key`` and ``.value``; it gives ``logits`` and ``present.N.key`` and ``.value``.
+
+Weights lie in the folder of their graph: one that names a file elsewhere, by an absolute path, through ``..`` or by a
+link, is damaged, and is not opened.
 """
 
 from __future__ import annotations
@@ -33,7 +50,8 @@ from typing import Any
 from aictl.artifacts.capability import ABILITIES, EMBEDDING_FILES, Capability
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.model import WEIGHED, Brief, Model
-from aictl.artifacts.onnx_header import Header, read_header
+from aictl.artifacts.onnx_header import Header, joined, read_header
+from aictl.artifacts.onnx_weights import require_whole
 from aictl.artifacts.signature import Signature, Tensor
 from aictl.core.errors import Damaged
 
@@ -58,7 +76,18 @@ class OnnxModel(Model):
 
     @property
     def model_path(self) -> Path:
+        """The graph of a model that has one."""
         return self.folder / "model.onnx"
+
+    @property
+    def graphs(self) -> dict[str, Path]:
+        """The files of all graphs, by their names without ``.onnx``. Raises :class:`Damaged`."""
+        stated = self.facts.get("graphs")
+        if stated is None:
+            return {self.model_path.stem: self.model_path}
+        if not isinstance(stated, dict) or not stated or not all(name.isidentifier() for name in stated):
+            raise Damaged(f"{self.folder / 'export.json'}: graphs is no table of names with signatures")
+        return {name: self.folder / f"{name}.onnx" for name in stated}
 
     @cached_property
     def facts(self) -> dict[str, Any]:
@@ -75,10 +104,17 @@ class OnnxModel(Model):
 
     @property
     def signature(self) -> Signature | None:
-        """What the graph takes and gives, where ``export.json`` says so. Raises :class:`Damaged`."""
+        """What the graph takes and gives, where ``export.json`` says so, of a model that has one. Raises
+        :class:`Damaged`."""
         stated = self.facts.get("signature")
-        if stated is None:
-            return None
+        return None if stated is None else self._signature(stated)
+
+    @property
+    def signatures(self) -> dict[str, Signature]:
+        """What each graph takes and gives, of a model that has several. Raises :class:`Damaged`."""
+        return {name: self._signature(self.facts["graphs"][name]) for name in self.graphs if "graphs" in self.facts}
+
+    def _signature(self, stated: Any) -> Signature:
         try:
             sides = [
                 tuple(Tensor(one["name"], one["type"], tuple(one["shape"])) for one in stated[side])
@@ -107,13 +143,14 @@ class OnnxModel(Model):
 
     @property
     def weights_bytes(self) -> int:
-        """Size of the graph and its weights on disk."""
-        return sum(path.stat().st_size for path in self.folder.glob("model.onnx*"))
+        """Size of the graphs and their weights on disk."""
+        return sum(one.stat().st_size for path in self.graphs.values() for one in self.folder.glob(f"{path.name}*"))
 
     @cached_property
     def header(self) -> Header:
-        """What the graph's file says of itself. Raises :class:`Damaged`."""
-        return read_header(self.model_path)
+        """What the graph's file says of itself; several are taken together. Raises :class:`Damaged`."""
+        headers = [read_header(path) for path in self.graphs.values()]
+        return headers[0] if len(headers) == 1 else joined(headers)
 
     def brief(self) -> Brief:
         """Where weights were rounded to fewer bits, the graph cannot say how many they were: the model that it was
@@ -134,12 +171,23 @@ class OnnxModel(Model):
         return super().content({path: entry for path, entry in files.items() if path != WEIGHED})
 
     def check(self) -> None:
-        if self.capability == "text-generation":
+        """Raises :class:`Damaged` for graphs that are not whole, lack weights or keep them elsewhere, and where what
+        ``export.json`` says of them is not so."""
+        if "graphs" in self.facts:
+            stated = self.signatures
+        elif self.capability == "text-generation":
             self.driving  # noqa: B018  (reading it is the check)
+            stated = {}
         elif self.signature is None:
             raise Damaged(f"{self.folder / 'export.json'} does not say what the graph takes and gives (signature)")
-        if not self.model_path.is_file() or self.model_path.stat().st_size == 0:
-            raise Damaged(f"{self.model_path} is missing or empty")
+        else:
+            stated = {self.model_path.stem: self.signature}
+        for name, path in self.graphs.items():
+            if not path.is_file() or path.stat().st_size == 0:
+                raise Damaged(f"{path} is missing or empty")
+            found = require_whole(path).signature
+            if name in stated and found != stated[name]:
+                raise Damaged(f"{path} takes or gives something else than {self.folder / 'export.json'} says")
 
     def _read(self, name: str, *promised: tuple[str, ...]) -> dict[str, Any]:
         path = self.folder / name
@@ -164,11 +212,15 @@ def write_facts(
     opset: int,
     capability: Capability | None = "text-generation",
     signature: Signature | None = None,
+    graphs: Mapping[str, Signature] | None = None,
+    **more: Any,
 ) -> None:
-    """Write ``export.json``; any graph but a language model's needs a ``signature``."""
-    facts: dict[str, Any] = {"layout": layout, "precision": precision, "opset": opset, "capability": capability}
+    """Write ``export.json``; any graph but a language model's needs a ``signature``, and several need ``graphs``."""
+    facts: dict[str, Any] = {"layout": layout, "precision": precision, "opset": opset, "capability": capability, **more}
     if signature is not None:
         facts["signature"] = signature.to_json()
+    if graphs is not None:
+        facts["graphs"] = {name: one.to_json() for name, one in graphs.items()}
     (folder / "export.json").write_text(json.dumps(facts, indent=1) + "\n", "utf-8")
 
 

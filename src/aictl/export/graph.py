@@ -17,8 +17,8 @@ from transformers import DynamicCache
 
 from aictl.core.errors import WorkFailed
 from aictl.export.driving import cache_heads, head_width
+from aictl.export.failing import reason
 
-OPSET = 20  # TensorRT 10 reads up to 22, onnxruntime 1.24 more
 FREE = torch.export.Dim.DYNAMIC
 
 
@@ -47,19 +47,20 @@ class FlatCache(torch.nn.Module):  # type: ignore[misc]
             use_cache=True,
         )
         present = [tensor for layer in cache.layers for tensor in (layer.keys, layer.values)]
-        return (result.logits, *present)
+        return (result.logits.float(), *present)
 
 
-def trace(module: Any, path: Path) -> None:
+def trace(module: Any, path: Path, opset: int) -> None:
     """Write a causal language model as an ONNX file with standard operators, its weights beside it.
 
-    Batch, length and past are dynamic. The same weights give the same bytes. Raises
-    :class:`WorkFailed` if the model cannot be traced.
+    Batch, length and past are dynamic; the cache is of the module's numbers, the logits are float32. The same weights
+    give the same bytes. Raises :class:`WorkFailed` if the model cannot be traced.
     """
     batch, length, past = 2, 3, 5  # any sizes above 1: torch.export takes 0 and 1 for constants
     config = module.config
     layers = config.num_hidden_layers
-    cache = [torch.zeros(batch, cache_heads(config), past, head_width(config)) for _ in range(2 * layers)]
+    shape = (batch, cache_heads(config), past, head_width(config))
+    cache = [torch.zeros(shape, dtype=module.dtype) for _ in range(2 * layers)]
     tokens = torch.ones(batch, length, dtype=torch.long)
     arguments = (
         tokens,
@@ -71,7 +72,7 @@ def trace(module: Any, path: Path) -> None:
     names = [f"{n}.{part}" for n in range(layers) for part in ("key", "value")]
     inputs = ["input_ids", "attention_mask", "position_ids", *(f"past_key_values.{n}" for n in names)]
     outputs = ["logits", *(f"present.{n}" for n in names)]
-    program = traced(FlatCache(module), Given(inputs, arguments, shapes), outputs, config.model_type)
+    program = traced(FlatCache(module), Given(inputs, arguments, shapes), outputs, opset, config.model_type)
     free = {name: ("batch", None, "past", None) for name in inputs}
     save(program, path, free | {"input_ids": ("batch", "length"), "attention_mask": ("batch", "total")})
 
@@ -85,15 +86,16 @@ class Given(NamedTuple):
     shapes: tuple[Any, ...]
 
 
-def traced(module: torch.nn.Module, given: Given, outputs: Sequence[str], called: str) -> onnx_ir.Model:
-    """The graph of a module. Raises :class:`WorkFailed` for one, ``called`` so, that cannot be traced."""
+def traced(module: torch.nn.Module, given: Given, outputs: Sequence[str], opset: int, called: str) -> onnx_ir.Model:
+    """The graph of a module, of operators of one version. Raises :class:`WorkFailed` for one, ``called`` so, that
+    cannot be traced; it names the layer on which that failed."""
     try:
         with _quiet():
             program = torch.onnx.export(
                 module.eval(),
                 given.arguments,
                 dynamo=True,
-                opset_version=OPSET,
+                opset_version=opset,
                 input_names=list(given.names),
                 output_names=list(outputs),
                 dynamic_shapes=given.shapes,
@@ -101,13 +103,16 @@ def traced(module: torch.nn.Module, given: Given, outputs: Sequence[str], called
                 verbose=False,
             )
     except Exception as error:  # the exporter raises what its many passes raise
-        root = error.__cause__ or error  # the exporter wraps what failed in a page of advice
-        reason = next(iter(str(root).strip().splitlines()), type(root).__name__)
         raise WorkFailed(
-            f"{called} could not be traced to ONNX: {reason}",
+            f"{called} could not be traced to ONNX: {reason(error, module)}",
             cure="export a model of another architecture; --debug shows where tracing stopped",
         ) from error
     assert program is not None
+    written = program.model.opset_imports.get("")
+    if written != opset:  # the converter leaves a graph alone that it cannot convert
+        raise WorkFailed(
+            f"{called} cannot be written in opset {opset}: the exporter gives {written}", cure=f"--opset {written}"
+        )
     return program.model
 
 

@@ -1,4 +1,8 @@
-"""Networks that answer in one pass, as ONNX artifacts: classifiers of texts and of pictures, and embedding models."""
+"""Networks that answer in one pass, as ONNX artifacts: classifiers, rerankers, detectors, embedding models and dual
+encoders.
+
+Each is loaded, tried in PyTorch, traced and compared, graph by graph, as :mod:`aictl.export.forms` says.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import numpy as np
-import tokenizers
+import onnxruntime
 import torch
 
 from aictl.artifacts.adapter import Adapter
@@ -16,45 +20,33 @@ from aictl.artifacts.capability import Capability
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.onnx import OnnxModel, copy_network_files, write_facts
 from aictl.artifacts.onnx_header import read_header
-from aictl.core.errors import Damaged
 from aictl.core.events import Events
-from aictl.export.graph import FREE, OPSET, Given, save, traced
-from aictl.export.parity import PROMPTS, require_parity
+from aictl.export.forms import FORMS, Form, GraphForm, Traced
+from aictl.export.graph import FREE, Given, save, traced
+from aictl.export.parity import Parity
+from aictl.export.precision import DTYPES, peaks, proven, require_finite
+from aictl.export.samples import Inputs, Samples
 from aictl.export.spec import OnnxSpec
 from aictl.inference.checkpoints import write_merged
-from aictl.inference.embedding import max_tokens, padded
-from aictl.inference.encoder_onnx import OnnxClassifier, OnnxImageClassifier, OnnxNetwork
-from aictl.inference.encoder_torch import TorchClassifier, TorchImageClassifier, TorchNetwork
-from aictl.inference.image_classifying import pixels_of, processor
+from aictl.inference.session import open_session
+
+Outputs = dict[str, np.ndarray]  # by name
 
 
-class Form(NamedTuple):
-    """How a model of a capability is run: what it takes, what it gives, and who runs it here and there."""
+class _Scores(NamedTuple):
+    """How a dual encoder compares its vectors, and what it makes of every picture with every text (pictures, texts), in
+    float32."""
 
-    inputs: tuple[str, ...]
-    output: str
-    torch: type[Any]
-    onnx: type[Any]
-
-
-_TOKENS = ("input_ids", "attention_mask")
-FORMS: dict[Capability, Form] = {
-    "text-classification": Form(_TOKENS, "logits", TorchClassifier, OnnxClassifier),
-    "embedding": Form(_TOKENS, "last_hidden_state", TorchNetwork, OnnxNetwork),
-    "image-classification": Form(("pixel_values",), "logits", TorchImageClassifier, OnnxImageClassifier),
-}
+    scoring: dict[str, float]
+    wanted: np.ndarray
 
 
-class _Alone(torch.nn.Module):  # type: ignore[misc]
-    """A network that gives one of its outputs and nothing else."""
+class _Tried(NamedTuple):
+    """A graph's inputs, and what PyTorch gives for each alone in float32, by the names of the outputs."""
 
-    def __init__(self, network: torch.nn.Module, form: Form) -> None:
-        super().__init__()
-        self.network = network
-        self._form = form
-
-    def forward(self, *given: torch.Tensor) -> torch.Tensor:
-        return getattr(self.network(**dict(zip(self._form.inputs, given, strict=True))), self._form.output)
+    form: GraphForm
+    samples: Samples
+    wanted: list[Outputs]
 
 
 def export(
@@ -63,94 +55,141 @@ def export(
     """See :func:`aictl.export.onnx.export`."""
     form = FORMS[capability]
     base = model.base if isinstance(model, Adapter) else model
+    parity = Parity(spec)
     with TemporaryDirectory(prefix="aictl-export-") as scratch:
         source = base.folder
         if isinstance(model, Adapter):
-            source = Path(scratch)
+            source = Path(scratch, "merged")
             write_merged(model, source)
         events.started("load the model")
-        network = form.torch(source, device="cpu")
+        network, tried, scores = _load(form, source, spec, parity)
         events.finished("load the model")
         copy_network_files(source, folder)
-        batch = _pictures(source) if capability == "image-classification" else _texts(source, base)
-        _trace(network.module, form, batch, folder / "model.onnx", events)
-    signature = read_header(folder / "model.onnx").signature
-    write_facts(folder, layout="standard", precision="fp32", opset=OPSET, capability=capability, signature=signature)
-    exported = OnnxModel(folder)
-    differences = _compare(network, form.onnx(exported.model_path, device="cpu"), batch, events)
-    worst = require_parity(differences, spec.tolerance)
+        events.started("trace the graph")
+        for one in tried:
+            _trace(network, one, spec.opset, folder / f"{one.form.name}.onnx")
+        events.finished("trace the graph")
+        _write_facts(form, folder, spec, capability, {"scoring": scores.scoring} if scores else {})
+        vectors = []
+        for one in tried:
+            path = proven(folder / f"{one.form.name}.onnx", spec.precision, Path(scratch))
+            vectors.append(_compare(open_session(path, device="cpu"), one, parity, events))
+    if scores is not None:
+        _compare_scores(vectors, scores, parity)
+    agreed = parity.require(events)
     parameters = base.brief().parameters or 0  # not the module's: transformers gives it a pooler that nothing reads
+    exported = OnnxModel(folder)
+    outputs = [name.replace("_", " ") for one in form.graphs for name in one.outputs]
+    compared = outputs[0] if len(outputs) == 1 else f"all {len(outputs)} outputs"
     return OnnxModel(
         folder,
         metrics={
-            "parity": {**differences, "worst": worst, "tolerance": spec.tolerance, "rows": len(batch[0])},
+            "parity": {**agreed, "rows": sum(len(one.wanted) for one in tried)},
             "parameters": parameters,
             "size_bytes": exported.weights_bytes,
         },
-        summary=f"{parameters / 1e6:.3g}M parameters, fp32, {form.output.replace('_', ' ')} within {worst:.1g} of "
+        summary=f"{parameters / 1e6:.3g}M parameters, {spec.precision}, {compared} within {agreed['worst']:.1g} of "
         "PyTorch",
     )
 
 
-def _texts(folder: Path, base: Checkpoint) -> tuple[np.ndarray, ...]:
-    """Token ids of real texts of unequal length, and their mask."""
-    try:
-        tokenizer = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
-    except Exception as error:  # tokenizers raises plain Exception
-        raise Damaged(f"{base.folder / 'tokenizer.json'} cannot be read: {error}") from error
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(max_tokens(folder))
-    return padded([one.ids for one in tokenizer.encode_batch(list(PROMPTS))])
+def _load(form: Form, source: Path, spec: OnnxSpec, parity: Parity) -> tuple[Any, list[_Tried], _Scores | None]:
+    """The network in the precision that is asked for, and what it gives in float32."""
+    network = form.loads(source, device="cpu").module
+    scores: _Scores | None = None
+    with peaks(network) as wide:
+        tried = [_try(network, one, source) for one in form.graphs]
+        if form.scoring:
+            scores = _Scores(form.scoring(network), _scores(network, tried))
+    if spec.precision != "fp32":
+        network = form.loads(source, device="cpu", dtype=DTYPES[spec.precision]).module
+        with peaks(network) as narrow:
+            rounded = [[_run(network, one.form, row) for row in one.samples.alone] for one in tried]
+        require_finite(network, narrow, wide, spec.precision)
+        for one, rows in zip(tried, rounded, strict=True):
+            _saw(parity, "rounded", rows, one.wanted)
+    return network, tried, scores
 
 
-def _pictures(folder: Path) -> tuple[np.ndarray, ...]:
-    """Pictures as the model's own processor prepares them: noise of three sizes of grain, in colour."""
-    from PIL import Image
-
-    generator = np.random.default_rng(0)
-    grains = (generator.integers(0, 256, (side, side, 3), dtype=np.uint8) for side in (4, 32, 256))
-    drawn = [Image.fromarray(one).resize((256, 256), Image.Resampling.NEAREST) for one in grains]
-    return (pixels_of(processor(folder), drawn),)
+def _try(network: Any, form: GraphForm, source: Path) -> _Tried:
+    samples = form.samples(source, getattr(network, form.entry), network.config)
+    return _Tried(form, samples, [_run(network, form, row) for row in samples.alone])
 
 
-def _trace(module: Any, form: Form, batch: Sequence[np.ndarray], path: Path, events: Events) -> None:
-    """Write the graph of a network, in which the batch is free, and the length of texts."""
-    events.started("trace the graph")
-    free = ("batch", "length") if form.inputs == _TOKENS else ("batch",)
-    arguments = tuple(torch.from_numpy(one[:2]) for one in batch)
-    shapes = ({axis: FREE for axis in range(len(free))},) * len(arguments)
-    given = Given(form.inputs, arguments, (shapes,))  # all of them are one *given of the module's
-    graph = traced(_Alone(module, form), given, [form.output], module.config.model_type)
-    save(graph, path, dict.fromkeys(form.inputs, free))
-    events.finished("trace the graph")
+def _run(network: Any, form: GraphForm, inputs: Inputs) -> Outputs:
+    with torch.inference_mode():
+        found = Traced(network, form, list(inputs))(*(torch.from_numpy(one) for one in inputs.values()))
+    return {name: one.numpy() for name, one in zip(form.outputs, found, strict=True)}
 
 
-def _compare(theirs: Any, ours: Any, batch: Sequence[np.ndarray], events: Events) -> dict[str, float]:
-    """Worst absolute difference of anything that comes out, of each row alone and of all in one batch. The reference
-    is PyTorch's pass over each row alone, without padding."""
-    rows = len(batch[0])
+def _scores(network: Any, tried: Sequence[_Tried]) -> np.ndarray:
+    """(pictures, texts), as the network itself compares them."""
+    given = {name: torch.from_numpy(one) for half in tried for name, one in half.samples.batch.items()}
+    with torch.inference_mode():
+        return network(**given).logits_per_image.numpy()
+
+
+def _trace(network: Any, one: _Tried, opset: int, path: Path) -> None:
+    """Write a graph, in which the batch is free, and what else the samples say."""
+    batch, free = one.samples.batch, one.samples.free
+    # Two rows of it: torch.export takes an extent of 1 for a constant.
+    arguments = tuple(torch.from_numpy(values[:2]) for values in batch.values())
+    shapes = tuple({axis: FREE for axis, name in enumerate(free[key]) if name} for key in batch)
+    given = Given(list(batch), arguments, (shapes,))  # all of them are one *given of the module's
+    module = Traced(network, one.form, list(batch))
+    graph = traced(module, given, one.form.outputs, opset, network.config.model_type)
+    save(graph, path, free)
+
+
+def _write_facts(
+    form: Form, folder: Path, spec: OnnxSpec, capability: Capability, scoring: dict[str, dict[str, float]]
+) -> None:
+    signatures = {one.name: read_header(folder / f"{one.name}.onnx").signature for one in form.graphs}
+    single = next(iter(signatures.values())) if len(signatures) == 1 else None
+    write_facts(
+        folder,
+        layout="standard",
+        precision=spec.precision,
+        opset=spec.opset,
+        capability=capability,
+        signature=single,
+        graphs=None if single else signatures,
+        **scoring,
+    )
+
+
+def _compare(session: onnxruntime.InferenceSession, one: _Tried, parity: Parity, events: Events) -> np.ndarray:
+    """Hold what comes out of a graph for each input alone, and for all in one batch, against PyTorch's pass over each
+    alone. Returns its first output for the batch."""
+    names = list(one.form.outputs)
     task = "compare with PyTorch"
-    events.started(task, total=rows + 1, unit="inputs")
-    alone, references = 0.0, []
-    for row in range(rows):
-        one = [values[row : row + 1] for values in batch]
-        if len(batch) == 2:  # tokens and their mask: without what pads it
-            one = [values[:, : int(batch[1][row].sum())] for values in one]
-        references.append(theirs.run(*one)[0])
-        alone = _worse(alone, ours.run(*one)[0], references[-1])
-        events.advanced(task, row + 1)
-    together, in_batch = ours.run(*batch), 0.0
-    for row, reference in enumerate(references):
-        found = together[row][: len(reference)] if reference.ndim == 2 else together[row]
-        in_batch = _worse(in_batch, found, reference)
-    differences = {"alone": alone, "in_batch": in_batch}
-    for name, value in differences.items():
-        events.measured(f"difference, {name.replace('_', ' ')}", value)
+    events.started(task, total=len(one.wanted) + 1, unit="inputs")
+    rows = []
+    for count, inputs in enumerate(one.samples.alone, 1):
+        rows.append(dict(zip(names, session.run(names, inputs), strict=True)))
+        events.advanced(task, count)
+    _saw(parity, "alone", rows, one.wanted)
+    together = session.run(names, one.samples.batch)
+    count = len(together[0])
+    _saw(parity, "in_batch", [_row(names, together, row) for row in range(count)], one.wanted[:count])
     events.finished(task)
-    return differences
+    return together[0]
 
 
-def _worse(worst: float, got: np.ndarray, wanted: np.ndarray) -> float:
-    """NaN, too, is worse than any number."""
-    found = float(np.abs(got - wanted).max())
-    return found if not found <= worst else worst
+def _row(names: Sequence[str], outputs: Sequence[np.ndarray], row: int) -> Outputs:
+    return {name: one[row : row + 1] for name, one in zip(names, outputs, strict=True)}
+
+
+def _saw(parity: Parity, situation: str, rows: Sequence[Outputs], wanted: Sequence[Outputs]) -> None:
+    """Rows of a batch may be longer than they are alone: padding comes after what belongs to them."""
+    for got, reference in zip(rows, wanted, strict=True):
+        for name, values in reference.items():
+            inner = got[name][tuple(slice(extent) for extent in values.shape)]
+            parity.saw(situation, name, inner, values)
+
+
+def _compare_scores(vectors: Sequence[np.ndarray], scores: _Scores, parity: Parity) -> None:
+    """What is made of the graphs' vectors as the artifact says must be what the network says of pictures and texts."""
+    text, image = vectors
+    found = scores.scoring["scale"] * image @ text.T + scores.scoring["bias"]
+    parity.saw("in_batch", "scores", found, scores.wanted)

@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 
-from aictl.core.errors import BadInput, Damaged, MachineLacks
+from aictl.core.errors import BadInput
+from aictl.inference.session import open_session
 
-_ERRORS_ONLY = 3
 _TAKEN = ("input_ids", "attention_mask", "token_type_ids")
 _POOLED = "sentence_embedding"
 
@@ -21,19 +20,7 @@ class _Session:
     def __init__(self, path: Path, threads: int | None = None, device: str = "auto") -> None:
         """Raises :class:`Damaged` if the file is no graph, :class:`BadInput` if it is one for something else,
         :class:`MachineLacks` for a device that is not there."""
-        available = onnxruntime.get_available_providers()
-        if device == "cuda" and "CUDAExecutionProvider" not in available:
-            raise MachineLacks("this onnxruntime was built without CUDA", cure="pass --device cpu")
-        wanted = ["CPUExecutionProvider"] if device == "cpu" else ["CUDAExecutionProvider", "CPUExecutionProvider"]
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = _ERRORS_ONLY
-        options.intra_op_num_threads = threads or 0
-        try:
-            self._session = onnxruntime.InferenceSession(path, options, providers=[x for x in wanted if x in available])
-        except Exception as error:  # onnxruntime's errors have no public base class of their own
-            raise Damaged(
-                f"{path} cannot be loaded: {str(error).splitlines()[0]}", cure="download it again, or give another"
-            ) from error
+        self._session = open_session(path, threads, device, cure="download it again, or give another")
         self._inputs = [node.name for node in self._session.get_inputs()]
         self._output = self._chosen(self._session.get_outputs())
         if self._output is None:

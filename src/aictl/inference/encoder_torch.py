@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from transformers import (
     AutoModel,
     AutoModelForImageClassification,
+    AutoModelForObjectDetection,
     AutoModelForSeq2SeqLM,
     AutoModelForSequenceClassification,
 )
@@ -22,13 +23,15 @@ from aictl.inference.quiet import quiet
 _AGAIN = "download it again, or give another"
 
 
-class _Loaded:
-    """A network in float32, in evaluation mode."""
+class Loaded:
+    """A network in evaluation mode, in float32 unless another ``dtype`` is asked for."""
 
     _kind: Any
     _unused: str = ""  # weights that may be missing, by the beginning of their names
 
-    def __init__(self, folder: Path, threads: int | None = None, device: str = "auto") -> None:
+    def __init__(
+        self, folder: Path, threads: int | None = None, device: str = "auto", *, dtype: torch.dtype = torch.float32
+    ) -> None:
         """``threads`` is torch's setting for the whole process. Raises :class:`Damaged` if the files
         cannot be loaded, :class:`MachineLacks` for a device that is not there."""
         if device == "cuda" and not torch.cuda.is_available():
@@ -40,7 +43,7 @@ class _Loaded:
             with quiet():
                 module, loaded = self._kind.from_pretrained(
                     folder,
-                    dtype=torch.float32,
+                    dtype=dtype,
                     local_files_only=True,
                     use_safetensors=True,
                     trust_remote_code=False,
@@ -61,7 +64,7 @@ class _Loaded:
             )
 
 
-class TorchNetwork(_Loaded):
+class TorchNetwork(Loaded):
     """One that gives hidden states."""
 
     _kind = AutoModel
@@ -75,7 +78,7 @@ class TorchNetwork(_Loaded):
         return states.float().cpu().numpy()
 
 
-class TorchClassifier(_Loaded):
+class TorchClassifier(Loaded):
     """One that gives a score for each class."""
 
     _kind = AutoModelForSequenceClassification
@@ -85,7 +88,7 @@ class TorchClassifier(_Loaded):
         return self._run(ids, mask).logits.float().cpu().numpy()
 
 
-class TorchImageClassifier(_Loaded):
+class TorchImageClassifier(Loaded):
     """One that gives a score for each class of a picture."""
 
     _kind = AutoModelForImageClassification
@@ -96,7 +99,19 @@ class TorchImageClassifier(_Loaded):
             return self.module(pixel_values=torch.from_numpy(pixels).to(self._device)).logits.float().cpu().numpy()
 
 
-class TorchRewriter(_Loaded):
+class TorchDetector(Loaded):
+    """One that finds things in a picture."""
+
+    _kind = AutoModelForObjectDetection
+
+
+class TorchDualEncoder(Loaded):
+    """One that turns texts and pictures into vectors that can be compared."""
+
+    _kind = AutoModel
+
+
+class TorchRewriter(Loaded):
     """One that writes a text for a text."""
 
     _kind = AutoModelForSeq2SeqLM

@@ -20,9 +20,10 @@ import onnxruntime
 from aictl.artifacts.onnx import OnnxModel
 from aictl.core.errors import Damaged, MachineLacks
 from aictl.inference.scoring import Scored, Stretch, one_by_one
+from aictl.inference.session import open_session
 
 _TYPES: dict[str, type[np.floating[Any]]] = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
-_ERRORS_ONLY = 3
+_BFLOAT16 = 16  # onnx.TensorProto.BFLOAT16: numpy has no such type, and keys and values never pass through it
 
 
 class OnnxEngine:
@@ -35,7 +36,12 @@ class OnnxEngine:
     def __init__(self, model: OnnxModel, threads: int | None = None, device: str = "auto") -> None:
         """Raises :class:`Damaged` if the file is no model, :class:`MachineLacks` for a device that
         is not there."""
-        self.session = open_session(model, threads, device)
+        self.session = open_session(
+            model.model_path,
+            threads,
+            device,
+            cure=f"aictl artifact check {model.label}; then make it again with --force",
+        )
         self.device = "cuda" if "CUDAExecutionProvider" in self.session.get_providers() else "cpu"
         if device == "cuda" and self.device != "cuda":
             raise MachineLacks("onnxruntime could not use an NVIDIA GPU", cure="pass --device cpu")
@@ -74,7 +80,7 @@ class OnnxSequence:
         for node in engine.past:
             # (batch, key/value heads, tokens, width of a head), as GroupQueryAttention has it
             shape = (1, int(node.shape[1]), capacity if engine.shared else 0, engine.head_width)
-            empty = _reserved(shape, _TYPES[node.type], engine.device)
+            empty = _reserved(shape, _TYPES.get(node.type, _BFLOAT16), engine.device)
             self._binding.bind_ortvalue_input(node.name, empty)
             if engine.shared:
                 self._binding.bind_ortvalue_output(_present(node.name), empty)
@@ -101,39 +107,14 @@ class OnnxSequence:
         return values if every else values[-1]
 
 
-def _reserved(shape: tuple[int, ...], type: type[np.generic], device: str) -> onnxruntime.OrtValue:
+def _reserved(shape: tuple[int, ...], type: type[np.generic] | int, device: str) -> onnxruntime.OrtValue:
     """Room for keys or values. On the CPU it is not written, and so takes no memory and no time
     before there are tokens to fill it: a long ``max_tokens`` of which little is used costs nothing.
     A graph reads no further than its tokens reach."""
-    if device == "cpu":
+    if device == "cpu" or isinstance(type, int):
         return onnxruntime.OrtValue.ortvalue_from_shape_and_type(shape, type, device, 0)
     return onnxruntime.OrtValue.ortvalue_from_numpy(np.zeros(shape, type), device, 0)
 
 
 def _present(past: str) -> str:
     return past.replace("past_key_values.", "present.", 1)
-
-
-def open_session(model: OnnxModel, threads: int | None = None, device: str = "auto") -> onnxruntime.InferenceSession:
-    """Load the graph. Raises :class:`Damaged` if it is none, :class:`MachineLacks` for a device
-    that this onnxruntime was not built for."""
-    available = onnxruntime.get_available_providers()
-    if device == "cuda" and "CUDAExecutionProvider" not in available:
-        raise MachineLacks(
-            "this onnxruntime was built without CUDA",
-            cure="pip uninstall onnxruntime onnxruntime-genai; pip install 'aictl[gpu]'",
-        )
-    wanted = ["CPUExecutionProvider"] if device == "cpu" else ["CUDAExecutionProvider", "CPUExecutionProvider"]
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = _ERRORS_ONLY
-    options.intra_op_num_threads = threads or 0
-    try:
-        return onnxruntime.InferenceSession(
-            model.model_path, options, providers=[name for name in wanted if name in available]
-        )
-    except Exception as error:  # onnxruntime's errors have no public base class of their own
-        reason = str(error).splitlines()[0]
-        raise Damaged(
-            f"{model.model_path} cannot be loaded: {reason}",
-            cure=f"aictl artifact check {model.label}; then make it again with --force",
-        ) from error

@@ -1,16 +1,27 @@
-"""Texts to texts: an encoder-decoder model, such as one that translates or sums up, as transformers saves it."""
+"""Texts to texts: an encoder-decoder model, such as one that translates or sums up, on onnxruntime or transformers.
+
+A folder has ``tokenizer.json``, ``config.json`` and ``generation_config.json``, and either ``encoder.onnx`` and
+``decoder.onnx`` or safetensors, as transformers saves them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import tokenizers
 
 from aictl.core.errors import Damaged
+from aictl.core.extras import require
+from aictl.core.loading import loading
 from aictl.inference.embedding import batches, max_tokens, padded
-from aictl.inference.encoder_torch import TorchRewriter
+
+if TYPE_CHECKING:
+    from aictl.inference.encoder_torch import TorchRewriter
+    from aictl.inference.rewriter_onnx import OnnxRewriter
+
+GRAPH = "decoder.onnx"
 
 
 class Rewritten(NamedTuple):
@@ -21,18 +32,19 @@ class Rewritten(NamedTuple):
 
 
 class Rewriter:
-    """A loaded encoder-decoder model, in float32."""
+    """A loaded encoder-decoder model: of safetensors in float32, of graphs as they are."""
 
     def __init__(self, folder: Path, *, threads: int | None = None, device: str = "auto") -> None:
         """``threads`` is torch's setting for the whole process. Raises :class:`Damaged` for files that cannot be
-        loaded or lack weights, :class:`MachineLacks` for a device that is not there."""
+        loaded or lack weights, :class:`MachineLacks` for a device that is not there, :class:`ExtraMissing` without its
+        runtime."""
         try:
             self._tokenizer = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
         except Exception as error:  # tokenizers raises plain Exception
             raise Damaged(f"{folder / 'tokenizer.json'} cannot be read: {error}") from error
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(max_tokens(folder))
-        self._network = TorchRewriter(folder, threads, device)
+        self._network = _network(folder, threads, device)
 
     def rewrite(self, texts: Sequence[str], *, max_tokens: int) -> Rewritten:
         """What the model writes for each text, the likeliest token each time (greedy), at most ``max_tokens``."""
@@ -43,3 +55,17 @@ class Rewriter:
             for row, one in zip(rows, self._network.write(ids, mask, max_tokens), strict=True):
                 written[row] = self._tokenizer.decode(one, skip_special_tokens=True)
         return Rewritten(written, sum(bool(one.overflowing) for one in encoded))
+
+
+def _network(folder: Path, threads: int | None, device: str) -> TorchRewriter | OnnxRewriter:
+    if (folder / GRAPH).is_file():
+        require("cpu")
+        with loading():
+            from aictl.inference.rewriter_onnx import OnnxRewriter
+
+        return OnnxRewriter(folder, threads, device)
+    require("train")
+    with loading():
+        from aictl.inference.encoder_torch import TorchRewriter
+
+    return TorchRewriter(folder, threads, device)

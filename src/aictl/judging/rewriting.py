@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from aictl.core.extras import require
 from aictl.core.loading import loading
 from aictl.judging.subject import Subject, whole_folder
 from aictl.judging.task import Drawn, Judge, Row, Task, beginning
@@ -30,7 +29,6 @@ class Rewriting(Task):
         return bool(document["input"]) and bool(document["output"])
 
     def open(self, number: int) -> Judge:
-        require("train")
         with loading():
             from aictl.inference.rewriting import Rewriter
 

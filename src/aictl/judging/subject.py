@@ -57,6 +57,7 @@ def _of_graph(model: OnnxModel) -> Ability:
         "text-classification": "text classes",
         "image-classification": "image classes",
         "embedding": "embedding",
+        "text-to-text": "rewriting",
     }
     require_capability(model.label, model.capability, *abilities, command="evaluate")
     assert model.capability is not None

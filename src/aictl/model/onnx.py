@@ -10,7 +10,8 @@ import onnx
 from onnx.external_data_helper import ExternalDataInfo, uses_external_data
 
 from aictl.artifacts.onnx import copy_text_files, write_facts
-from aictl.core.errors import BadInput
+from aictl.artifacts.onnx_weights import require_whole
+from aictl.core.errors import BadInput, Damaged
 from aictl.core.events import Events
 from aictl.model import tokenizer
 from aictl.model.intact import AGAIN, one_line, read_json, require_content
@@ -69,7 +70,10 @@ def _whole_graph(path: Path) -> onnx.ModelProto:
                 cure=AGAIN,
             )
     try:
+        require_whole(path)
         onnx.load_external_data_for_model(graph, str(path.parent))
+    except Damaged as error:
+        raise BadInput(error.message, cure=AGAIN) from error
     except (onnx.checker.ValidationError, ValueError) as error:
         raise BadInput(f"{path}: its weights cannot be read: {one_line(error)}", cure=AGAIN) from error
     return graph

@@ -22,18 +22,22 @@ class Use(NamedTuple):
 
 _LANGUAGE: tuple[Capability, ...] = ("text-generation",)
 _ONE_PASS: tuple[Capability, ...] = ("text-classification", "embedding", "image-classification")
+_TAUGHT: tuple[Capability, ...] = ("text-generation", "text-classification", "image-classification")
 _ANY_WEIGHTS = ("checkpoint", "adapter", "onnx")
 _ALL: tuple[Capability, ...] = (
     *("text-generation", "text-classification", "embedding", "reranking", "masked-language-modelling"),
     *("text-to-text", "image-classification", "object-detection", "image-text"),
 )
+_EXPORTED = tuple(one for one in _ALL if one != "masked-language-modelling")
 USES = (
     Use("generate", _ANY_WEIGHTS, _LANGUAGE, '"What is the capital of France?"', "ask it once"),
     Use("serve", _ANY_WEIGHTS, _LANGUAGE, "", "answer over HTTP, as OpenAI's clients ask"),
     Use("finetune.lora", ("checkpoint",), _LANGUAGE, "CHATS --name NAME", "teach it conversations", needs_chat=True),
-    Use("export.onnx", ("checkpoint", "adapter"), (*_LANGUAGE, *_ONE_PASS), "--name NAME", "run it without torch"),
+    Use("export.onnx", ("checkpoint", "adapter"), _EXPORTED, "--name NAME", "run it without torch"),
     Use("optimize.quantize", _ANY_WEIGHTS, _LANGUAGE, "--name NAME", "make it smaller and faster, if it stays good"),
     Use("optimize.quantize", ("onnx",), _ONE_PASS, "--name NAME", "make it smaller and faster, if it stays good"),
+    Use("optimize.prune", ("checkpoint",), _TAUGHT, "--method structured --name NAME", "leave out what does little"),
+    Use("optimize.distill", ("checkpoint",), _TAUGHT, "DATASET --layers N --name NAME", "teach a smaller one"),
     Use("optimize.trt", ("onnx",), _LANGUAGE, "--name NAME", "compile it for an NVIDIA GPU"),
     Use("evaluate", _ANY_WEIGHTS, _ALL, "DATASET", "measure how good it is"),
     Use("hw.plan.serve", ("checkpoint", "adapter", "onnx"), _LANGUAGE, "", "what it takes to serve it"),

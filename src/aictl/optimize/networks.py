@@ -62,6 +62,10 @@ def quantize(
             f"'{model.label}' is a {model.kind}, and of a model for {model.capability} the graph is rounded",
             cure=f"export it first: aictl export onnx {model.label} --name NAME",
         )
+    if model.facts["precision"] != "fp32":
+        raise BadRequest(
+            f"'{model.label}' is {model.facts['precision']} already", cure="round the graph in fp32 of the same model"
+        )
     if spec.method != "int8":
         raise BadRequest(f"--method {spec.method} is for language models alone", cure="--method int8")
     how = spec.calibration or ("minmax" if model.capability == "image-classification" else "dynamic")

@@ -16,6 +16,7 @@ from aictl.artifacts.capability import require_capability
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.engine import Engine
 from aictl.artifacts.onnx import OnnxModel, copy_text_files
+from aictl.artifacts.onnx_weights import require_whole
 from aictl.core.errors import WrongKind
 from aictl.core.events import Events
 from aictl_tensorrt import builders, half
@@ -27,11 +28,13 @@ def compile_engine(model: OnnxModel, spec: TrtSpec, folder: Path, *, scratch: Pa
     """Build the engine of ``model`` into ``folder``.
 
     Raises :class:`WrongKind` for a model with fused operators or for something else than text generation,
-    ``MachineLacks`` where this machine has no builder or the builder no GPU that it needs, ``WorkFailed``
-    with the parser's or the builder's own words if no engine comes out.
+    ``Damaged`` for a graph that is not whole or keeps weights elsewhere, ``MachineLacks`` where this machine has
+    no builder or the builder no GPU that it needs, ``WorkFailed`` with the parser's or the builder's own words
+    if no engine comes out.
     """
     require_capability(model.label, model.capability, "text-generation", command="optimize trt")
     require_standard(model)
+    require_whole(model.model_path)
     builder = builders.find(spec.builder)
     max_sequence = min(spec.max_sequence, model.context_length)
     if max_sequence < spec.max_sequence:

@@ -49,6 +49,11 @@ def bench(
     if len({one.ability for one in subjects}) > 1:
         what = " and ".join(f"'{one.label}' is {CALLED[one.ability]}" for one in subjects)
         raise BadRequest(f"{what}: they cannot be compared", cure="compare models that do the same")
+    if subjects[0].ability == "rewriting":
+        raise BadRequest(
+            f"'{subjects[0].label}' is an encoder-decoder model, which is not measured here",
+            cure="give language models, classifiers or embedding models",
+        )
     if len({one.label for one in subjects}) < len(subjects):
         raise BadRequest("a model was given twice", cure="give each once")
     known = dataset or next((near for model in models if (near := model.nearest(Dataset))), None)
