@@ -16,7 +16,7 @@ import pytest
 from aictl.artifacts.engine import Engine
 from aictl.artifacts.onnx import OnnxModel
 from aictl.core.artifact import Artifact, InputRecord, Record
-from aictl.core.errors import BadRequest, GateMissed, MachineLacks, WorkFailed, WrongKind
+from aictl.core.errors import BadRequest, Damaged, GateMissed, MachineLacks, WorkFailed, WrongKind
 from aictl.core.events import Advanced, Event, Events, Finished, Noted, Started, silent
 from aictl_tensorrt.compile import compile_engine
 from aictl_tensorrt.spec import TrtSpec
@@ -169,7 +169,7 @@ def test_a_damaged_file_is_no_engine(exported: OnnxModel, tmp_path: Path) -> Non
     model = changed(exported, tmp_path / "cut")
     whole = model.model_path.read_bytes()
     model.model_path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(WorkFailed, match="cannot read"):
+    with pytest.raises(Damaged, match="not a whole ONNX file"):
         compile_engine(model, SPEC, tmp_path, scratch=tmp_path, events=silent)
 
 
