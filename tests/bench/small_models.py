@@ -189,7 +189,8 @@ def _served(bench: Bench, model: str, what: str) -> Iterator[Row]:
     for method in ("int8", "int4"):
         # The quality of the small model's rounding is not what is measured here, and so not gated.
         bench.run(
-            "optimize", "quantize", model, "--method", method, "--dataset", "docs", "--max-quality-loss", 9,
+            "optimize", "quantize", model, "--method", method, "--dataset", "docs", "--rounding", "hqq",
+            "--max-quality-loss", 9,
             "--name", f"onnx-{method}", "--force",
         )  # fmt: skip
         served.append((f"onnx-{method}", method, "onnxruntime"))

@@ -88,8 +88,8 @@ def test_a_service_takes_the_memory_of_its_runtime_and_of_its_weights_as_stored(
     assert torch.reserved_bytes == 400e6 + tokenizer
     assert runtime.reserved_bytes == 90e6 + tokenizer
     eight, four = (Service.of(SMALL, chip, weights=one, stored_bytes=4e6) for one in ("int8", "int4"))
-    assert eight.weights_total_bytes == 4e6
-    assert four.weights_total_bytes == SHIPPED.packed_int4 * 4e6  # packed for a processor's kernels
+    assert eight.weights_total_bytes == SHIPPED.packed_weights * 4e6  # packed for a processor
+    assert four.weights_total_bytes == eight.weights_total_bytes
     unknown = Service.of(SMALL, chip, runtime="another")
     assert unknown.reserved_bytes == 0.1 * 16e9
 

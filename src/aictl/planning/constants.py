@@ -50,7 +50,7 @@ class Constants(NamedTuple):
     reserve_bytes: float = 4e9
     lone_reserve_bytes: float = 1e9
     fragmentation: float = 0.25
-    packed_int4: float = 1.5
+    packed_weights: float = 1.5
     tokenizer_bytes: float = 500
 
 
@@ -138,9 +138,9 @@ PROVENANCE: dict[str, Provenance] = {
         "share of activations and logits that is lost between them under transformers' modules",
         "set in view of docs/benchmarks/small-models.md",
     ),
-    "packed_int4": Provenance(
+    "packed_weights": Provenance(
         "reasoned",
-        "memory of 4-bit weights over their size, once onnxruntime has packed them for a processor",
+        "memory of 8- and 4-bit weights over their size, once onnxruntime has packed them for a processor",
         "set in view of docs/benchmarks/small-models.md",
     ),
     "tokenizer_bytes": Provenance(

@@ -72,8 +72,8 @@ class Service(NamedTuple):
     def weights_total_bytes(self) -> float:
         """Bytes of the model's weights on all accelerators of a replica; tables stay in 16 bits or more."""
         if self.stored_bytes is not None:
-            packed = self.weight_bytes == WEIGHT_BYTES["int4"] and self.accelerator.generation == "cpu"
-            return self.stored_bytes * (self.kernels.constants.packed_int4 if packed else 1)
+            packed = self.weight_bytes <= WEIGHT_BYTES["int8"] and self.accelerator.generation == "cpu"
+            return self.stored_bytes * (self.kernels.constants.packed_weights if packed else 1)
         parts = self.shape.parameters
         tables = parts.embedding + parts.head + parts.positions
         return self.weight_bytes * (parts.total - tables) + max(self.weight_bytes, 2.0) * tables

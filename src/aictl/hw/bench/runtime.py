@@ -10,25 +10,36 @@ import torch
 from aictl.hw.bench.devices import Device
 
 _TIME_LIMIT_S = 300
-# What is loaded late is loaded by the work itself: one step of training, of a model of no size, and one product
-# of two matrices (the graph "y = x · w" of 64 by 64). Each tells the peak of its own memory in KiB (man 5 proc;
-# getrusage would count what started it), and waits, for a GPU's memory is looked at from outside.
+# What is loaded late is loaded by the work itself: text that is encoded, one step of training in 16 bits, of a model of
+# no size, and one product of two matrices (the graph "y = x · w" of 64 by 64). Each tells the peak of its own memory in
+# KiB (man 5 proc; getrusage would count what started it), and waits, for a GPU's memory is looked at from outside.
 _END = """
 with open("/proc/self/status") as status:
     print(next(line.split()[1] for line in status if line.startswith("VmHWM")), flush=True)
 sys.stdin.read()
 """
 _TORCH = """
-import sys
+import json, sys
 import aictl.cli.app, aictl.workspace.run, aictl.train.train
 import torch
+from aictl.tokenizing.byte_bpe import learn
+from aictl.tokenizing.fast_encoding import FastEncoder, Refused
 from transformers import LlamaConfig, LlamaForCausalLM
 device = sys.stdin.readline().strip()
+texts = ["The quick brown fox jumps over the lazy dog. " * 50] * 200
+tokenizer = learn(texts, 400)
+tokenizer.encode_batch(texts[:100])
+try:
+    FastEncoder(json.loads(tokenizer.to_str())).encode(texts)
+except Refused:
+    pass
 shape = dict(vocab_size=64, hidden_size=64, intermediate_size=64, num_hidden_layers=1, num_attention_heads=1)
 model = LlamaForCausalLM(LlamaConfig(**shape)).to(device)
 optimizer = torch.optim.AdamW(model.parameters(), fused=True)
 ids = torch.zeros(1, 16, dtype=torch.long, device=device)
-model(input_ids=ids, labels=ids).loss.backward()
+with torch.autocast(device.partition(":")[0], torch.bfloat16):
+    loss = model(input_ids=ids, labels=ids).loss
+loss.backward()
 optimizer.step()
 """
 _GRAPH = (
@@ -49,8 +60,8 @@ PROGRAMS = {"torch": _TORCH, "onnxruntime": _ONNXRUNTIME}
 
 def measure(device: Device) -> dict[str, int]:
     """Bytes of the device's memory that a fresh process holds, by the runtime that it loaded: ``torch``, with what
-    trains and after it has trained a model of no size, and ``onnxruntime``, with what serves and generates. One that is
-    not installed, or cannot use the device, is left out."""
+    trains and after it has encoded some text and trained a model of no size, and ``onnxruntime``, with what serves and
+    generates. One that is not installed, or cannot use the device, is left out."""
     found = {name: _held(device, program + _END) for name, program in PROGRAMS.items()}
     return {name: size for name, size in found.items() if size is not None}
 
