@@ -29,7 +29,8 @@ from onnxruntime.quantization import (
 from aictl.artifacts.capability import Capability
 from aictl.artifacts.dataset import Dataset
 from aictl.artifacts.onnx import OnnxModel, copy_network_files, write_facts
-from aictl.core.errors import BadRequest, Damaged, WorkFailed, WrongKind
+from aictl.artifacts.onnx_weights import require_whole
+from aictl.core.errors import BadRequest, Damaged, MachineLacks, WorkFailed, WrongKind
 from aictl.core.events import Events
 from aictl.judging.subject import subject
 from aictl.judging.task import Drawn
@@ -147,6 +148,7 @@ class _Reader(CalibrationDataReader):  # type: ignore[misc]
 
 def _prepared(model: OnnxModel, scratch: Path) -> Path:
     """The graph in one file, with what is constant worked out and normalisations taken into the weights before them."""
+    require_whole(model.model_path)
     path = scratch / "prepared.onnx"
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
@@ -157,6 +159,8 @@ def _prepared(model: OnnxModel, scratch: Path) -> Path:
     try:
         onnxruntime.InferenceSession(model.model_path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's errors have no public base class of their own
+        if "Failed to write" in str(error):
+            raise MachineLacks(f"{path} cannot be written", cure="free some space, then run it again") from error
         raise Damaged(f"{model.model_path} cannot be loaded: {str(error).splitlines()[0]}") from error
     return path
 
