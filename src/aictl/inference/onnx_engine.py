@@ -18,7 +18,7 @@ import numpy as np
 import onnxruntime
 
 from aictl.artifacts.onnx import OnnxModel
-from aictl.core.errors import Damaged, MachineLacks
+from aictl.core.errors import Damaged
 from aictl.inference.scoring import Scored, Stretch, one_by_one
 from aictl.inference.session import open_session
 
@@ -43,8 +43,6 @@ class OnnxEngine:
             cure=f"aictl artifact check {model.label}; then make it again with --force",
         )
         self.device = "cuda" if "CUDAExecutionProvider" in self.session.get_providers() else "cpu"
-        if device == "cuda" and self.device != "cuda":
-            raise MachineLacks("onnxruntime could not use an NVIDIA GPU", cure="pass --device cpu")
         inputs = {node.name: node for node in self.session.get_inputs()}
         self.shared = bool(model.driving["search"]["past_present_share_buffer"])
         self.takes_positions = "position_ids" in inputs
