@@ -134,6 +134,7 @@ def test_it_is_smaller_measured_and_used_as_before(models, dataset, places, kind
         assert metrics["parent"][name] == 1.0
     assert metrics["quality_loss"] == pytest.approx(metrics["parent"][name] - metrics["candidate"][name])
     assert metrics["outputs"]["worst_difference"] > 0
+    assert metrics["outputs"].get("least_cosine", 1) > 0.99
     assert metrics["parent"]["pass_cpu_s"] > 0
     assert (made.folder / "weighed.html").is_file()
 

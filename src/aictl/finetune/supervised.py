@@ -13,7 +13,6 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from aictl.artifacts.capability import require_capability
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.dataset import Dataset
-from aictl.core.errors import BadRequest
 from aictl.core.events import Events
 from aictl.finetune.spec import BatchSpec, SupervisedSpec
 from aictl.training import conversations, examples, language_models
@@ -46,13 +45,7 @@ class Lesson:
 
 def longest_of(spec: BatchSpec, checkpoint: Checkpoint) -> int:
     """Most tokens of an example. Raises :class:`BadRequest` for more than the model's context."""
-    context = checkpoint.context_length
-    if spec.sequence_length and spec.sequence_length > context:
-        raise BadRequest(
-            f"--sequence-length {spec.sequence_length}: '{checkpoint.label}' has a context of {context} tokens",
-            cure=f"--sequence-length {context}",
-        )
-    return spec.sequence_length or min(LONGEST, context)
+    return examples.longest_of(spec.sequence_length, checkpoint, LONGEST)
 
 
 def opened(

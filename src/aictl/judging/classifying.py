@@ -20,7 +20,7 @@ from aictl.judging.terms import Terms
 from aictl.measure import classification
 from aictl.measure.classification import Judged
 from aictl.measure.resampling import Measure
-from aictl.measure.stretches import in_plain
+from aictl.measure.stretches import text_of
 
 _MEASURES = ("accuracy", "macro_f1", "micro_f1", "log_loss", "brier", "calibration_error")
 _NAMED = 10  # labels and classes in a message
@@ -109,7 +109,7 @@ class TextClasses(Classes):
 
     def _classify(self, folder: Path) -> Classify:
         classifier = Classifier(folder, threads=self._terms.threads, device=self._terms.device)
-        return lambda documents: classifier.classify([_text(one.document) for one in documents])
+        return lambda documents: classifier.classify([text_of(one.document) for one in documents])
 
 
 class ImageClasses(Classes):
@@ -159,14 +159,10 @@ class _ClassesJudge:
         del self._classify
 
 
-def _text(document: Mapping[str, Any]) -> str:
-    return document["text"] if "text" in document else in_plain(document["messages"])
-
-
 def _shown(one: Drawn) -> Row:
     if "image" in one.document:
         return {"image": one.document["image"]}
-    return {"text": beginning(_text(one.document))}
+    return {"text": beginning(text_of(one.document))}
 
 
 def _listed(names: Sequence[str]) -> str:

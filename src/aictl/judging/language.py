@@ -20,7 +20,7 @@ from aictl.judging.writing import finished as writing_finished
 from aictl.judging.writing import measures as writing_measures
 from aictl.measure import prediction
 from aictl.measure.resampling import Measure
-from aictl.measure.stretches import Asked, in_plain, knows_chats, messages_of, of_conversation, of_text
+from aictl.measure.stretches import Asked, in_plain, knows_chats, messages_of, of_conversation, of_text, text_of
 
 PREDICTING = {name: (name,) for name in ("perplexity", "bits_per_byte", "token_accuracy")}
 
@@ -82,7 +82,7 @@ class _LanguageJudge:
         if self._writes:
             rows = [{**row, **self._answered(one.document)} for row, one in zip(rows, documents, strict=True)]
         else:
-            rows = [{**row, "text": beginning(_text(one.document))} for row, one in zip(rows, documents, strict=True)]
+            rows = [{**row, "text": beginning(text_of(one.document))} for row, one in zip(rows, documents, strict=True)]
         return rows
 
     def close(self) -> None:
@@ -104,7 +104,7 @@ class _LanguageJudge:
 
     def _asked(self, one: Drawn) -> Asked:
         if not self._chats:
-            return of_text(self._generator, _text(one.document)[: self._terms.characters], self._terms.window)
+            return of_text(self._generator, text_of(one.document)[: self._terms.characters], self._terms.window)
         try:
             return of_conversation(self._generator, messages_of(one.document), self._terms.window)
         except BadRequest as error:
@@ -125,10 +125,6 @@ class _LanguageJudge:
         pieces = self._generator.generate(ids, Sampling(max_tokens=self._terms.max_tokens))
         output = "".join(piece.text for piece in pieces)
         return {"input": beginning(before[-1]["content"]), "reference": messages[last]["content"], "output": output}
-
-
-def _text(document: Mapping[str, Any]) -> str:
-    return document["text"] if "text" in document else in_plain(messages_of(document))
 
 
 def _has_tokenizer(one: Subject) -> bool:

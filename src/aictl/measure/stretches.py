@@ -57,6 +57,11 @@ def in_plain(messages: Sequence[Message]) -> str:
     return "\n".join(message["content"] for message in messages)
 
 
+def text_of(document: Mapping[str, Any]) -> str:
+    """What is read of a document where no chat format is: its text, or its conversation in plain words."""
+    return document["text"] if "text" in document else in_plain(messages_of(document))
+
+
 def knows_chats(generator: TextGenerator) -> bool:
     """Whether a model has a chat template."""
     try:

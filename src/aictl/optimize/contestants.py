@@ -13,10 +13,10 @@ from aictl.inference.classifying import Classifier
 from aictl.inference.embedding import Embedder, open_embedder
 from aictl.inference.image_classifying import ImageClassifier
 from aictl.inference.load import load
-from aictl.judging.subject import Subject, whole_folder
+from aictl.judging.subject import Ability, Subject, whole_folder
 from aictl.judging.task import Drawn
 from aictl.measure.speed import Times, answering, decoding
-from aictl.measure.stretches import in_plain, messages_of
+from aictl.measure.stretches import text_of
 
 DECODED = 24  # tokens of each text that are decoded one by one
 _TEXTS = 2  # that a language model goes through in a round
@@ -74,7 +74,7 @@ class _Writer:
         ids: list[int] = []
         length = min(4 * DECODED, self._generator.context_length)
         for one in documents:
-            ids += self._generator.encode(text_of(one.document))
+            ids += self._generator.encode(read_of(one.document))
             if len(ids) >= _TEXTS * length:
                 break
         while len(ids) < length:
@@ -89,9 +89,9 @@ class _Network:
     phase = "pass"
 
     def __init__(self, one: Subject, documents: Sequence[Drawn], scratch: Path) -> None:
-        runner = network(one, scratch, threads=1)
+        runner = network(one.ability, whole_folder(one, scratch), threads=1)
         self._run = runner.network.run
-        self._ready = ready(one, runner, documents[:_INPUTS])
+        self._ready = ready(runner, documents[:_INPUTS])
         self.round = answering(self._run, self._ready)
 
     def outputs(self) -> list[np.ndarray]:
@@ -107,25 +107,22 @@ class _Network:
 Runner = Classifier | ImageClassifier | Embedder
 
 
-def network(one: Subject, scratch: Path, *, threads: int | None = None, device: str = "cpu") -> Runner:
+def network(ability: Ability, folder: Path, *, threads: int | None = None, device: str = "cpu") -> Runner:
     """Load a model that answers in one pass, with what prepares its inputs."""
-    folder = whole_folder(one, scratch)
-    if one.ability == "image classes":
+    if ability == "image classes":
         return ImageClassifier(folder, threads=threads, device=device)
-    if one.ability == "text classes":
+    if ability == "text classes":
         return Classifier(folder, threads=threads, device=device)
     return open_embedder(folder, threads=threads, device=device)
 
 
-def ready(one: Subject, runner: Runner, documents: Sequence[Drawn]) -> list[tuple[np.ndarray, ...]]:
+def ready(runner: Runner, documents: Sequence[Drawn]) -> list[tuple[np.ndarray, ...]]:
     """What its network is run on for each of some documents."""
     if isinstance(runner, ImageClassifier):
         return [runner.prepared([document.image or b""]) for document in documents]
-    return [runner.prepared([text_of(document.document)]) for document in documents]
+    return [runner.prepared([read_of(document.document)]) for document in documents]
 
 
-def text_of(document: Mapping[str, Any]) -> str:
+def read_of(document: Mapping[str, Any]) -> str:
     """What a model reads of a document: its text, a conversation in plain words, or what goes into a pair."""
-    if "text" in document:
-        return document["text"]
-    return document["input"] if "input" in document else in_plain(messages_of(document))
+    return document["input"] if "input" in document else text_of(document)

@@ -57,6 +57,7 @@ def weigh(
         "quality_loss": found.loss,
         "quality": {
             "measure": name,
+            "is_relative": found.quality.is_relative,
             "low": found.low,
             "high": found.high,
             "dataset": dataset.label,
@@ -74,7 +75,7 @@ def weigh(
 def told(metrics: Mapping[str, Any], what: str) -> str:
     """A candidate's metrics in a line."""
     loss, measure = metrics["quality_loss"], metrics["quality"]["measure"]
-    change = f"{measure} {loss:+.1%}" if measure == "perplexity" else f"{measure} {-100 * loss:+.2g} points"
+    change = f"{measure} {loss:+.1%}" if metrics["quality"]["is_relative"] else f"{measure} {-100 * loss:+.2g} points"
     size, ratio = metrics["candidate"]["size_bytes"], metrics["speedup"]["ratio"]
     return f"{what}, {size / 1e6:.3g} MB, {ratio:.2g}x as fast, {change}"
 

@@ -13,7 +13,7 @@ from aictl.artifacts.dataset import Dataset
 from aictl.core.errors import BadRequest
 from aictl.core.events import Events
 from aictl.optimize.teaching import TeachingSpec
-from aictl.training import saving, trial
+from aictl.training import examples, saving, trial
 from aictl.training.forecast import Forecast
 from aictl.training.loop import Outcome
 from aictl.training.objective import Constrain
@@ -108,13 +108,7 @@ def open_lesson(
 
 def longest_of(spec: TeachingSpec, checkpoint: Checkpoint) -> int:
     """Most tokens of an example. Raises :class:`BadRequest` for more than the model's context."""
-    context = checkpoint.context_length
-    if spec.sequence_length and spec.sequence_length > context:
-        raise BadRequest(
-            f"--sequence-length {spec.sequence_length}: '{checkpoint.label}' has a context of {context} tokens",
-            cure=f"--sequence-length {context}",
-        )
-    return spec.sequence_length or min(LONGEST, context)
+    return examples.longest_of(spec.sequence_length, checkpoint, LONGEST)
 
 
 def train(

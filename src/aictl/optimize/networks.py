@@ -10,7 +10,6 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from io import StringIO
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +30,9 @@ from aictl.artifacts.dataset import Dataset
 from aictl.artifacts.onnx import OnnxModel, copy_network_files, write_facts
 from aictl.artifacts.onnx_weights import require_whole
 from aictl.core.errors import BadRequest, Damaged, MachineLacks, WorkFailed, WrongKind
-from aictl.core.events import Events
-from aictl.judging.subject import subject
-from aictl.judging.task import Drawn
+from aictl.core.events import Events, silent
+from aictl.judging.documents import draw
+from aictl.judging.subject import subject, whole_folder
 from aictl.optimize.contestants import network, ready
 from aictl.optimize.spec import QuantizeSpec
 
@@ -181,18 +180,18 @@ def _layers(path: Path, how: str) -> list[str]:
 
 
 def _inputs(model: OnnxModel, dataset: Dataset, most: int, scratch: Path) -> list[dict[str, np.ndarray]]:
-    """What the graph is fed for the first documents of the split train."""
+    """What the graph is fed for documents of the split train, drawn at random: the first may all be of one class."""
     if "train" not in dataset.splits:
         raise BadRequest(
             f"dataset '{dataset.label}' has no split 'train' to calibrate on",
             cure="name one that has, with --dataset, or --calibration dynamic",
         )
     one = subject(model)
-    runner = network(one, scratch)
-    documents = _documents(dataset, most)
+    runner = network(one.ability, whole_folder(one, scratch))
+    drawn = draw(dataset, "train", lambda document: True, most=most, seed=0, events=silent)
     names = [tensor.name for tensor in model.header.signature.inputs]
     found = []
-    for arrays in ready(one, runner, documents):
+    for arrays in ready(runner, list(drawn.documents())):
         given = dict(zip(("input_ids", "attention_mask") if len(arrays) == 2 else names, arrays, strict=False))
         if "token_type_ids" in names:
             given["token_type_ids"] = np.zeros_like(arrays[0])
@@ -210,13 +209,6 @@ def _of_one_length(inputs: Sequence[Mapping[str, np.ndarray]]) -> list[dict[str,
         }
         for one in inputs
     ]
-
-
-def _documents(dataset: Dataset, most: int) -> list[Drawn]:
-    if dataset.format == "image":
-        pictures = islice(dataset.pictures("train"), most)
-        return [Drawn(number, document, image) for number, (document, image) in enumerate(pictures)]
-    return [Drawn(number, document) for number, document in enumerate(islice(dataset.documents("train"), most))]
 
 
 def _outputs(path: Path, inputs: Sequence[Mapping[str, np.ndarray]]) -> list[np.ndarray]:

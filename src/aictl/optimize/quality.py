@@ -66,11 +66,6 @@ class Lost(NamedTuple):
     draw: Draw
     details: Mapping[str, Any]
 
-    def told(self) -> str:
-        """In a few words."""
-        name = self.quality.measure
-        return f"{name} {self.loss:+.1%}" if self.quality.is_relative else f"{name} {-100 * self.loss:+.2g} points"
-
 
 def heldout(parent: Model, named: Dataset | None, scratch: Path, events: Events) -> Dataset:
     """What quality is measured on: the dataset that was named, the nearest that the model was made from, or of a

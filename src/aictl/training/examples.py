@@ -15,8 +15,9 @@ from typing import Any, Protocol
 
 from transformers import PreTrainedTokenizerBase
 
+from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.dataset import Dataset, Format
-from aictl.core.errors import BadInput
+from aictl.core.errors import BadInput, BadRequest
 from aictl.core.events import Events
 from aictl.training import conversations
 from aictl.training.conversations import Conversations
@@ -25,6 +26,18 @@ from aictl.training.dialogue import Dialogue, DialogueEncoder, Unusable
 FORMATS: tuple[Format, ...] = ("chat", "text", "pair")
 NOUNS = {"chat": "conversations", "text": "documents", "pair": "pairs", "preference": "preferences"}
 _TOLD_EVERY = 256
+
+
+def longest_of(asked: int | None, checkpoint: Checkpoint, usual: int) -> int:
+    """Most tokens of an example: as ``asked`` with --sequence-length, or the ``usual`` as far as the model's context
+    goes. Raises :class:`BadRequest` for more than that."""
+    context = checkpoint.context_length
+    if asked and asked > context:
+        raise BadRequest(
+            f"--sequence-length {asked}: '{checkpoint.label}' has a context of {context} tokens",
+            cure=f"--sequence-length {context}",
+        )
+    return asked or min(usual, context)
 
 
 class Encode(Protocol):

@@ -53,5 +53,5 @@ command = Command(
     ],
     makes=(OnnxModel,),
     extra="optimize",
-    revision=3,
+    revision=4,
 )

@@ -29,7 +29,7 @@ from aictl.judging.subject import CALLED, Subject, subject, whole_folder
 from aictl.measure.speed import CONFIDENCE, RESAMPLES, speed_up
 from aictl.optimize.bench.page import write_page
 from aictl.optimize.bench.worker import Job
-from aictl.optimize.contestants import text_of
+from aictl.optimize.contestants import read_of
 from aictl.optimize.gate import size_bytes
 from aictl.optimize.quality import Model, heldout
 from aictl.optimize.spec import BenchSpec
@@ -146,7 +146,7 @@ def _inputs(one: Subject, dataset: Dataset, split: str, scratch: Path) -> list[s
             f"dataset '{dataset.label}' has no split '{split}'", cure=f"its splits are {', '.join(dataset.splits)}"
         )
     if one.ability != "image classes":
-        found = [text_of(document) for document in islice(dataset.documents(split), _INPUTS)]
+        found = [read_of(document) for document in islice(dataset.documents(split), _INPUTS)]
     else:
         dataset.require_format("image", cure="name one of pictures")
         found = []

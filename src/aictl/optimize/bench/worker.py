@@ -22,10 +22,9 @@ from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.onnx import OnnxModel
 from aictl.core.errors import AictlError
 from aictl.inference.load import load
-from aictl.judging.subject import Ability, Subject
-from aictl.judging.task import Drawn
+from aictl.judging.subject import Ability
 from aictl.measure import energy, process_memory
-from aictl.optimize.contestants import network, ready
+from aictl.optimize.contestants import network
 
 _LEAST_S = 0.3  # that a network's passes are timed for in a round
 
@@ -95,16 +94,12 @@ class _Language:
 
 class _Network:
     def __init__(self, job: Job) -> None:
-        folder = Path(job.folder)
-        one = Subject("", job.ability, folder, Checkpoint(folder), None, "", None)
-        runner = network(one, folder, threads=job.threads, device=job.device)
-        files = [Path(name).read_bytes() for name in job.inputs] if job.ability == "image classes" else []
-        documents = [Drawn(number, {"text": text}) for number, text in enumerate(job.inputs)]
-        if files:
-            documents = [Drawn(number, {}, file) for number, file in enumerate(files)]
+        runner: Any = network(job.ability, Path(job.folder), threads=job.threads, device=job.device)
+        some: list[Any] = list(job.inputs)
+        if job.ability == "image classes":
+            some = [Path(name).read_bytes() for name in job.inputs]
         self._run = runner.network.run
-        self._alone = ready(one, runner, documents)
-        some: list[Any] = files or list(job.inputs)
+        self._alone = [runner.prepared([one]) for one in some]
         self._batches = [runner.prepared([some[at % len(some)] for at in range(count)]) for count in job.at_once]
 
     def round(self) -> dict[str, Any]:
