@@ -74,7 +74,7 @@ STEPS = {
     ("dataset", "checkpoint"): [
         "aictl train x",
         "aictl finetune full CHECKPOINT x",
-        "aictl finetune dpo CHECKPOINT x",
+        "aictl optimize distill TEACHER x",
     ],
     ("dataset", "adapter"): [
         "aictl finetune lora CHECKPOINT x",
