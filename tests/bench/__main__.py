@@ -2,7 +2,8 @@
 
 ``python -m tests.bench PAGE`` writes one of those pages alone: ``planner`` (in seconds), ``machine``, ``data``,
 ``text-steps``, ``tokenizing``, ``labelling``, ``small-models``, ``training``, ``training-quality``, ``tasks``,
-``finetune``, ``finetune-memory`` or ``optimizing``. ``fit`` refits the planner's constants and prints them.
+``finetune``, ``finetune-memory``, ``optimizing`` or ``searching``. ``fit`` refits the planner's constants and prints
+them.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from tests.bench import (
     optimizing,
     planner,
     planner_page,
+    searching,
     small_models,
     startup,
     tasks,
@@ -52,8 +54,9 @@ Pages of their own have [the planner against published runs](benchmarks/planner.
 [pretraining beside its peers](benchmarks/training.md),
 [what checkpoints cost, and the same run by Hugging Face Trainer](benchmarks/training-quality.md),
 [fine-tuning beside trl](benchmarks/finetune.md),
-[the memory that fine-tuning takes and what it comes to](benchmarks/finetune-memory.md) and
-[models made smaller and faster](benchmarks/optimizing.md).
+[the memory that fine-tuning takes and what it comes to](benchmarks/finetune-memory.md),
+[models made smaller and faster](benchmarks/optimizing.md) and
+[what a search for the best of them finds](benchmarks/searching.md).
 """
 
 
@@ -71,6 +74,7 @@ PAGES: dict[str, Write] = {
     "tasks": lambda place: tasks.write(place, _machine()),
     "finetune": lambda place: finetune.write(place, _machine()),
     "optimizing": lambda place: optimizing.write(place, _machine()),
+    "searching": lambda place: searching.write(place, _machine()),
     "finetune-memory": lambda place: finetune_memory.write(place, _machine()),
 }
 

@@ -37,6 +37,7 @@ K_QUANT: dict[Method, tuple[str, ...]] = {
     "int4": ("algo_config=k_quant", "matmul_mixed_precision=last_matmul:int8,mixed_layers:int8"),
     "int8": ("algo_config=k_quant",),
 }
+GRAPH_FILES = ("model.onnx", "model.onnx.data")
 HEAD_MULTIPLE = 16
 UNSUPPORTED = "is not currently supported"  # the builder's words for an architecture it does not know
 
@@ -61,31 +62,38 @@ def build(
     rounding that needs it; :class:`WorkFailed` if the builder fails otherwise.
     """
     base = weights.base if isinstance(weights, Adapter) else weights
-    _require_fusible(base)
-    recipe = None if rounding == "k-quant" else Recipe(BITS[method], rounding, BLOCKS[method])
-    if recipe is not None and recipe.reads and not any(calibration):
-        raise BadRequest(f"rounding by {rounding} needs text to calibrate on", cure="name a dataset, or round by hqq")
-    source, built = scratch / "source", scratch / "built"
-    for stale in (source, built):
-        shutil.rmtree(stale, ignore_errors=True)
-    _lay_out(weights, source)
-    log = scratch / "builder.log"
-    if recipe is None:
-        _run_builder(source, built, log, base, precision=method, options=K_QUANT[method])
+    if rounding == "k-quant":
+        built = _built(weights, scratch, precision=method, options=K_QUANT[method])
         report = Report()
-        for name in ("model.onnx", "model.onnx.data"):
+        for name in GRAPH_FILES:
             shutil.move(built / name, folder / name)
     else:
-        _run_builder(source, built, log, base, precision="fp32")
+        recipe = Recipe(BITS[method], rounding, BLOCKS[method])
+        if recipe.reads and not any(calibration):
+            raise BadRequest(
+                f"rounding by {rounding} needs text to calibrate on", cure="name a dataset, or round by hqq"
+            )
+        built = full_precision(weights, scratch)
         report = Rounder(recipe, calibration, threads, events).round(built, folder, scratch=scratch)
-    shutil.move(built / "genai_config.json", folder / "genai_config.json")
+    describe(built, base, folder, method)
+    return report
+
+
+def full_precision(weights: Checkpoint | Adapter, scratch: Path) -> Path:
+    """A folder in ``scratch`` with the fused graph and nothing rounded: model.onnx, model.onnx.data and
+    genai_config.json. Raises what :func:`build` raises of the builder."""
+    return _built(weights, scratch, precision="fp32")
+
+
+def describe(built: Path, base: Checkpoint, folder: Path, precision: str) -> None:
+    """Write what belongs to the graph in ``folder``: how it is driven, as ``built`` says, its tokenizer, its facts."""
+    shutil.copyfile(built / "genai_config.json", folder / "genai_config.json")
     copy_text_files(base.folder, folder)
     if base.config.get("eos_token_id") is None:
         _forget_end(folder / "genai_config.json")
     graph = onnx.load(folder / "model.onnx", load_external_data=False)
     opset = next(entry.version for entry in graph.opset_import if entry.domain in ("", "ai.onnx"))
-    write_facts(folder, layout="fused", precision=method, opset=opset)
-    return report
+    write_facts(folder, layout="fused", precision=precision, opset=opset)
 
 
 def _require_fusible(base: Checkpoint) -> None:
@@ -125,9 +133,13 @@ def _forget_end(path: Path) -> None:
     path.write_text(json.dumps(driving, indent=1) + "\n", "utf-8")
 
 
-def _run_builder(
-    source: Path, built: Path, log: Path, base: Checkpoint, *, precision: str, options: tuple[str, ...] = ()
-) -> None:
+def _built(weights: Checkpoint | Adapter, scratch: Path, *, precision: str, options: tuple[str, ...] = ()) -> Path:
+    base = weights.base if isinstance(weights, Adapter) else weights
+    _require_fusible(base)
+    source, built, log = scratch / "source", scratch / "built", scratch / "builder.log"
+    for stale in (source, built):
+        shutil.rmtree(stale, ignore_errors=True)
+    _lay_out(weights, source)
     found = importlib.util.find_spec("onnxruntime_genai")
     assert found is not None and found.origin is not None  # the command's extra was checked
     script = Path(found.origin).parent / "models" / "builder.py"
@@ -145,7 +157,7 @@ def _run_builder(
             check=False,
         )
     if done.returncode == 0 and (built / "model.onnx").is_file():
-        return
+        return built
     told = log.read_text("utf-8", "replace").strip().splitlines()
     if any(UNSUPPORTED in line for line in told):
         raise BadRequest(

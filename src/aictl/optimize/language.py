@@ -17,6 +17,8 @@ from aictl.inference.tokenizer import ModelTokenizer
 from aictl.measure.stretches import in_plain, messages_of
 from aictl.optimize import fused
 from aictl.optimize.quality import Model
+from aictl.optimize.rounding.calibration import Texts
+from aictl.optimize.rounding.rounder import Report
 from aictl.optimize.spec import QuantizeSpec, Rounding
 
 _LONGEST = 512  # tokens of a text that weights are rounded for
@@ -31,13 +33,20 @@ def quantize(
     Raises :class:`BadRequest` for a model that does not lead back to weights, for an architecture without fused
     operators, and without text for a way of rounding that needs it.
     """
-    weights = _weights(model)
+    weights = full_weights(model)
     way = _way(spec, dataset)
-    texts = list(_texts(weights, dataset, spec.calibration_tokens)) if way not in ("rtn", "k-quant") else []
+    texts: list[list[int]] = []
+    if way not in ("rtn", "k-quant"):
+        texts = list(calibration_texts(weights, dataset, spec.calibration_tokens))
     task = f"round the weights to {spec.method} by {way}"
     events.started(task)
     report = fused.build(weights, spec.method, folder, scratch, rounding=way, calibration=texts, events=events)
     events.finished(task)
+    return told(report, way, texts)
+
+
+def told(report: Report, way: Rounding, texts: Texts) -> dict[str, Any]:
+    """How weights were rounded, as metrics."""
     worst = sorted(report.damage, key=lambda name: -report.damage[name])[:_NAMED]
     return {
         "rounding": {
@@ -49,8 +58,8 @@ def quantize(
     }
 
 
-def _weights(model: Model) -> Checkpoint | Adapter:
-    """The full-precision weights behind a language model."""
+def full_weights(model: Model) -> Checkpoint | Adapter:
+    """The full-precision weights behind a language model. Raises :class:`BadRequest` where there are none."""
     weights: Artifact | None = model.nearest(Adapter, Checkpoint)
     if not isinstance(weights, Adapter | Checkpoint):
         raise BadRequest(
@@ -70,7 +79,7 @@ def _way(spec: QuantizeSpec, dataset: Dataset) -> Rounding:
     return "gptq" if dataset.splits.get("train") else "hqq"
 
 
-def _texts(weights: Checkpoint | Adapter, dataset: Dataset, tokens: int) -> Iterator[list[int]]:
+def calibration_texts(weights: Checkpoint | Adapter, dataset: Dataset, tokens: int) -> Iterator[list[int]]:
     """Token ids of the split train, of each text its beginning, until there are so many."""
     if not dataset.splits.get("train"):
         return

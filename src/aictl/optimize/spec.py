@@ -10,6 +10,7 @@ from aictl.core.spec import Spec, comma_separated, option
 
 Method = Literal["int4", "int8"]
 Rounding = Literal["rtn", "hqq", "awq", "gptq", "k-quant"]
+Calibration = Literal["dynamic", "minmax", "entropy", "percentile"]
 
 
 class QualitySpec(Spec):
@@ -62,7 +63,7 @@ class QuantizeSpec(GateSpec):
     calibration_tokens: int = option(
         8192, ge=256, le=2**24, help="of the split train, that weights of a language model are rounded for"
     )
-    calibration: Literal["dynamic", "minmax", "entropy", "percentile"] | None = option(
+    calibration: Calibration | None = option(
         None,
         help="of networks that answer in one pass, how what flows between layers is rounded: dynamic measures it in "
         "every run, the others once on --calibration-documents; dynamic for texts and minmax for pictures unless set",
@@ -76,6 +77,12 @@ class QuantizeSpec(GateSpec):
         help="layers that are not rounded, of networks that answer in one pass: those that do most harm, each rounded "
         "alone",
     )
+
+
+class PickSpec(Spec):
+    """Which model of a front."""
+
+    model: str | None = option(None, min_length=1, help="its name in the front; the chosen one unless set")
 
 
 class BenchSpec(Spec):

@@ -16,9 +16,10 @@ from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.onnx import OnnxModel
 from aictl.core.errors import BadRequest
 from aictl.inference.load import load
-from aictl.optimize.fused import build
+from aictl.optimize.fused import build, full_precision
 from aictl.optimize.rounding.awq import fold_scales
 from aictl.optimize.rounding.calibration import Prober, moments
+from aictl.optimize.rounding.foresight import output_errors
 from aictl.optimize.rounding.graph import matrices
 from aictl.optimize.rounding.grid import Grid
 from aictl.optimize.rounding.rounder import Recipe, Rounder
@@ -63,11 +64,7 @@ def checkpoint(chat_model, tmp_path_factory) -> Checkpoint:
 @pytest.fixture(scope="module")
 def graph(checkpoint, tmp_path_factory) -> Path:
     """The fused graph in full precision, as the builder leaves it."""
-    scratch = tmp_path_factory.mktemp("scratch")
-    (scratch / "made").mkdir()
-    build(checkpoint, "int8", scratch / "made", scratch, rounding="rtn")
-    shutil.copyfile(scratch / "made" / "genai_config.json", scratch / "built" / "genai_config.json")
-    return scratch / "built"
+    return full_precision(checkpoint, tmp_path_factory.mktemp("scratch"))
 
 
 def log_probabilities(folder: Path) -> np.ndarray:
@@ -123,6 +120,22 @@ def test_a_larger_budget_buys_more_matrices_and_never_more_than_it_has(graph, tm
     assert not upgraded[0]
     assert upgraded[-1] == set(report.damage)
     assert len(upgraded[1]) <= len(upgraded[2])
+
+
+def test_a_few_matrices_foresee_which_way_strays_least(graph, tmp_path):
+    ways = ("rtn", "hqq", "awq", "gptq")
+    texts = passages(8, seed=999)
+    foreseen = output_errors(graph, 4, 32, ways, texts)
+    before = (graph / "model.onnx").read_bytes()
+    strayed = {}
+    for way in ways:
+        rounded(graph, tmp_path / way, Recipe(4, way, 32, budget=0), texts)
+        strayed[way] = drift(graph, tmp_path / way)
+    assert min(foreseen, key=foreseen.get) == min(strayed, key=strayed.get)
+    assert 0 < foreseen["gptq"] < foreseen["rtn"]
+    eight = output_errors(graph, 8, 32, ways, texts)
+    assert all(eight[way] < foreseen[way] / 50 for way in ways)
+    assert (graph / "model.onnx").read_bytes() == before
 
 
 def test_blocks_are_as_long_as_fit_evenly():

@@ -17,7 +17,7 @@ import onnx_ir as ir
 
 from aictl.optimize.rounding.calibration import Moments
 from aictl.optimize.rounding.graph import Matrix, assign, values_of
-from aictl.optimize.rounding.grid import Floats, Grid, fit, on
+from aictl.optimize.rounding.grid import Floats, Grid, fit, nearest, on
 
 POWERS = tuple(step / 10 for step in range(0, 10))
 _NORM_WEIGHT = {"SimplifiedLayerNormalization": 1, "SkipSimplifiedLayerNormalization": 2}  # which input it is
@@ -37,6 +37,16 @@ def fold_scales(fed: Sequence[Matrix], moments: Moments, grid: Grid) -> bool:
         assign(matrix.parameter, matrix.weights.T * scales[:, None])
     assign(target, values_of(target) / scales)  # a norm's weights, or a matrix's along its outputs
     return True
+
+
+def rounded_behind_scales(matrix: Matrix, fed: Sequence[Matrix], moments: Moments, grid: Grid) -> Floats:
+    """What one of the matrices that a tensor feeds comes to, of shape (rows, columns), when it is rounded after
+    :func:`fold_scales` and the scales are taken out again. Nothing in the graph changes."""
+    importance = moments.diagonal().astype(np.float32)
+    if _foldable(cast(ir.Value, matrix.node.inputs[0]), fed) is None:
+        return nearest(matrix.weights, grid, importance).weights
+    scales = _best_scales([one.weights for one in fed], moments, grid)
+    return nearest(matrix.weights * scales, grid, importance / scales**2).weights / scales
 
 
 def _foldable(source: ir.Value, fed: Sequence[Matrix]) -> ir.Value | None:

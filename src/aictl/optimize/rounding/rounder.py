@@ -61,6 +61,39 @@ class Report:
 
 
 @dataclass(frozen=True)
+class Prepared:
+    """Every matrix of ``source``, rounded; which ones get 8 bits although 4 are asked for is still open."""
+
+    source: Path
+    recipe: Recipe
+    rounded: Mapping[str, Rounded]
+    damage: Mapping[str, float]
+
+    def write(self, folder: Path, budget: float) -> Report:
+        """Write model.onnx and model.onnx.data. ``budget`` is that of :class:`Recipe`.
+
+        Embeddings, and matrices that double as one, get 8 bits: they count twice. Of the others a
+        4-bit recipe gives 8 to those whose damage per byte is largest, where there was text to
+        measure it on, and otherwise to the last.
+        """
+        model = ir.load(self.source / "model.onnx")
+        found = {matrix.name: matrix for matrix in matrices(model)}
+        upgraded = _upgraded(found, self.damage, self.recipe, budget) if self.recipe.bits == 4 else ()
+        bits: dict[str, Bits] = {}
+        for name, matrix in found.items():
+            one = self.rounded[name]
+            if name in upgraded:
+                one = nearest(matrix.weights, self.recipe.grid(8, matrix.shape[1]))
+            bits[name] = one.grid.bits
+            place(model, matrix, one)
+        for lookup in tables(model):
+            table = values_of(cast(ir.Value, lookup.inputs[0]))
+            place_table(model, lookup, nearest(table, self.recipe.grid(8, table.shape[1])))
+        ir.save(model, folder / "model.onnx", external_data="model.onnx.data")
+        return Report(bits, dict(self.damage))
+
+
+@dataclass(frozen=True)
 class Rounder:
     """``texts`` are token ids to calibrate on: never text that the result is judged on."""
 
@@ -71,31 +104,18 @@ class Rounder:
 
     def round(self, source: Path, folder: Path, *, scratch: Path) -> Report:
         """Write the model of ``source`` (model.onnx, its weights, genai_config.json) to ``folder``,
-        rounded: model.onnx and model.onnx.data.
+        rounded: model.onnx and model.onnx.data."""
+        return self.prepare(source, scratch=scratch).write(folder, self.recipe.budget)
 
-        Embeddings, and matrices that double as one, get 8 bits: they count twice. Of the others a
-        4-bit recipe gives 8 to those whose damage per byte is largest, where there is text to
-        measure it on, and otherwise to the last.
-        """
+    def prepare(self, source: Path, *, scratch: Path) -> Prepared:
+        """All that takes long, and is the same however many matrices get 8 bits in place of 4."""
         if self.recipe.rounding == "awq":
             source = self._equalised(source, scratch / "equalised")
-        model = ir.load(source / "model.onnx")
-        found = {matrix.name: matrix for matrix in matrices(model)}
+        found = {matrix.name: matrix for matrix in matrices(ir.load(source / "model.onnx"))}
         bits: dict[str, Bits] = {name: 8 if matrix.lookups else self.recipe.bits for name, matrix in found.items()}
         rounded = dict(self._rounded(source, found, bits))
-        damage: dict[str, float] = {}
-        if self.recipe.bits == 4:
-            damage = self._damage(source, found, rounded)
-            for name in _upgraded(found, damage, self.recipe):
-                bits[name] = 8
-                rounded[name] = nearest(found[name].weights, self.recipe.grid(8, found[name].shape[1]))
-        for name, matrix in found.items():
-            place(model, matrix, rounded.pop(name))
-        for lookup in tables(model):
-            table = values_of(cast(ir.Value, lookup.inputs[0]))
-            place_table(model, lookup, nearest(table, self.recipe.grid(8, table.shape[1])))
-        ir.save(model, folder / "model.onnx", external_data="model.onnx.data")
-        return Report(bits, damage)
+        damage = self._damage(source, found, rounded) if self.recipe.bits == 4 else {}
+        return Prepared(source, self.recipe, rounded, damage)
 
     def _rounded(
         self, source: Path, found: Mapping[str, Matrix], bits: Mapping[str, Bits]
@@ -167,17 +187,19 @@ def _as_in_graph(rounded: Rounded) -> Floats:
     return np.ascontiguousarray(rounded.weights.T)
 
 
-def _upgraded(found: Mapping[str, Matrix], damage: Mapping[str, float], recipe: Recipe) -> Collection[str]:
+def _upgraded(
+    found: Mapping[str, Matrix], damage: Mapping[str, float], recipe: Recipe, budget: float
+) -> Collection[str]:
     """The matrices to give 8 bits although 4 are asked for."""
     shapes = {name: matrix.shape for name, matrix in found.items()}
     size = {name: recipe.grid(4, shape[1]).size_bytes(*shape) for name, shape in shapes.items()}
     cost = {name: recipe.grid(8, shape[1]).size_bytes(*shape) - size[name] for name, shape in shapes.items()}
     free = {name for name, matrix in found.items() if not matrix.lookups}
-    budget = int(recipe.budget * sum(size.values())) - sum(cost[name] for name in found if name not in free)
+    left = int(budget * sum(size.values())) - sum(cost[name] for name in found if name not in free)
     if damage:
-        return most_sensitive(damage, cost, budget)
+        return most_sensitive(damage, cost, left)
     last = list(found)[-1]
-    return [last] if last in free and cost[last] <= budget else []
+    return [last] if last in free and cost[last] <= left else []
 
 
 def _groups(found: Iterable[Matrix], limit_bytes: int) -> Iterator[list[str]]:

@@ -1,0 +1,1 @@
+"""The best of many ways to make a model smaller and faster."""
