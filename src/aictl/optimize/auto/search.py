@@ -9,6 +9,7 @@ scratch folder, so that a search that was killed goes on from there.
 
 from __future__ import annotations
 
+import filecmp
 import json
 import shutil
 from collections import deque
@@ -75,6 +76,8 @@ class Search:
         self._events.started(task, total=len(queue), unit="ways")
         while queue:
             one = self._made(queue.popleft(), failures)
+            if one.is_in:
+                self._leave_same(one)
             if one.is_in and (found := self._judged(one, self._few(), "screened")):
                 queue.extend(ways.further(one.way, found))
             done += 1
@@ -110,6 +113,13 @@ class Search:
             return one
         kept.write_text(json.dumps(one.about), "utf-8")
         return one
+
+    def _leave_same(self, one: Tried) -> None:
+        """Other options may come to the same model."""
+        for other in self._left():
+            if other is not one and _is_same(self._model(one), self._model(other)):
+                one.leave("beaten", f"the same as {other.way.name}")
+                return
 
     def _few(self) -> AutoSpec:
         """On how much a first judgement is made."""
@@ -163,6 +173,13 @@ class Search:
             else:
                 if not certainly and _is_no_gain(one, self.parent_speed):
                     one.leave("beaten", "by what it was made from")
+
+
+def _is_same(one: OnnxModel, other: OnnxModel) -> bool:
+    if one.weights_bytes != other.weights_bytes:
+        return False
+    files = (path for graph in one.graphs.values() for path in one.folder.glob(f"{graph.name}*"))
+    return all(filecmp.cmp(path, other.folder / path.name, shallow=False) for path in files)
 
 
 def beats(one: Tried, other: Tried, *, certainly: bool) -> bool:
