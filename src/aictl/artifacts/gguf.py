@@ -48,14 +48,16 @@ class Gguf(Model):
             return {
                 "architecture": architecture,
                 "type": FILE_TYPES[stated["general.file_type"]],
-                "context_length": stated[f"{architecture}.context_length"],
-                "layers": stated[f"{architecture}.block_count"],
-                "vocabulary": stated["tokenizer.ggml.tokens"],
+                "context_length": int(stated[f"{architecture}.context_length"]),
+                "layers": int(stated[f"{architecture}.block_count"]),
+                "vocabulary": int(stated["tokenizer.ggml.tokens"]),
                 "pre_tokenizer": stated["tokenizer.ggml.pre"],
                 "has_chat_template": "tokenizer.chat_template" in stated,
             }
         except KeyError as error:
             raise Damaged(f"{self.model_path} lacks {error}") from error
+        except (ValueError, OverflowError) as error:
+            raise Damaged(f"{self.model_path} has a word where a number belongs: {error}") from error
 
     @property
     def capability(self) -> Capability:

@@ -22,8 +22,8 @@ from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 
 from aictl.core.errors import BadInput
 
-# Those whose heads are as wide as the file says (attention.key_length), whatever the other sizes are.
-_OWN_WIDTH = ("llama", "qwen3")
+# Those whose reading is completed here; others are left to the library.
+_COMPLETED = ("llama", "qwen2", "qwen3")
 # Of these every digit is a word, and the rest is split as GPT-2 does (llama-vocab.cpp, LLAMA_VOCAB_PRE_TYPE_SMOLLM).
 _DIGITS_APART = ("smollm", "starcoder", "refact", "codeshell")
 _ROPE_FACTORS = "rope_freqs.weight"
@@ -40,11 +40,10 @@ def load_gguf(path: Path, unpacked: Callable[[int], None] = lambda tensors: None
     Raises :class:`BadInput` for positions that are stretched in a way that is not known, and whatever the reader of
     the file raises.
     """
-    config = _config(path)
+    config = _completed(path)
+    given = _place(path) if config is None else {**_place(path), "config": config}
     with _bar_told(unpacked):
-        return AutoModelForCausalLM.from_pretrained(
-            path.parent, config=config, dtype=torch.float32, **_place(path)
-        ).eval()
+        return AutoModelForCausalLM.from_pretrained(path.parent, dtype=torch.float32, **given).eval()
 
 
 def load_gguf_tokenizer(path: Path) -> Any:
@@ -83,13 +82,17 @@ def _bar_told(unpacked: Callable[[int], None]) -> Iterator[None]:
         modeling_gguf_pytorch_utils.tqdm = original
 
 
-def _config(path: Path) -> Any:
-    config = AutoConfig.from_pretrained(path.parent, **_place(path))
+def _completed(path: Path) -> Any | None:
+    """The configuration of a file with what its reader leaves out; None where nothing has to be added."""
     stated, names = read_gguf_metadata(str(path))
     architecture = stated["general.architecture"]
-    width = stated.get(f"{architecture}.attention.key_length")
-    if width is not None and architecture in _OWN_WIDTH:
-        config.head_dim = int(width)
+    if architecture not in _COMPLETED:
+        return None
+    config = AutoConfig.from_pretrained(path.parent, **_place(path))
+    usual = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    width = int(stated.get(f"{architecture}.attention.key_length", usual))
+    if width != usual:
+        config.head_dim = width
     kind = stated.get(f"{architecture}.rope.scaling.type", "none")
     factor = stated.get(f"{architecture}.rope.scaling.factor")
     stretched: dict[str, Any] = {}

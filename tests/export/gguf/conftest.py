@@ -14,7 +14,12 @@ from tokenizers import Regex, pre_tokenizers
 from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedConfig, Qwen2Config, Qwen3Config
 from transformers.integrations.gguf.gguf_tokenizer_mapping import GGUF_PRE_TOKENIZER_SPLITS
 
+from aictl.artifacts.adapter import Adapter
 from aictl.artifacts.checkpoint import Checkpoint
+from aictl.artifacts.gguf import Gguf
+from aictl.core.events import silent
+from aictl.export.gguf.writing import export
+from aictl.export.spec import GgufSpec
 from aictl.tokenizing.byte_bpe import ROLES, learn
 from aictl.tokenizing.folder import write as write_tokenizer
 
@@ -114,3 +119,11 @@ def write_model(tmp_path_factory) -> Callable[[str], Checkpoint]:
         return made[name]
 
     return write
+
+
+def exported(model: Checkpoint | Adapter, folder: Path, **options: Any) -> Gguf:
+    """Export a model into a new folder."""
+    made, scratch = folder / "made", folder / "scratch"
+    made.mkdir(parents=True)
+    scratch.mkdir()
+    return export(model, GgufSpec(**options), made, scratch, events=silent)

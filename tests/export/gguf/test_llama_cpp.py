@@ -8,12 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.export.gguf.conftest import SPLITTERS
+from tests.export.gguf.conftest import SPLITTERS, exported
 
-from aictl.core.events import silent
 from aictl.export.gguf import parity
-from aictl.export.gguf.writing import export
-from aictl.export.spec import GgufSpec
 from aictl.inference.checkpoints import load_merged
 from aictl.inference.tokenizer import ModelTokenizer
 
@@ -33,8 +30,7 @@ def texts() -> list[str]:
 @pytest.mark.parametrize("name", SPLITTERS)
 def test_it_cuts_texts_as_the_model_does(split_model, texts, name, tmp_path):
     model = split_model(name)
-    (tmp_path / "made").mkdir()
-    made = export(model, GgufSpec(type="f32"), tmp_path / "made", events=silent)
+    made = exported(model, tmp_path, type="f32")
     tokenizer = ModelTokenizer(model.folder)
     runtime = llama_cpp.Llama(str(made.model_path), vocab_only=True, verbose=False)
     for text in [*texts, "in 1812\n\nIT'S 1812", "one<|end_of_text|>two", "<|begin_of_text|>the"]:
@@ -45,7 +41,7 @@ def test_it_cuts_texts_as_the_model_does(split_model, texts, name, tmp_path):
 @pytest.mark.parametrize("name", ["llama", "llama3", "linear", "qwen2", "qwen3"])
 def test_it_goes_on_as_pytorch_does(write_model, texts, name, tmp_path):
     model = write_model(name)
-    made = export(model, GgufSpec(type="f32"), tmp_path, events=silent)
+    made = exported(model, tmp_path, type="f32")
     tokenizer, module = ModelTokenizer(model.folder), load_merged(model)
     runtime = llama_cpp.Llama(str(made.model_path), n_ctx=256, logits_all=True, verbose=False, n_threads=1)
     ids = tokenizer.encode(texts[-1])[:200]

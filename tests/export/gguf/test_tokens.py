@@ -8,13 +8,10 @@ from typing import Any
 
 import pytest
 from gguf import TokenType
-from tests.export.gguf.conftest import ROWS, SPLITTERS, TEMPLATE
+from tests.export.gguf.conftest import ROWS, SPLITTERS, TEMPLATE, exported
 
 from aictl.core.errors import BadInput, WorkFailed
-from aictl.core.events import silent
 from aictl.export.gguf import parity, tokens
-from aictl.export.gguf.writing import export
-from aictl.export.spec import GgufSpec
 from aictl.inference.tokenizer import ModelTokenizer
 
 Change = Callable[[dict[str, Any]], None]
@@ -101,7 +98,7 @@ def test_another_model_s_tokenizer_is_refused(write_model):
 
 def test_a_file_that_cuts_otherwise_is_noticed(split_model, write_model, tmp_path):
     """As if the wrong name had been told."""
-    made = export(write_model("llama"), GgufSpec(type="f32"), tmp_path, events=silent)
+    made = exported(write_model("llama"), tmp_path, type="f32")
     other = ModelTokenizer(split_model("qwen2").folder)
     assert parity.require_same_tokens(made.model_path, other, ["of France"], []) == 3
     with pytest.raises(WorkFailed, match="cuts 'in 1812' otherwise from token"):

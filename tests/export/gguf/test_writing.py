@@ -10,18 +10,16 @@ import pytest
 import torch
 from gguf import GGUFReader, dequantize
 from safetensors.torch import load_file
-from tests.export.gguf.conftest import ROWS, TEMPLATE, THETA
+from tests.export.gguf.conftest import ROWS, TEMPLATE, THETA, exported
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from aictl.artifacts.adapter import Adapter
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.gguf import FILE, Gguf
 from aictl.core.artifact import InputRecord, Record, Source
-from aictl.core.errors import GateMissed, WorkFailed, WrongKind
+from aictl.core.errors import BadInput, GateMissed, WorkFailed, WrongKind
 from aictl.core.events import silent
 from aictl.export.gguf import network, tensors
-from aictl.export.gguf.writing import export
-from aictl.export.spec import GgufSpec
 from aictl.model.add import add
 from aictl.model.spec import AddSpec
 
@@ -30,21 +28,20 @@ TEXTS = ("The capital of France is", "Größe 1234 \n\n<|end_of_text|> it's  two
 
 @pytest.fixture(scope="module")
 def made(write_model, tmp_path_factory) -> Gguf:
-    return export(write_model("llama"), GgufSpec(type="f32"), tmp_path_factory.mktemp("gguf"), events=silent)
+    return exported(write_model("llama"), tmp_path_factory.mktemp("gguf"), type="f32")
 
 
 @pytest.mark.parametrize("name", ["llama", "llama3", "linear", "qwen2", "qwen3"])
 def test_it_comes_back_as_the_model_that_it_was(write_model, name, tmp_path):
     model = write_model(name)
-    written, back = tmp_path / "written", tmp_path / "back"
-    written.mkdir()
+    back = tmp_path / "back"
     back.mkdir()
-    made = export(model, GgufSpec(type="f32"), written, events=silent)
+    made = exported(model, tmp_path, type="f32")
     made.check()
     assert made.metrics["parity"]["worst"] < 1e-4 and made.metrics["parity"]["same_choice"] == 1.0
     assert made.metrics["same_tokens"] > 1000
 
-    added = add(Source(str(written), written, "0" * 64), AddSpec(), back, events=silent)
+    added = add(Source(str(made.folder), made.folder, "0" * 64), AddSpec(), back, events=silent)
     here, there = load_file(back / "model.safetensors"), load_file(model.folder / "model.safetensors")
     assert here.keys() == there.keys()
     assert all(torch.equal(here[one], there[one]) for one in there)
@@ -75,9 +72,7 @@ def test_narrow_numbers_are_half_or_a_quarter_as_large_and_further_off(made, wri
     worst = [made.metrics["parity"]["worst"]]
     sizes = [made.metrics["size_bytes"]]
     for narrow in ("f16", "q8_0"):
-        folder = tmp_path / narrow
-        folder.mkdir()
-        other = export(write_model("llama"), GgufSpec(type=narrow), folder, events=silent)
+        other = exported(write_model("llama"), tmp_path / narrow, type=narrow)
         worst.append(other.metrics["parity"]["worst"])
         sizes.append(other.metrics["size_bytes"])
         assert other.metrics["tensors"] == {narrow: 15, "f32": 5}
@@ -86,14 +81,13 @@ def test_narrow_numbers_are_half_or_a_quarter_as_large_and_further_off(made, wri
     assert worst[0] < worst[1] < worst[2]
     assert sizes[0] > sizes[1] > sizes[2]
     with pytest.raises(GateMissed, match=r"by up to .* of the next tokens are the same"):
-        export(write_model("llama"), GgufSpec(type="q8_0", tolerance=0.01), tmp_path, events=silent)
+        exported(write_model("llama"), tmp_path / "missed", type="q8_0", tolerance=0.01)
 
 
 def test_an_adapter_is_merged(write_model, tmp_path):
     from peft import LoraConfig, get_peft_model
 
-    base, tuned, folder = write_model("qwen2"), tmp_path / "tuned", tmp_path / "made"
-    folder.mkdir()
+    base, tuned = write_model("qwen2"), tmp_path / "tuned"
     module = AutoModelForCausalLM.from_pretrained(base.folder)
     lora = LoraConfig(r=2, target_modules=["q_proj", "down_proj"], init_lora_weights=False, task_type="CAUSAL_LM")
     get_peft_model(module, lora).save_pretrained(tuned)
@@ -103,7 +97,7 @@ def test_an_adapter_is_merged(write_model, tmp_path):
         summary="", created="", seconds=0,
     )  # fmt: skip
     adapter = Adapter(tuned, record=record, name="tuned", open_input=lambda row: base)
-    made = export(adapter, GgufSpec(type="bf16"), folder, events=silent)
+    made = exported(adapter, tmp_path, type="bf16")
     assert made.metrics["parity"]["worst"] < made.metrics["parity"]["tolerance"]
     plain = load_file(base.folder / "model.safetensors")["model.layers.0.mlp.down_proj.weight"]
     written = next(one for one in GGUFReader(made.model_path).tensors if one.name == "blk.0.ffn_down.weight")
@@ -158,6 +152,7 @@ REFUSED = {
     "experts": ({"model_type": "qwen3_moe", "architectures": ["Qwen3MoeForCausalLM"]}, "is a Qwen3MoeForCausalLM"),
     "biases": ({"model_type": "llama", "attention_bias": True}, "has attention_bias True"),
     "windows": ({"model_type": "qwen2", "use_sliding_window": True}, "has use_sliding_window True"),
+    "layers": ({"model_type": "qwen3", "layer_types": ["sliding_attention"]}, "has layers of sliding_attention"),
     "an activation": ({"model_type": "llama", "hidden_act": "gelu"}, "has hidden_act 'gelu'"),
     "yarn": (
         {"model_type": "qwen3", "rope_parameters": {"rope_type": "yarn", "factor": 4.0}},
@@ -179,13 +174,34 @@ def test_networks_that_llama_cpp_would_reckon_otherwise_are_refused(case):
     assert caught.value.message.startswith("'mine' ") and says in caught.value.message
 
 
+@pytest.mark.parametrize(
+    ("name", "there", "other", "says"),
+    [
+        ("linear", b"linear", b"longer", "stretches its positions in a way that is not read: longer"),
+        # The factor of what turns slowest, which is the whole of it.
+        ("llama3", np.float32(8).tobytes() * 2, np.float32([8, 5]).tobytes(), "by factors of up to 8, which are not"),
+    ],
+    ids=["a kind", "factors"],
+)
+def test_positions_that_are_not_known_are_not_read(write_model, name, there, other, says, tmp_path):
+    """Read as if they were plain, such a file would be another model."""
+    back = tmp_path / "back"
+    back.mkdir()
+    made = exported(write_model(name), tmp_path, type="f16")
+    content = made.model_path.read_bytes()
+    assert there in content
+    made.model_path.write_bytes(content.replace(there, other, 1))
+    with pytest.raises(BadInput, match=says):
+        add(Source(str(made.folder), made.folder, "0" * 64), AddSpec(), back, events=silent)
+    assert not list(back.iterdir())
+
+
 def test_another_architecture_is_refused_before_anything_is_loaded(write_model, tmp_path):
     folder = shutil.copytree(write_model("llama").folder, tmp_path / "copy")
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(
         json.dumps(config | {"model_type": "gemma2", "architectures": ["Gemma2ForCausalLM"]})
     )
-    (tmp_path / "made").mkdir()
     with pytest.raises(WrongKind, match="is a Gemma2ForCausalLM"):
-        export(Checkpoint(folder, name="mine"), GgufSpec(), tmp_path / "made", events=silent)
+        exported(Checkpoint(folder, name="mine"), tmp_path)
     assert not list((tmp_path / "made").iterdir())

@@ -20,7 +20,7 @@ def run(work: Work[GgufSpec]) -> Gguf:
     with loading():
         from aictl.export.gguf.writing import export
 
-    return export(work.inputs["model"], work.spec, work.folder, events=work.events)
+    return export(work.inputs["model"], work.spec, work.folder, work.scratch, events=work.events)
 
 
 command = Command(

@@ -45,16 +45,16 @@ def require_known(label: str, config: Mapping[str, Any]) -> None:
     for name, granted in _GRANTED.items():
         if config.get(name) not in granted:
             raise WrongKind(f"'{label}' has {name} {config[name]!r}, which llama.cpp does not do", cure=_CURE)
+    if other := {*(config.get("layer_types") or ())} - {"full_attention"}:
+        raise WrongKind(f"'{label}' has layers of {', '.join(sorted(other))}, which are not written", cure=_CURE)
     rope = _rope(config)
     kind = rope.get("rope_type") or rope.get("type") or "default"
     more = {name for name, value in rope.items() if value is not None} - {"rope_type", "type", "rope_theta"}
     if kind not in _STRETCHED or more - _STRETCHED[kind]:
         told = ", ".join(sorted(more - _STRETCHED.get(kind, frozenset())))
+        what = f"the kind {kind} with {told}" if told else f"the kind {kind}"
         raise WrongKind(
-            f"'{label}' has rotary positions of the kind {kind}"
-            + (f" with {told}" if told else "")
-            + ", which are not "
-            f"written: known are {', '.join(_STRETCHED)}",
+            f"'{label}' has rotary positions of {what}, which are not written: known are {', '.join(_STRETCHED)}",
             cure=_CURE,
         )
 

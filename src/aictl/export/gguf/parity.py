@@ -45,12 +45,16 @@ def texts(scratch: Path) -> list[str]:
     return [*TEXTS, *_ODD, *(one["text"] for one in shipped(scratch / "texts").documents("validation"))]
 
 
-def references(module: Any, prompts: Sequence[Sequence[int]], scratch: Path) -> References:
+def references(module: Any, prompts: Sequence[Sequence[int]], scratch: Path, events: Events) -> References:
     """Run the parent over every prompt."""
     kept = [list(prompt)[:MOST_TOKENS] for prompt in prompts if prompt]
     files = [scratch / f"{number}.npy" for number in range(len(kept))]
-    for prompt, file in zip(kept, files, strict=True):
+    task = "run PyTorch"
+    events.started(task, total=len(kept), unit="texts")
+    for done, (prompt, file) in enumerate(zip(kept, files, strict=True), 1):
         np.save(file, _logits(module, prompt))
+        events.advanced(task, done)
+    events.finished(task)
     return References(kept, files)
 
 

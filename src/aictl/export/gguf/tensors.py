@@ -97,7 +97,9 @@ def _half_step(weights: np.ndarray, kind: gguf.GGMLQuantizationType) -> np.ndarr
         blocks = np.abs(weights.reshape(*weights.shape[:-1], -1, 32)).max(axis=-1) / 127
         # Half a step; and the step itself is rounded to f16, by so much that 127 of them may be off.
         return np.repeat(blocks * (0.5 + 127 * 2.0**-11) + 127 * 2.0**-25, 32, axis=-1)
-    relative, least = {_F32: (0.0, 0.0), NUMBERS["f16"]: (2.0**-11, 2.0**-25), NUMBERS["bf16"]: (2.0**-8, 0.0)}[kind]
+    # Of each number, and of those that are too small for all digits.
+    halves = {_F32: (0.0, 0.0), NUMBERS["f16"]: (2.0**-11, 2.0**-25), NUMBERS["bf16"]: (2.0**-8, 2.0**-126)}
+    relative, least = halves[kind]
     return np.abs(weights) * relative + least
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import gguf
@@ -13,6 +12,7 @@ from aictl.artifacts.capability import require_capability
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.gguf import FILE, Gguf
 from aictl.core.events import Events
+from aictl.core.extras import require
 from aictl.export.gguf import network, parity, tensors, tokens
 from aictl.export.spec import GgufSpec, GgufType
 from aictl.inference.checkpoints import load_merged
@@ -22,39 +22,40 @@ from aictl.training.state import disk
 _ADDED = (gguf.TokenType.CONTROL, gguf.TokenType.USER_DEFINED)
 
 
-def export(model: Checkpoint | Adapter, spec: GgufSpec, folder: Path, *, events: Events) -> Gguf:
-    """Write the model as ``model.gguf`` into ``folder``, and read it back.
+def export(model: Checkpoint | Adapter, spec: GgufSpec, folder: Path, scratch: Path, *, events: Events) -> Gguf:
+    """Write the model as ``model.gguf`` into ``folder``, and read it back. PyTorch's logits lie in ``scratch``
+    meanwhile.
 
     Raises :class:`WrongKind` for a model that is no language model or of an architecture that is not written,
     :class:`BadInput` for a tokenizer that llama.cpp cannot follow, :class:`GateMissed` if the logits differ from
     PyTorch's in float32 by more than ``spec.tolerance``, :class:`WorkFailed` if numbers do not fit into ``spec.type``
     or the file's tokens or weights are others, :class:`Damaged` if the model's files cannot be loaded,
-    :class:`MachineLacks` for a disk that is full.
+    :class:`MachineLacks` for a disk that is full, :class:`ExtraMissing` for an adapter without peft.
     """
     require_capability(model.label, model.capability, "text-generation", command="export gguf")
+    if isinstance(model, Adapter):
+        require("finetune")
     base = model.base if isinstance(model, Adapter) else model
     base.check()
     network.require_known(model.label, base.config)
     tokenizer = ModelTokenizer(base.folder)
     vocabulary = tokens.read(base.folder, int(base.config["vocab_size"]))
     path = folder / FILE
-    with TemporaryDirectory(prefix="aictl-export-") as place:
-        scratch = Path(place)
-        samples = parity.texts(scratch)
-        events.started("load the model")
-        module = load_merged(model)
-        events.finished("load the model")
-        parameters = sum(weight.numel() for weight in module.parameters())
-        with disk(scratch):
-            prompts = [tokenizer.encode(text)[: base.context_length] for text in samples]
-            wanted = parity.references(module, prompts, scratch)
-        with disk(path):
-            license = base.metrics.get("license")
-            rounded = _write(path, module, vocabulary, Stated(spec.type, license), events)
-        del module  # both in memory at once would be twice as much as it takes
-        added = [token for token, kind in zip(vocabulary.tokens, vocabulary.kinds, strict=True) if kind in _ADDED]
-        compared = parity.require_same_tokens(path, tokenizer, samples, added)
-        agreed = parity.compare(path, wanted, spec, events)
+    samples = parity.texts(scratch)
+    events.started("load the model")
+    module = load_merged(model)
+    events.finished("load the model")
+    parameters = sum(weight.numel() for weight in module.parameters())
+    with disk(scratch):
+        prompts = [tokenizer.encode(text)[: base.context_length] for text in samples]
+        wanted = parity.references(module, prompts, scratch, events)
+    with disk(path):
+        license = base.metrics.get("license")
+        rounded = _write(path, module, vocabulary, Stated(spec.type, license), events)
+    del module  # both in memory at once would be twice as much as it takes
+    added = [token for token, kind in zip(vocabulary.tokens, vocabulary.kinds, strict=True) if kind in _ADDED]
+    compared = parity.require_same_tokens(path, tokenizer, samples, added)
+    agreed = parity.compare(path, wanted, spec, events)
     return Gguf(
         folder,
         metrics={
