@@ -16,8 +16,9 @@ from aictl.artifacts.checkpoint import Checkpoint
 from aictl.core.errors import GateMissed, MachineLacks, WorkFailed
 from aictl.core.events import silent
 from aictl.export.onnx import export
-from aictl.export.precision import peaks, usual_tolerance
+from aictl.export.precision import peaks
 from aictl.export.spec import OnnxSpec
+from aictl.export.tolerance import usual_tolerance
 from aictl.inference.classifying import Classifier
 from aictl.inference.generator import Sampling
 from aictl.inference.load import load

@@ -9,8 +9,8 @@ import numpy as np
 
 from aictl.core.errors import GateMissed
 from aictl.core.events import Events
-from aictl.export.precision import usual_tolerance
 from aictl.export.spec import OnnxSpec
+from aictl.export.tolerance import usual_tolerance
 
 
 class Parity:

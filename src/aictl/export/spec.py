@@ -7,6 +7,7 @@ from typing import Literal
 from aictl.core.spec import Spec, option
 
 Precision = Literal["fp32", "fp16", "bf16"]
+GgufType = Literal["f32", "f16", "bf16", "q8_0"]
 
 
 class OnnxSpec(Spec):
@@ -25,4 +26,20 @@ class OnnxSpec(Spec):
         help="largest absolute difference from PyTorch's fp32 of anything that comes out that is accepted; without it "
         "0.001 for fp32, whose rounding alone gives about 1e-6 for a tiny model and 1e-4 for one of 135M parameters, "
         "and for fp16 and bf16 32 roundings of the largest number that comes out: 1.6% and 12.5% of it",
+    )
+
+
+class GgufSpec(Spec):
+    """What the weights are written in, and how closely the file must agree with PyTorch."""
+
+    type: GgufType = option(
+        "f16",
+        help="numbers of the matrices; vectors stay f32. q8_0 has 8 bits in blocks of 32 with one scale, and is half "
+        "as large as f16",
+    )
+    tolerance: float | None = option(
+        None,
+        gt=0,
+        help="largest absolute difference of a logit from PyTorch's in fp32 that is accepted; without it 0.001 for "
+        "f32, and for the others 32 roundings of the largest logit: 1.6% of it for f16, 12.5% for bf16, 25% for q8_0",
     )

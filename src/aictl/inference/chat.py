@@ -36,17 +36,9 @@ class ChatTemplate:
 
     @classmethod
     def read(cls, folder: Path) -> ChatTemplate | None:
-        """The template of a model folder: ``chat_template.jinja``, or that in
-        ``tokenizer_config.json``; None if it has neither."""
-        path = folder / "tokenizer_config.json"
-        try:
-            config = json.loads(path.read_text("utf-8")) if path.exists() else {}
-        except (OSError, ValueError) as error:
-            raise Damaged(f"{path}: {error}") from error
-        beside = folder / "chat_template.jinja"
-        source = beside.read_text("utf-8") if beside.exists() else config.get("chat_template")
-        if isinstance(source, list):  # several by name; "default" is the one for plain conversations
-            source = next((row["template"] for row in source if row.get("name") == "default"), None)
+        """The template of a model folder; None if it has none."""
+        config = _tokenizer_config(folder)
+        source = template_source(folder)
         return cls(source, special_tokens(config)) if source else None
 
     def render(self, messages: Sequence[dict[str, str]]) -> str:
@@ -58,6 +50,24 @@ class ChatTemplate:
             return self._template.render(messages=list(messages), add_generation_prompt=True, **self._special)
         except (jinja2.TemplateError, TypeError, KeyError) as error:
             raise BadRequest(f"the model's chat template does not take this conversation: {error}") from error
+
+
+def template_source(folder: Path) -> str | None:
+    """The template of a model folder as it is written: ``chat_template.jinja``, or that in
+    ``tokenizer_config.json``; None if it has neither."""
+    beside = folder / "chat_template.jinja"
+    source = beside.read_text("utf-8") if beside.exists() else _tokenizer_config(folder).get("chat_template")
+    if isinstance(source, list):  # several by name; "default" is the one for plain conversations
+        source = next((row["template"] for row in source if row.get("name") == "default"), None)
+    return source
+
+
+def _tokenizer_config(folder: Path) -> dict[str, Any]:
+    path = folder / "tokenizer_config.json"
+    try:
+        return json.loads(path.read_text("utf-8")) if path.exists() else {}
+    except (OSError, ValueError) as error:
+        raise Damaged(f"{path}: {error}") from error
 
 
 class _Generation(Extension):

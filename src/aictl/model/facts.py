@@ -11,6 +11,7 @@ from aictl.artifacts.adapter import Adapter
 from aictl.artifacts.capability import ABILITIES
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.engine import Engine
+from aictl.artifacts.gguf import Gguf
 from aictl.artifacts.model import Model, count_weights
 from aictl.artifacts.onnx import OnnxModel
 from aictl.artifacts.pooling import pooling_modes
@@ -52,6 +53,8 @@ def facts_of(model: Model) -> dict[str, Any]:
         found |= _of_tensors(read_header(model.folder / "adapter_model.safetensors")) | {"adapter": _adapter(model)}
     elif isinstance(model, OnnxModel):
         found |= _of_graph(model)
+    elif isinstance(model, Gguf):
+        found |= _of_tensors(model.tensors()) | {"gguf": model.facts}
     elif isinstance(model, Engine):
         names = ("builder", "version", "targets", "max_batch", "max_sequence")
         found["engine"] = {name: model.facts[name] for name in names if name in model.facts}

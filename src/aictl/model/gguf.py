@@ -7,18 +7,17 @@ minute, so it is done here and never again. Tokenizer and chat template lie in t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import torch
 from gguf import GGUF_MAGIC, GGUFReader, LlamaFileType
 from gguf.gguf_reader import READER_SUPPORTED_VERSIONS
-from transformers import AutoModelForCausalLM, AutoTokenizer, modeling_gguf_pytorch_utils
 
-from aictl.core.errors import BadInput
+from aictl.core.errors import AictlError, BadInput
 from aictl.core.events import Events
+from aictl.inference.gguf import load_gguf, load_gguf_tokenizer
 from aictl.inference.quiet import quiet
 from aictl.model.folder import portable_config, write_json
 from aictl.model.intact import AGAIN, one_line, require_content
@@ -33,13 +32,14 @@ def bring(source: Path, folder: Path, events: Events) -> dict[str, Any]:
     architecture that transformers cannot rebuild."""
     with _task(events, f"read {source.name}"):
         facts = _facts(source)
-    place = {"gguf_file": source.name, "local_files_only": True, "trust_remote_code": False}
     try:
         with quiet():
             with _task(events, "rebuild the tokenizer"):
-                tokenizer = AutoTokenizer.from_pretrained(source.parent, **place)
-            with _task(events, "unpack the weights", facts["tensors"], "tensors") as task, _bar_told(events, task):
-                model = AutoModelForCausalLM.from_pretrained(source.parent, dtype=torch.float32, **place)
+                tokenizer = load_gguf_tokenizer(source)
+            with _task(events, "unpack the weights", facts["tensors"], "tensors") as task:
+                model = load_gguf(source, lambda done: events.advanced(task, done))
+    except AictlError:
+        raise
     except Exception as error:  # the readers of the many formats raise whatever comes
         raise BadInput(
             f"{source} cannot be rebuilt: {one_line(error)}",
@@ -77,27 +77,6 @@ def _task(events: Events, name: str, total: float | None = None, unit: str = "")
     events.started(name, total, unit)
     yield name
     events.finished(name)
-
-
-@contextmanager
-def _bar_told(events: Events, task: str) -> Iterator[None]:
-    """Pass transformers' own progress bar over the tensors on as events, where it still has one:
-    it writes to stderr whatever its settings say."""
-
-    def told(tensors: Iterable[Any], **_: Any) -> Iterator[Any]:
-        for done, tensor in enumerate(tensors, 1):
-            yield tensor
-            events.advanced(task, done)
-
-    original = getattr(modeling_gguf_pytorch_utils, "tqdm", None)
-    if original is None:
-        yield
-        return
-    modeling_gguf_pytorch_utils.tqdm = told
-    try:
-        yield
-    finally:
-        modeling_gguf_pytorch_utils.tqdm = original
 
 
 def _make_portable(folder: Path, config: dict[str, Any], tokenizer: Any) -> None:

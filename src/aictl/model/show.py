@@ -48,6 +48,8 @@ def _sections(value: Mapping[str, Any]) -> Iterator[Section]:
         yield Section("Adapter", _flat(value["adapter"]))
     if "engine" in value:
         yield Section("Engine", _flat(value["engine"]))
+    if "gguf" in value:
+        yield Section("GGUF", _flat(value["gguf"]))
     if "signature" in value:
         yield Section("What goes in and comes out", _signature(value["signature"]))
     if "operators" in value:

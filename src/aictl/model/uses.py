@@ -24,6 +24,7 @@ _LANGUAGE: tuple[Capability, ...] = ("text-generation",)
 _ONE_PASS: tuple[Capability, ...] = ("text-classification", "embedding", "image-classification")
 _TAUGHT: tuple[Capability, ...] = ("text-generation", "text-classification", "image-classification")
 _ANY_WEIGHTS = ("checkpoint", "adapter", "onnx")
+_ANY_MODEL = (*_ANY_WEIGHTS, "engine", "gguf")
 _ALL: tuple[Capability, ...] = (
     *("text-generation", "text-classification", "embedding", "reranking", "masked-language-modelling"),
     *("text-to-text", "image-classification", "object-detection", "image-text"),
@@ -34,6 +35,7 @@ USES = (
     Use("serve", _ANY_WEIGHTS, _LANGUAGE, "", "answer over HTTP, as OpenAI's clients ask"),
     Use("finetune.lora", ("checkpoint",), _LANGUAGE, "CHATS --name NAME", "teach it conversations", needs_chat=True),
     Use("export.onnx", ("checkpoint", "adapter"), _EXPORTED, "--name NAME", "run it without torch"),
+    Use("export.gguf", ("checkpoint", "adapter"), _LANGUAGE, "--name NAME", "run it in llama.cpp"),
     Use("optimize.quantize", _ANY_WEIGHTS, _LANGUAGE, "--name NAME", "make it smaller and faster, if it stays good"),
     Use("optimize.quantize", ("onnx",), _ONE_PASS, "--name NAME", "make it smaller and faster, if it stays good"),
     Use("optimize.prune", ("checkpoint",), _TAUGHT, "--method structured --name NAME", "leave out what does little"),
@@ -41,8 +43,8 @@ USES = (
     Use("optimize.trt", ("onnx",), _LANGUAGE, "--name NAME", "compile it for an NVIDIA GPU"),
     Use("evaluate", _ANY_WEIGHTS, _ALL, "DATASET", "measure how good it is"),
     Use("hw.plan.serve", ("checkpoint", "adapter", "onnx"), _LANGUAGE, "", "what it takes to serve it"),
-    Use("model.card", ("checkpoint", "adapter", "onnx", "engine"), _ALL, "--out README.md", "describe it to others"),
-    Use("artifact.lineage", ("checkpoint", "adapter", "onnx", "engine"), _ALL, "", "see what it was made from"),
+    Use("model.card", _ANY_MODEL, _ALL, "--out README.md", "describe it to others"),
+    Use("artifact.lineage", _ANY_MODEL, _ALL, "", "see what it was made from"),
 )
 
 

@@ -42,4 +42,5 @@ command = Command(
     ],
     makes=(Checkpoint, OnnxModel, Adapter),
     extra="train",
+    revision=2,
 )

@@ -18,7 +18,7 @@ from aictl.artifacts.onnx import OnnxModel
 from aictl.core.errors import BadRequest
 from aictl.model.card import history
 
-LIBRARIES = {"checkpoint": "transformers", "adapter": "peft", "onnx": "onnx", "engine": "tensorrt"}
+LIBRARIES = {"checkpoint": "transformers", "adapter": "peft", "onnx": "onnx", "engine": "tensorrt", "gguf": "gguf"}
 # The hub's words for licences, as far as models have them; any other is "other" with a name of its own.
 # https://huggingface.co/docs/hub/repositories-licenses
 _LICENSES = {
