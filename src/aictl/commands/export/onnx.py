@@ -32,4 +32,5 @@ command = Command(
     takes=[Takes("model", (Checkpoint, Adapter), help="the checkpoint or adapter to export")],
     makes=(OnnxModel,),
     extra="export",
+    revision=2,
 )
