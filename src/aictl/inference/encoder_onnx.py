@@ -1,4 +1,5 @@
-"""Networks on onnxruntime: one that embeds texts, one that classifies them, and one that classifies pictures."""
+"""Networks on onnxruntime: ones that embed texts, that classify them and that rank them, and one that classifies
+pictures."""
 
 from __future__ import annotations
 
@@ -39,8 +40,9 @@ class _Session:
         (found,) = self._session.run([self._output], {name: given[name] for name in self._inputs})
         return found.astype(np.float32, copy=False)
 
-    def _of_tokens(self, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        return self._run({"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)})
+    def _of_tokens(self, ids: np.ndarray, mask: np.ndarray, types: np.ndarray | None = None) -> np.ndarray:
+        given = {"input_ids": ids, "attention_mask": mask}
+        return self._run({**given, "token_type_ids": np.zeros_like(ids) if types is None else types})
 
     @property
     def _takes_tokens(self) -> bool:
@@ -75,6 +77,20 @@ class OnnxClassifier(_Session):
     def run(self, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
         """Logits, float32 (texts, classes)."""
         return self._of_tokens(ids, mask)
+
+
+class OnnxReranker(_Session):
+    """A graph that takes the tokens of a question and a text, and gives one score."""
+
+    _called = "reranker"
+    _cure = "give one that takes tokens and gives one logit"
+
+    def _chosen(self, outputs: list[Any]) -> str | None:
+        return _logits([one for one in outputs if (one.shape or [0])[-1] == 1]) if self._takes_tokens else None
+
+    def run(self, ids: np.ndarray, mask: np.ndarray, types: np.ndarray) -> np.ndarray:
+        """See :class:`aictl.inference.reranking.PairNetwork`."""
+        return self._of_tokens(ids, mask, types)
 
 
 class OnnxImageClassifier(_Session):

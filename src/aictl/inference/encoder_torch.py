@@ -1,8 +1,9 @@
-"""Networks on PyTorch, as transformers loads them: one that embeds texts, one that classifies them, one pictures, and
-one that writes texts for texts."""
+"""Networks on PyTorch, as transformers loads them: ones that embed texts, that classify them, that rank them and that
+write others for them, and ones for pictures."""
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -57,11 +58,10 @@ class Loaded:
             raise Damaged(f"{folder} lacks {len(missing)} weights, such as {missing[0]}", cure=_AGAIN)
         self.module = module.eval().to(self._device)
 
-    def _run(self, ids: np.ndarray, mask: np.ndarray) -> Any:
+    def _run(self, ids: np.ndarray, mask: np.ndarray, **more: np.ndarray) -> Any:
+        given = {"input_ids": ids, "attention_mask": mask, **more}
         with torch.inference_mode():
-            return self.module(
-                input_ids=torch.from_numpy(ids).to(self._device), attention_mask=torch.from_numpy(mask).to(self._device)
-            )
+            return self.module(**{name: torch.from_numpy(one).to(self._device) for name, one in given.items()})
 
 
 class TorchNetwork(Loaded):
@@ -86,6 +86,18 @@ class TorchClassifier(Loaded):
     def run(self, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
         """Logits, float32 (texts, classes)."""
         return self._run(ids, mask).logits.float().cpu().numpy()
+
+
+class TorchReranker(Loaded):
+    """One that gives a score for how well a text answers a question."""
+
+    _kind = AutoModelForSequenceClassification
+
+    def run(self, ids: np.ndarray, mask: np.ndarray, types: np.ndarray) -> np.ndarray:
+        """See :class:`aictl.inference.reranking.PairNetwork`."""
+        has_types = int(getattr(self.module.config, "type_vocab_size", 0) or 0) > 1
+        has_types &= "token_type_ids" in inspect.signature(self.module.forward).parameters
+        return self._run(ids, mask, **({"token_type_ids": types} if has_types else {})).logits.float().cpu().numpy()
 
 
 class TorchImageClassifier(Loaded):

@@ -7,19 +7,20 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from aictl.artifacts.adapter import Adapter
-from aictl.artifacts.capability import Capability, require_capability
+from aictl.artifacts.capability import Capability, capability_of, require_capability
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.onnx import OnnxModel
 from aictl.core.artifact import Source
 from aictl.core.errors import BadInput, BadRequest, Damaged
 
-Ability = Literal["language", "text classes", "image classes", "rewriting", "embedding"]
+Ability = Literal["language", "text classes", "image classes", "rewriting", "embedding", "reranking"]
 CALLED: dict[Ability, str] = {
     "language": "a language model",
     "text classes": "a text classifier",
     "image classes": "an image classifier",
     "rewriting": "an encoder-decoder model",
     "embedding": "an embedding model",
+    "reranking": "a reranker",
 }
 _GRAPHS = ("model.onnx", "onnx/model.onnx")
 
@@ -57,6 +58,7 @@ def _of_graph(model: OnnxModel) -> Ability:
         "text-classification": "text classes",
         "image-classification": "image classes",
         "embedding": "embedding",
+        "reranking": "reranking",
         "text-to-text": "rewriting",
     }
     require_capability(model.label, model.capability, *abilities, command="evaluate")
@@ -108,7 +110,7 @@ def _ability(folder: Path, label: str) -> Ability:
     config = {} if is_graph and not (folder / "config.json").is_file() else _config(folder)
     names = [str(one) for one in config.get("architectures") or ()]
     if any(one.endswith("ForSequenceClassification") for one in names):
-        return "text classes"
+        return "reranking" if capability_of(config) == "reranking" else "text classes"
     if any(one.endswith("ForImageClassification") for one in names):
         return "image classes"
     if is_graph:

@@ -13,6 +13,7 @@ from aictl.inference.classifying import Classifier
 from aictl.inference.embedding import Embedder, open_embedder
 from aictl.inference.image_classifying import ImageClassifier
 from aictl.inference.load import load
+from aictl.inference.reranking import Reranker
 from aictl.judging.subject import Ability, Subject, whole_folder
 from aictl.judging.task import Drawn
 from aictl.measure.speed import Times, answering, decoding
@@ -47,6 +48,8 @@ def contestant(one: Subject, documents: Sequence[Drawn], scratch: Path) -> Conte
     """A model on one thread, and as many of the documents as a comparison takes. Raises what loading it raises."""
     if one.ability == "language":
         return _Writer(one, documents)
+    if one.ability == "reranking":
+        return _Ranker(one, documents, scratch)
     return _Network(one, documents, scratch)
 
 
@@ -89,9 +92,9 @@ class _Network:
     phase = "pass"
 
     def __init__(self, one: Subject, documents: Sequence[Drawn], scratch: Path) -> None:
-        runner = network(one.ability, whole_folder(one, scratch), threads=1)
-        self._run = runner.network.run
-        self._ready = ready(runner, documents[:_INPUTS])
+        self._runner: Any = network(one.ability, whole_folder(one, scratch), threads=1)
+        self._run = self._runner.network.run
+        self._ready = ready(self._runner, documents[:_INPUTS])
         self.round = answering(self._run, self._ready)
 
     def outputs(self) -> list[np.ndarray]:
@@ -101,10 +104,23 @@ class _Network:
         return {"pass_cpu_s": median(times["pass"])}
 
     def close(self) -> None:
-        del self._run, self.round
+        del self._runner, self._run, self.round
 
 
-Runner = Classifier | ImageClassifier | Embedder
+class _Ranker(_Network):
+    """A network that reads a question with an answer."""
+
+    def __init__(self, one: Subject, documents: Sequence[Drawn], scratch: Path) -> None:
+        super().__init__(one, documents, scratch)
+        self._pairs = [(one.document["input"], one.document["output"]) for one in documents[:_INPUTS]]
+
+    def outputs(self) -> list[np.ndarray]:
+        """Of every question a row of the scores of all answers, so that one of them comes first."""
+        answers = [answer for _, answer in self._pairs]
+        return [self._runner.score([(asked, answer) for answer in answers]).scores for asked, _ in self._pairs]
+
+
+Runner = Classifier | ImageClassifier | Embedder | Reranker
 
 
 def network(ability: Ability, folder: Path, *, threads: int | None = None, device: str = "cpu") -> Runner:
@@ -113,6 +129,8 @@ def network(ability: Ability, folder: Path, *, threads: int | None = None, devic
         return ImageClassifier(folder, threads=threads, device=device)
     if ability == "text classes":
         return Classifier(folder, threads=threads, device=device)
+    if ability == "reranking":
+        return Reranker(folder, threads=threads, device=device)
     return open_embedder(folder, threads=threads, device=device)
 
 
@@ -120,6 +138,8 @@ def ready(runner: Runner, documents: Sequence[Drawn]) -> list[tuple[np.ndarray, 
     """What its network is run on for each of some documents."""
     if isinstance(runner, ImageClassifier):
         return [runner.prepared([document.image or b""]) for document in documents]
+    if isinstance(runner, Reranker):
+        return [runner.prepared([(one.document["input"], one.document["output"])]) for one in documents]
     return [runner.prepared([read_of(document.document)]) for document in documents]
 
 

@@ -18,8 +18,8 @@ class QualitySpec(Spec):
     max_quality_loss: float | None = option(
         None,
         ge=0,
-        help="largest loss of quality that is accepted: of perplexity relative, 0.05 unless set; of accuracy, recall "
-        "and chrF absolute, 0.01 unless set, which is one point of a hundred",
+        help="largest loss of quality that is accepted: of perplexity relative, 0.05 unless set; of accuracy, recall, "
+        "MRR and chrF absolute, 0.01 unless set, which is one point of a hundred",
     )
     split: str = option("validation", help="split of the dataset on which quality is measured")
     most: int = option(1000, ge=1, le=1_000_000, help="documents at most, drawn at random, on which it is measured")

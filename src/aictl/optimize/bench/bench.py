@@ -139,17 +139,20 @@ def _percentiles(rounds: Sequence[Sequence[float]]) -> dict[str, float]:
     return {name: float(value) for name, value in found.items()}
 
 
-def _inputs(one: Subject, dataset: Dataset, split: str, scratch: Path) -> list[str]:
-    """Texts of the first documents, or the files of pictures."""
+def _inputs(one: Subject, dataset: Dataset, split: str, scratch: Path) -> list[Any]:
+    """Texts of the first documents, pairs of them, or the files of pictures."""
     if split not in dataset.splits:
         raise BadRequest(
             f"dataset '{dataset.label}' has no split '{split}'", cure=f"its splits are {', '.join(dataset.splits)}"
         )
-    if one.ability != "image classes":
+    found: list[Any] = []
+    if one.ability == "reranking":
+        dataset.require_format("pair", cure="name one of pairs")
+        found = [(some["input"], some["output"]) for some in islice(dataset.documents(split), _INPUTS)]
+    elif one.ability != "image classes":
         found = [read_of(document) for document in islice(dataset.documents(split), _INPUTS)]
     else:
         dataset.require_format("image", cure="name one of pictures")
-        found = []
         for number, (_, image) in enumerate(islice(dataset.pictures(split), _INPUTS)):
             path = scratch / f"picture-{number}"
             path.write_bytes(image)
@@ -159,7 +162,7 @@ def _inputs(one: Subject, dataset: Dataset, split: str, scratch: Path) -> list[s
     return found
 
 
-def _job(one: Subject, inputs: list[str], spec: BenchSpec, scratch: Path) -> Job:
+def _job(one: Subject, inputs: list[Any], spec: BenchSpec, scratch: Path) -> Job:
     return Job(
         ability=one.ability,
         folder=str(whole_folder(one, scratch)),

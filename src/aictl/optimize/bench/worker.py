@@ -30,7 +30,7 @@ _LEAST_S = 0.3  # that a network's passes are timed for in a round
 
 
 class Job(NamedTuple):
-    """What a worker is started with. ``folder`` loads as the model; ``inputs`` are texts, or files of pictures.
+    """What a worker is started with. ``folder`` loads as the model; ``inputs`` are texts, pairs, or files of pictures.
     ``at_once`` is how many inputs a network, or sequences a language model, is asked for together."""
 
     ability: Ability
@@ -38,7 +38,7 @@ class Job(NamedTuple):
     is_graph: bool
     threads: int | None
     device: str
-    inputs: list[str]
+    inputs: list[Any]
     prompt_tokens: int
     new_tokens: int
     at_once: list[int]
