@@ -10,9 +10,6 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.core.errors import BadInput, WorkFailed
-from aictl.core.events import silent
-from aictl.export.onnx import export
-from aictl.export.spec import OnnxSpec
 from aictl.inference.reranking import Reranker
 
 ASKED = list(dict.fromkeys(WORDS[4:]))[:14]
@@ -51,7 +48,7 @@ def test_the_same_others_are_drawn_for_both_and_a_seed_draws_others(model, write
     assert [row["rank"] for row in rows(run(model, data, name="other", seed=1))] != [row["rank"] for row in rows(made)]
 
 
-def test_scores_are_those_of_transformers_in_either_form(model, tmp_path):
+def test_scores_are_those_of_transformers(model):
     """Which of the two texts a token is of goes in as well."""
     pairs = [(one["input"], one["output"]) for one in ROWS[:3]]
     pairs.append((pairs[0][0], "a much longer text , that the others are padded for"))
@@ -65,9 +62,7 @@ def test_scores_are_those_of_transformers_in_either_form(model, tmp_path):
             assert set(one.type_ids) == {0, 1}
             assert one.ids == tokenizer(asked, answer)["input_ids"]
             wanted.append(network(**{name: torch.tensor([row]) for name, row in fields.items()}).logits.item())
-    export(model, OnnxSpec(), tmp_path, events=silent)
-    for folder in (model.folder, tmp_path):
-        assert Reranker(folder, device="cpu").score(pairs).scores == pytest.approx(wanted, abs=1e-5)
+    assert Reranker(model.folder, device="cpu").score(pairs).scores == pytest.approx(wanted, abs=1e-5)
 
 
 def test_what_cannot_be_judged_is_said(model, write_dataset, run, tmp_path):

@@ -111,10 +111,16 @@ def test_what_leaves_nothing_to_round_is_refused(models, pairs, places):
         run(models[0], pairs, places)
 
 
+def test_the_graph_gives_the_scores_of_the_checkpoint(models):
+    some = [*zip(QUESTIONS, ANSWERS, strict=True), (QUESTIONS[0], "the cat sleeps on my warm kitchen floor in paris")]
+    one, other = (Reranker(model.folder, device="cpu").score(some).scores for model in models)
+    assert other == pytest.approx(one, abs=1e-4)
+
+
 @pytest.mark.slow
-def test_it_is_timed_by_pass_in_both_forms(models, pairs, write_dataset, places):
+def test_it_is_timed_by_pass(models, pairs, write_dataset, places):
     folder, scratch = places("bench")
-    made = bench([*models], pairs, BenchSpec(rounds=3, at_once=[1, 4]), folder, scratch=scratch, events=silent)
+    made = bench([models[1]], pairs, BenchSpec(rounds=3, at_once=[1, 4]), folder, scratch=scratch, events=silent)
     made.check()
     assert made.facts["task"] == "reranker"
     assert all(set(one["latency"]) == {"pass"} for one in made.facts["models"])

@@ -4,6 +4,7 @@ write others for them, and ones for pictures."""
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -139,3 +140,23 @@ class TorchRewriter(Loaded):
                 num_beams=1,
             )
         return [row.tolist() for row in made]
+
+    def replay(self, ids: np.ndarray, mask: np.ndarray, written: Sequence[int]) -> Iterator[np.ndarray]:
+        """See :meth:`aictl.inference.rewriting.Rewriter.replay`."""
+        settings = self.module.generation_config
+        start = settings.decoder_start_token_id
+        given = {"attention_mask": torch.from_numpy(mask).to(self._device)}
+        with torch.inference_mode():
+            read = self.module.get_encoder()(input_ids=torch.from_numpy(ids).to(self._device), **given)
+        past = None
+        for token in ((settings.bos_token_id or 0) if start is None else start, *written):
+            with torch.inference_mode():  # not around the yield: it would hold for whoever takes what comes out
+                made = self.module(
+                    encoder_outputs=read,
+                    decoder_input_ids=torch.tensor([[token]], device=self._device),
+                    past_key_values=past,
+                    use_cache=True,
+                    **given,
+                )
+            past = made.past_key_values
+            yield made.logits[0, -1].float().cpu().numpy()

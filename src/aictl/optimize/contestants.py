@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
+from itertools import cycle, islice
 from pathlib import Path
 from statistics import median
 from typing import Any, Protocol
@@ -14,13 +16,15 @@ from aictl.inference.embedding import Embedder, open_embedder
 from aictl.inference.image_classifying import ImageClassifier
 from aictl.inference.load import load
 from aictl.inference.reranking import Reranker
+from aictl.inference.rewriting import Rewriter
 from aictl.judging.subject import Ability, Subject, whole_folder
 from aictl.judging.task import Drawn
-from aictl.measure.speed import Times, answering, decoding
+from aictl.measure.speed import Times, answering, decoding, writing
 from aictl.measure.stretches import text_of
 
 DECODED = 24  # tokens of each text that are decoded one by one
 _TEXTS = 2  # that a language model goes through in a round
+_REWRITTEN = 4  # texts that an encoder-decoder reads in a round, which are shorter
 _INPUTS = 8  # that a network is run on, one at a time
 
 
@@ -48,6 +52,8 @@ def contestant(one: Subject, documents: Sequence[Drawn], scratch: Path) -> Conte
     """A model on one thread, and as many of the documents as a comparison takes. Raises what loading it raises."""
     if one.ability == "language":
         return _Writer(one, documents)
+    if one.ability == "rewriting":
+        return _Rewriter(one, documents, scratch)
     if one.ability == "reranking":
         return _Ranker(one, documents, scratch)
     return _Network(one, documents, scratch)
@@ -67,7 +73,7 @@ class _Writer:
         return [self._generator.logits(ids) for ids in self._texts]
 
     def figures(self, times: Times) -> dict[str, float]:
-        return {f"{phase}_tokens_per_s": 1 / median(some) for phase, some in times.items()}
+        return _tokens_per_s(times)
 
     def close(self) -> None:
         self._generator.close()
@@ -84,6 +90,42 @@ class _Writer:
             ids += ids
         parts = (ids[start : start + length] for start in range(0, _TEXTS * length, length))
         return [part for part in parts if len(part) > DECODED]
+
+
+class _Rewriter:
+    """An encoder-decoder model, which writes what stands there as the answer as if it had chosen it."""
+
+    phase = "decode"
+
+    def __init__(self, one: Subject, documents: Sequence[Drawn], scratch: Path) -> None:
+        rewriter = Rewriter(whole_folder(one, scratch), threads=1, device="cpu")
+        pairs = [rewritten(rewriter, each.document, DECODED) for each in documents[:_REWRITTEN]]
+        self._replays = [partial(rewriter.replay, read, written) for read, written in pairs]
+        self.round = writing(
+            self._replays,
+            read=sum(len(read) for read, _ in pairs),
+            written=sum(len(written) for _, written in pairs),
+        )
+
+    def outputs(self) -> list[np.ndarray]:
+        return [np.stack(list(replay())) for replay in self._replays]
+
+    def figures(self, times: Times) -> dict[str, float]:
+        return _tokens_per_s(times)
+
+    def close(self) -> None:
+        del self._replays, self.round
+
+
+def rewritten(rewriter: Rewriter, pair: Mapping[str, Any], count: int) -> tuple[list[int], list[int]]:
+    """What an encoder-decoder reads of a pair, and ``count`` tokens that it writes, or as many as it has places for:
+    those of the output, again and again."""
+    written = rewriter.encode(pair["output"]) or [0]
+    return rewriter.encode(pair["input"]), list(islice(cycle(written), min(count, rewriter.max_tokens - 1)))
+
+
+def _tokens_per_s(times: Times) -> dict[str, float]:
+    return {f"{phase}_tokens_per_s": 1 / median(some) for phase, some in times.items()}
 
 
 class _Network:

@@ -37,7 +37,13 @@ from aictl.judging.subject import subject, whole_folder
 from aictl.optimize.contestants import network, ready
 from aictl.optimize.spec import QuantizeSpec
 
-CAPABILITIES: tuple[Capability, ...] = ("text-classification", "embedding", "reranking", "image-classification")
+CAPABILITIES: tuple[Capability, ...] = (
+    "text-classification",
+    "embedding",
+    "reranking",
+    "text-to-text",
+    "image-classification",
+)
 
 _METHODS = {
     "minmax": CalibrationMethod.MinMax,

@@ -64,7 +64,7 @@ class QuantizeSpec(GateSpec):
     )
     calibration: Literal["dynamic", "minmax", "entropy", "percentile"] | None = option(
         None,
-        help="of networks that answer in one pass, how what flows between layers is rounded: dynamic measures it in "
+        help="of networks of one graph, how what flows between layers is rounded: dynamic measures it in "
         "every run, the others once on --calibration-documents; dynamic for texts and minmax for pictures unless set",
     )
     calibration_documents: int = option(
@@ -73,8 +73,7 @@ class QuantizeSpec(GateSpec):
     spare: int = option(
         0,
         ge=0,
-        help="layers that are not rounded, of networks that answer in one pass: those that do most harm, each rounded "
-        "alone",
+        help="layers that are not rounded, of networks of one graph: those that do most harm, each rounded alone",
     )
 
 
@@ -85,10 +84,12 @@ class BenchSpec(Spec):
     threads: int | None = option(1, ge=1, le=1024, help="CPU threads of each model, kept on as many cores")
     device: Literal["cpu", "cuda"] = option("cpu", help="where the models run")
     prompt_tokens: int = option(128, ge=1, le=1_000_000, help="of a language model: length of the prompts")
-    new_tokens: int = option(32, ge=2, le=100_000, help="of a language model: tokens that follow a prompt")
+    new_tokens: int = option(
+        32, ge=2, le=100_000, help="of a language model or an encoder-decoder: tokens that follow what is read"
+    )
     at_once: list[Annotated[int, Field(ge=1, le=4096)]] = option(
         [1, 4],
-        help="how many sequences of a language model, or inputs of a network, are asked for together",
+        help="how many sequences of a model that writes, or inputs of another, are asked for together",
     )
     split: str = option("validation", min_length=1, help="split of the dataset whose texts or pictures are run")
 

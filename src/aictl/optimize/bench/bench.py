@@ -49,11 +49,6 @@ def bench(
     if len({one.ability for one in subjects}) > 1:
         what = " and ".join(f"'{one.label}' is {CALLED[one.ability]}" for one in subjects)
         raise BadRequest(f"{what}: they cannot be compared", cure="compare models that do the same")
-    if subjects[0].ability == "rewriting":
-        raise BadRequest(
-            f"'{subjects[0].label}' is an encoder-decoder model, which is not measured here",
-            cure="give language models, classifiers or embedding models",
-        )
     if len({one.label for one in subjects}) < len(subjects):
         raise BadRequest("a model was given twice", cure="give each once")
     known = dataset or next((near for model in models if (near := model.nearest(Dataset))), None)
@@ -146,7 +141,7 @@ def _inputs(one: Subject, dataset: Dataset, split: str, scratch: Path) -> list[A
             f"dataset '{dataset.label}' has no split '{split}'", cure=f"its splits are {', '.join(dataset.splits)}"
         )
     found: list[Any] = []
-    if one.ability == "reranking":
+    if one.ability in ("reranking", "rewriting"):
         dataset.require_format("pair", cure="name one of pairs")
         found = [(some["input"], some["output"]) for some in islice(dataset.documents(split), _INPUTS)]
     elif one.ability != "image classes":
