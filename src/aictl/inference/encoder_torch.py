@@ -20,6 +20,7 @@ from transformers import (
 )
 
 from aictl.core.errors import BadInput, Damaged, MachineLacks
+from aictl.inference.matching import FIXED_LENGTH
 from aictl.inference.quiet import quiet
 
 _AGAIN = "download it again, or give another"
@@ -122,6 +123,24 @@ class TorchDualEncoder(Loaded):
     """One that turns texts and pictures into vectors that can be compared."""
 
     _kind = AutoModel
+
+    def texts(self, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        """See :class:`aictl.inference.matching.Halves`."""
+        # Those that take texts of a fixed length alone were trained without a mask over the padding.
+        masked = {} if self.module.config.model_type in FIXED_LENGTH else {"attention_mask": mask}
+        return self._unit("get_text_features", {"input_ids": ids, **masked})
+
+    def pictures(self, pixels: np.ndarray) -> np.ndarray:
+        """See :class:`aictl.inference.matching.Halves`."""
+        return self._unit("get_image_features", {"pixel_values": pixels})
+
+    def _unit(self, entry: str, given: dict[str, np.ndarray]) -> np.ndarray:
+        with torch.inference_mode():
+            found = getattr(self.module, entry)(
+                **{name: torch.from_numpy(one).to(self._device) for name, one in given.items()}
+            )
+            vectors = (found if isinstance(found, torch.Tensor) else found.pooler_output).float()
+            return (vectors / vectors.norm(dim=-1, keepdim=True)).cpu().numpy()
 
 
 class TorchRewriter(Loaded):

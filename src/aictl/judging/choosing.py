@@ -18,6 +18,7 @@ TAKEN: dict[Ability, tuple[str, ...]] = {
     "rewriting": ("pair",),
     "embedding": ("pair",),
     "reranking": ("pair",),
+    "matching": ("image",),
 }
 _MADE = {
     "text": "`aictl data prep FILES`",
@@ -79,6 +80,12 @@ def _reranking(subjects: Sequence[Subject], dataset: Dataset, terms: Terms, scra
     return Reranking(subjects, terms, scratch)
 
 
+def _matching(subjects: Sequence[Subject], dataset: Dataset, terms: Terms, scratch: Path) -> Task:
+    from aictl.judging.retrieving import Matching
+
+    return Matching(subjects, terms, scratch)
+
+
 _MAKERS: dict[Ability, Callable[[Sequence[Subject], Dataset, Terms, Path], Task]] = {
     "language": _language,
     "text classes": _text_classes,
@@ -86,4 +93,5 @@ _MAKERS: dict[Ability, Callable[[Sequence[Subject], Dataset, Terms, Path], Task]
     "rewriting": _rewriting,
     "embedding": _embedding,
     "reranking": _reranking,
+    "matching": _matching,
 }

@@ -15,6 +15,7 @@ from aictl.inference.classifying import Classifier
 from aictl.inference.embedding import Embedder, open_embedder
 from aictl.inference.image_classifying import ImageClassifier
 from aictl.inference.load import load
+from aictl.inference.matching import DualEncoder
 from aictl.inference.reranking import Reranker
 from aictl.inference.rewriting import Rewriter
 from aictl.judging.subject import Ability, Subject, whole_folder
@@ -162,7 +163,7 @@ class _Ranker(_Network):
         return [self._runner.score([(asked, answer) for answer in answers]).scores for asked, _ in self._pairs]
 
 
-Runner = Classifier | ImageClassifier | Embedder | Reranker
+Runner = Classifier | ImageClassifier | Embedder | Reranker | DualEncoder
 
 
 def network(ability: Ability, folder: Path, *, threads: int | None = None, device: str = "cpu") -> Runner:
@@ -171,6 +172,8 @@ def network(ability: Ability, folder: Path, *, threads: int | None = None, devic
         return ImageClassifier(folder, threads=threads, device=device)
     if ability == "text classes":
         return Classifier(folder, threads=threads, device=device)
+    if ability == "matching":
+        return DualEncoder(folder, threads=threads, device=device)
     if ability == "reranking":
         return Reranker(folder, threads=threads, device=device)
     return open_embedder(folder, threads=threads, device=device)
@@ -180,6 +183,8 @@ def ready(runner: Runner, documents: Sequence[Drawn]) -> list[tuple[np.ndarray, 
     """What its network is run on for each of some documents."""
     if isinstance(runner, ImageClassifier):
         return [runner.prepared([document.image or b""]) for document in documents]
+    if isinstance(runner, DualEncoder):
+        return [runner.prepared([(one.document["caption"], one.image or b"")]) for one in documents]
     if isinstance(runner, Reranker):
         return [runner.prepared([(one.document["input"], one.document["output"])]) for one in documents]
     return [runner.prepared([read_of(document.document)]) for document in documents]

@@ -43,6 +43,7 @@ CAPABILITIES: tuple[Capability, ...] = (
     "reranking",
     "text-to-text",
     "image-classification",
+    "image-text",
 )
 
 _METHODS = {

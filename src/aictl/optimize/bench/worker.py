@@ -115,6 +115,8 @@ class _Network:
         some: list[Any] = list(job.inputs)
         if job.ability == "image classes":
             some = [Path(name).read_bytes() for name in job.inputs]
+        if job.ability == "matching":
+            some = [(caption, Path(name).read_bytes()) for caption, name in job.inputs]
         self._run = runner.network.run
         self._alone = [runner.prepared([one]) for one in some]
         self._batches = [runner.prepared([some[at % len(some)] for at in range(count)]) for count in job.at_once]
