@@ -69,6 +69,11 @@ def test_what_cannot_be_judged_is_said(model, write_dataset, run, tmp_path):
     same = write_dataset("same", "pair", {"validation": [{**one, "output": "my cat"} for one in ROWS]})
     with pytest.raises(BadInput, match="nothing to tell"):
         run(model, same)
+    asked = write_dataset(
+        "asked", "pair", {"validation": [*ROWS, *({**ROWS[0], "output": one["output"]} for one in ROWS)]}
+    )
+    with pytest.raises(BadInput, match="those to 'what is the"):
+        run(model, asked, name="asked")
     network = AutoModelForSequenceClassification.from_pretrained(model.folder)
     network.classifier.bias.data[:] = torch.nan
     network.save_pretrained(tmp_path / "nan")

@@ -62,6 +62,7 @@ def test_a_folder_without_a_model_is_no_model(tmp_path, pairs, run):
 @pytest.fixture
 def captioned(tmp_path):
     captions = ["my cat", "paris", "my warm kitchen", "my cat", "the floor"]
+    (tmp_path / "captioned").mkdir()
     with DatasetWriter(tmp_path / "captioned", "image") as writer:
         for number, caption in enumerate(captions):
             file = io.BytesIO()

@@ -6,10 +6,9 @@ safetensors, as transformers saves them.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import tokenizers
@@ -17,7 +16,7 @@ import tokenizers
 from aictl.core.errors import Damaged
 from aictl.core.extras import require
 from aictl.core.loading import loading
-from aictl.inference.embedding import Embedded, batches, max_tokens, padded
+from aictl.inference.embedding import USUAL_TOKENS, Embedded, batches, max_tokens, padded
 from aictl.inference.image_classifying import BATCH_PICTURES, opened, pixels_of, processor
 
 GRAPH = "text.onnx"
@@ -111,12 +110,14 @@ def _halves(folder: Path, threads: int | None, device: str) -> Halves:
 
 
 def _text_settings(folder: Path) -> tuple[int, bool, int]:
-    """The longest text in tokens, whether all are padded to it, and with which token."""
-    path = folder / "config.json"
+    """The longest text in tokens, whether all are padded to it, and with which token: also where ``config.json`` leaves
+    them to what is usual for its architecture, which transformers knows."""
+    from transformers import AutoConfig
+
     try:
-        config: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        texts = config.get("text_config") or {}
-        longest = min(max_tokens(folder), int(texts.get("max_position_embeddings") or max_tokens(folder)))
-        return longest, config.get("model_type") in FIXED_LENGTH, int(texts.get("pad_token_id") or 0)
-    except (OSError, ValueError, AttributeError, TypeError) as error:
-        raise Damaged(f"{path}: {error}") from error
+        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        texts = config.get_text_config()
+        longest = min(max_tokens(folder), int(getattr(texts, "max_position_embeddings", None) or USUAL_TOKENS))
+        return longest, config.model_type in FIXED_LENGTH, int(getattr(texts, "pad_token_id", None) or 0)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Damaged(f"{folder / 'config.json'} cannot be read: {error}") from error

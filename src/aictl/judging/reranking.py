@@ -57,10 +57,14 @@ class Reranking(Task):
         return True
 
     def require_fit(self) -> None:
-        if len({answer for _, answer in self._others}) < 2 or len({question for question, _ in self._others}) < 2:
+        own: dict[str, set[str]] = {}
+        for asked, answer in self._others:
+            own.setdefault(asked, set()).add(answer)
+        every = {answer for _, answer in self._others}
+        if alone := next((asked for asked, answers in own.items() if len(answers) == len(every)), None):
             raise BadInput(
-                f"split '{self._terms.split}' has no two questions with different answers, so there is nothing to tell "
-                "an answer apart from",
+                f"split '{self._terms.split}' has no answer but those to '{alone[:60]}': there is nothing to tell them "
+                "apart from",
                 cure="name a dataset of more pairs",
             )
 
