@@ -14,6 +14,7 @@ from aictl.core.errors import Damaged
 from aictl.core.extras import require
 from aictl.inference.embedding import max_tokens, padded
 from aictl.inference.image_classifying import processor
+from aictl.inference.matching import FIXED_LENGTH
 
 TEXTS = (
     "The capital of France is",
@@ -24,9 +25,6 @@ TEXTS = (
 )
 QUESTION = "Why is my order late?"
 Inputs = dict[str, np.ndarray]
-# Their text encoders read the last of a fixed number of tokens, whatever it is, and were trained on padded texts
-# (transformers' documentation of SigLIP: padding="max_length").
-_FIXED_LENGTH = ("siglip", "siglip2")
 
 
 class Samples(NamedTuple):
@@ -43,7 +41,7 @@ class Samples(NamedTuple):
 
 def texts(folder: Path, taken: Callable[..., Any], config: Any) -> Samples:
     """Token ids of texts of unequal length, and their mask."""
-    if config.model_type in _FIXED_LENGTH:
+    if config.model_type in FIXED_LENGTH:
         return _fixed_texts(folder, config)
     tokenizer = _tokenizer(folder, getattr(config.get_text_config(), "max_position_embeddings", None))
     return _samples([[one.ids] for one in tokenizer.encode_batch(list(TEXTS))], ("input_ids",))

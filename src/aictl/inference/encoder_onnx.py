@@ -1,4 +1,5 @@
-"""Networks on onnxruntime: one that embeds texts, one that classifies them, and one that classifies pictures."""
+"""Networks on onnxruntime: ones that embed texts, that classify them and that rank them, one that classifies pictures,
+and one that embeds both."""
 
 from __future__ import annotations
 
@@ -39,8 +40,9 @@ class _Session:
         (found,) = self._session.run([self._output], {name: given[name] for name in self._inputs})
         return found.astype(np.float32, copy=False)
 
-    def _of_tokens(self, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        return self._run({"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)})
+    def _of_tokens(self, ids: np.ndarray, mask: np.ndarray, types: np.ndarray | None = None) -> np.ndarray:
+        given = {"input_ids": ids, "attention_mask": mask}
+        return self._run({**given, "token_type_ids": np.zeros_like(ids) if types is None else types})
 
     @property
     def _takes_tokens(self) -> bool:
@@ -77,6 +79,20 @@ class OnnxClassifier(_Session):
         return self._of_tokens(ids, mask)
 
 
+class OnnxReranker(_Session):
+    """A graph that takes the tokens of a question and a text, and gives one score."""
+
+    _called = "reranker"
+    _cure = "give one that takes tokens and gives one logit"
+
+    def _chosen(self, outputs: list[Any]) -> str | None:
+        return _logits([one for one in outputs if (one.shape or [0])[-1] == 1]) if self._takes_tokens else None
+
+    def run(self, ids: np.ndarray, mask: np.ndarray, types: np.ndarray) -> np.ndarray:
+        """See :class:`aictl.inference.reranking.PairNetwork`."""
+        return self._of_tokens(ids, mask, types)
+
+
 class OnnxImageClassifier(_Session):
     """A graph that takes pixels, and gives a score for each class of a picture."""
 
@@ -89,6 +105,40 @@ class OnnxImageClassifier(_Session):
     def run(self, pixels: np.ndarray) -> np.ndarray:
         """Logits, float32 (pictures, classes), of float32 (pictures, channels, height, width)."""
         return self._run({"pixel_values": pixels})
+
+
+class OnnxDualEncoder:
+    """Two graphs: one for texts, and one for pictures."""
+
+    def __init__(self, folder: Path, threads: int | None = None, device: str = "auto") -> None:
+        """Raises what loading a graph raises."""
+        self._texts = _TextHalf(folder / "text.onnx", threads, device)
+        self._pictures = _PictureHalf(folder / "image.onnx", threads, device)
+
+    def texts(self, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        """See :class:`aictl.inference.matching.Halves`."""
+        return self._texts._of_tokens(ids, mask)
+
+    def pictures(self, pixels: np.ndarray) -> np.ndarray:
+        """See :class:`aictl.inference.matching.Halves`."""
+        return self._pictures._run({"pixel_values": pixels})
+
+
+class _TextHalf(_Session):
+    _called = "text half of a dual encoder"
+    _cure = "give one that takes tokens and gives text_embeds"
+
+    def _chosen(self, outputs: list[Any]) -> str | None:
+        return "text_embeds" if self._takes_tokens and "text_embeds" in {one.name for one in outputs} else None
+
+
+class _PictureHalf(_Session):
+    _called = "picture half of a dual encoder that takes pixels alone"
+    _cure = "give one that takes pixel_values and gives image_embeds"
+
+    def _chosen(self, outputs: list[Any]) -> str | None:
+        gives = {one.name for one in outputs}
+        return "image_embeds" if self._inputs == ["pixel_values"] and "image_embeds" in gives else None
 
 
 def _logits(outputs: list[Any]) -> str | None:

@@ -1,8 +1,10 @@
-"""Networks on PyTorch, as transformers loads them: one that embeds texts, one that classifies them, one pictures, and
-one that writes texts for texts."""
+"""Networks on PyTorch, as transformers loads them: ones that embed texts, that classify them, that rank them and that
+write others for them, and ones for pictures."""
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from transformers import (
 )
 
 from aictl.core.errors import BadInput, Damaged, MachineLacks
+from aictl.inference.matching import FIXED_LENGTH
 from aictl.inference.quiet import quiet
 
 _AGAIN = "download it again, or give another"
@@ -57,11 +60,10 @@ class Loaded:
             raise Damaged(f"{folder} lacks {len(missing)} weights, such as {missing[0]}", cure=_AGAIN)
         self.module = module.eval().to(self._device)
 
-    def _run(self, ids: np.ndarray, mask: np.ndarray) -> Any:
+    def _run(self, ids: np.ndarray, mask: np.ndarray, **more: np.ndarray) -> Any:
+        given = {"input_ids": ids, "attention_mask": mask, **more}
         with torch.inference_mode():
-            return self.module(
-                input_ids=torch.from_numpy(ids).to(self._device), attention_mask=torch.from_numpy(mask).to(self._device)
-            )
+            return self.module(**{name: torch.from_numpy(one).to(self._device) for name, one in given.items()})
 
 
 class TorchNetwork(Loaded):
@@ -88,6 +90,18 @@ class TorchClassifier(Loaded):
         return self._run(ids, mask).logits.float().cpu().numpy()
 
 
+class TorchReranker(Loaded):
+    """One that gives a score for how well a text answers a question."""
+
+    _kind = AutoModelForSequenceClassification
+
+    def run(self, ids: np.ndarray, mask: np.ndarray, types: np.ndarray) -> np.ndarray:
+        """See :class:`aictl.inference.reranking.PairNetwork`."""
+        has_types = int(getattr(self.module.config, "type_vocab_size", 0) or 0) > 1
+        has_types &= "token_type_ids" in inspect.signature(self.module.forward).parameters
+        return self._run(ids, mask, **({"token_type_ids": types} if has_types else {})).logits.float().cpu().numpy()
+
+
 class TorchImageClassifier(Loaded):
     """One that gives a score for each class of a picture."""
 
@@ -110,6 +124,24 @@ class TorchDualEncoder(Loaded):
 
     _kind = AutoModel
 
+    def texts(self, ids: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        """See :class:`aictl.inference.matching.Halves`."""
+        # Those that take texts of a fixed length alone were trained without a mask over the padding.
+        masked = {} if self.module.config.model_type in FIXED_LENGTH else {"attention_mask": mask}
+        return self._unit("get_text_features", {"input_ids": ids, **masked})
+
+    def pictures(self, pixels: np.ndarray) -> np.ndarray:
+        """See :class:`aictl.inference.matching.Halves`."""
+        return self._unit("get_image_features", {"pixel_values": pixels})
+
+    def _unit(self, entry: str, given: dict[str, np.ndarray]) -> np.ndarray:
+        with torch.inference_mode():
+            found = getattr(self.module, entry)(
+                **{name: torch.from_numpy(one).to(self._device) for name, one in given.items()}
+            )
+            vectors = (found if isinstance(found, torch.Tensor) else found.pooler_output).float()
+            return (vectors / vectors.norm(dim=-1, keepdim=True)).cpu().numpy()
+
 
 class TorchRewriter(Loaded):
     """One that writes a text for a text."""
@@ -127,3 +159,23 @@ class TorchRewriter(Loaded):
                 num_beams=1,
             )
         return [row.tolist() for row in made]
+
+    def replay(self, ids: np.ndarray, mask: np.ndarray, written: Sequence[int]) -> Iterator[np.ndarray]:
+        """See :meth:`aictl.inference.rewriting.Rewriter.replay`."""
+        settings = self.module.generation_config
+        start = settings.decoder_start_token_id
+        given = {"attention_mask": torch.from_numpy(mask).to(self._device)}
+        with torch.inference_mode():
+            read = self.module.get_encoder()(input_ids=torch.from_numpy(ids).to(self._device), **given)
+        past = None
+        for token in ((settings.bos_token_id or 0) if start is None else start, *written):
+            with torch.inference_mode():  # not around the yield: it would hold for whoever takes what comes out
+                made = self.module(
+                    encoder_outputs=read,
+                    decoder_input_ids=torch.tensor([[token]], device=self._device),
+                    past_key_values=past,
+                    use_cache=True,
+                    **given,
+                )
+            past = made.past_key_values
+            yield made.logits[0, -1].float().cpu().numpy()

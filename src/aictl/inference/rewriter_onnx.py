@@ -8,7 +8,7 @@ end every text, that must never be written, how long a text is at least, and run
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,13 @@ class OnnxRewriter:
             if done.all():
                 break
         return [row.tolist() for row in rows]
+
+    def replay(self, ids: np.ndarray, mask: np.ndarray, written: Sequence[int]) -> Iterator[np.ndarray]:
+        """See :meth:`aictl.inference.rewriting.Rewriter.replay`."""
+        read, past = self.read(ids, mask), self.nothing(1)
+        for token in (self._choice.start, *written):
+            logits, past = self.step(np.array([[token]], np.int64), read, past)
+            yield logits[0, -1]
 
     def read(self, ids: np.ndarray, mask: np.ndarray) -> dict[str, np.ndarray]:
         """What the decoder looks up of texts, and their mask, by the names of its inputs."""

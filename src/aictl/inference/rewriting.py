@@ -6,10 +6,11 @@ A folder has ``tokenizer.json``, ``config.json`` and ``generation_config.json``,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 import tokenizers
 
 from aictl.core.errors import Damaged
@@ -43,7 +44,8 @@ class Rewriter:
         except Exception as error:  # tokenizers raises plain Exception
             raise Damaged(f"{folder / 'tokenizer.json'} cannot be read: {error}") from error
         self._tokenizer.no_padding()
-        self._tokenizer.enable_truncation(max_tokens(folder))
+        self.max_tokens = max_tokens(folder)
+        self._tokenizer.enable_truncation(self.max_tokens)
         self._network = _network(folder, threads, device)
 
     def rewrite(self, texts: Sequence[str], *, max_tokens: int) -> Rewritten:
@@ -55,6 +57,17 @@ class Rewriter:
             for row, one in zip(rows, self._network.write(ids, mask, max_tokens), strict=True):
                 written[row] = self._tokenizer.decode(one, skip_special_tokens=True)
         return Rewritten(written, sum(bool(one.overflowing) for one in encoded))
+
+    def encode(self, text: str) -> list[int]:
+        """The tokens of a text, as it is read."""
+        ids: list[int] = self._tokenizer.encode(text).ids
+        return ids
+
+    def replay(self, read: Sequence[int], written: Sequence[int]) -> Iterator[np.ndarray]:
+        """Read some tokens, then write given ones one at a time as if they had been chosen, and yield the logits of
+        what comes next, float32 (vocabulary,), before the first and after each: the cost of writing, for measuring
+        it."""
+        return self._network.replay(*padded([read]), written)
 
 
 def _network(folder: Path, threads: int | None, device: str) -> TorchRewriter | OnnxRewriter:

@@ -17,6 +17,8 @@ TAKEN: dict[Ability, tuple[str, ...]] = {
     "image classes": ("image",),
     "rewriting": ("pair",),
     "embedding": ("pair",),
+    "reranking": ("pair",),
+    "matching": ("image",),
 }
 _MADE = {
     "text": "`aictl data prep FILES`",
@@ -72,10 +74,24 @@ def _embedding(subjects: Sequence[Subject], dataset: Dataset, terms: Terms, scra
     return Retrieving(subjects, terms, scratch)
 
 
+def _reranking(subjects: Sequence[Subject], dataset: Dataset, terms: Terms, scratch: Path) -> Task:
+    from aictl.judging.reranking import Reranking
+
+    return Reranking(subjects, terms, scratch)
+
+
+def _matching(subjects: Sequence[Subject], dataset: Dataset, terms: Terms, scratch: Path) -> Task:
+    from aictl.judging.retrieving import Matching
+
+    return Matching(subjects, terms, scratch)
+
+
 _MAKERS: dict[Ability, Callable[[Sequence[Subject], Dataset, Terms, Path], Task]] = {
     "language": _language,
     "text classes": _text_classes,
     "image classes": _image_classes,
     "rewriting": _rewriting,
     "embedding": _embedding,
+    "reranking": _reranking,
+    "matching": _matching,
 }

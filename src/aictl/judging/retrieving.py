@@ -1,4 +1,5 @@
-"""Embedding models on pairs: whether the output that belongs to an input is found among all outputs."""
+"""Embedding models on pairs, and dual encoders on pictures with captions: whether what belongs to an input is found
+among all outputs."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from aictl.core.errors import WorkFailed
 from aictl.inference.embedding import Embedder, open_embedder
+from aictl.inference.matching import DualEncoder
 from aictl.judging.subject import Subject, whole_folder
 from aictl.judging.task import Drawn, Judge, Row, Task, beginning
 from aictl.judging.terms import Terms
@@ -58,7 +60,7 @@ class Retrieving(Task):
         return [
             {
                 **{name: value for name, value in row.items() if name not in _VECTORS},
-                "input": beginning(row["input"]),
+                **({"input": beginning(row["input"])} if "input" in row else {}),
                 "output": beginning(row["output"]),
                 "rank": int(rank),
                 "found": beginning(texts[first]),
@@ -71,6 +73,20 @@ class Retrieving(Task):
 
     def details(self, rows: Sequence[Row]) -> dict[str, Any]:
         return {"among": len({row["output"] for row in rows})}
+
+
+class Matching(Retrieving):
+    """Pictures are queries; what they are looked for among is the captions of those that are evaluated, each once."""
+
+    name = "dual encoder"
+    batch = 32
+
+    def usable(self, document: Mapping[str, Any]) -> bool:
+        return bool(document.get("caption"))
+
+    def open(self, number: int) -> Judge:
+        folder = whole_folder(self._subjects[number], self._scratch)
+        return _MatchingJudge(DualEncoder(folder, threads=self._terms.threads, device=self._terms.device))
 
 
 class _RetrievingJudge:
@@ -89,6 +105,30 @@ class _RetrievingJudge:
 
     def close(self) -> None:
         del self._embedder
+
+
+class _MatchingJudge:
+    def __init__(self, encoder: DualEncoder) -> None:
+        self._encoder = encoder
+        self.truncated = 0
+
+    def judge(self, documents: Sequence[Drawn]) -> list[Row]:
+        captions = [one.document["caption"] for one in documents]
+        texts = self._encoder.encode_texts(captions)
+        pictures = self._encoder.encode_pictures([one.image or b"" for one in documents])
+        self.truncated += texts.truncated
+        return [
+            {
+                "image": one.document["image"],
+                "output": caption,
+                "input_vector": _packed(picture),
+                "output_vector": _packed(text),
+            }
+            for one, caption, picture, text in zip(documents, captions, pictures, texts.vectors, strict=True)
+        ]
+
+    def close(self) -> None:
+        del self._encoder
 
 
 def _packed(vector: np.ndarray) -> str:

@@ -7,19 +7,30 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from aictl.artifacts.adapter import Adapter
-from aictl.artifacts.capability import Capability, require_capability
+from aictl.artifacts.capability import Capability, capability_of, require_capability
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.onnx import OnnxModel
 from aictl.core.artifact import Source
 from aictl.core.errors import BadInput, BadRequest, Damaged
 
-Ability = Literal["language", "text classes", "image classes", "rewriting", "embedding"]
+Ability = Literal["language", "text classes", "image classes", "rewriting", "embedding", "reranking", "matching"]
 CALLED: dict[Ability, str] = {
     "language": "a language model",
     "text classes": "a text classifier",
     "image classes": "an image classifier",
     "rewriting": "an encoder-decoder model",
     "embedding": "an embedding model",
+    "reranking": "a reranker",
+    "matching": "a dual encoder",
+}
+_OF_CAPABILITY: dict[Capability, Ability] = {
+    "text-generation": "language",
+    "text-classification": "text classes",
+    "image-classification": "image classes",
+    "embedding": "embedding",
+    "reranking": "reranking",
+    "image-text": "matching",
+    "text-to-text": "rewriting",
 }
 _GRAPHS = ("model.onnx", "onnx/model.onnx")
 
@@ -52,16 +63,9 @@ def subject(model: Checkpoint | Adapter | OnnxModel | Source) -> Subject:
 
 
 def _of_graph(model: OnnxModel) -> Ability:
-    abilities: dict[Capability, Ability] = {
-        "text-generation": "language",
-        "text-classification": "text classes",
-        "image-classification": "image classes",
-        "embedding": "embedding",
-        "text-to-text": "rewriting",
-    }
-    require_capability(model.label, model.capability, *abilities, command="evaluate")
+    require_capability(model.label, model.capability, *_OF_CAPABILITY, command="evaluate")
     assert model.capability is not None
-    return abilities[model.capability]
+    return _OF_CAPABILITY[model.capability]
 
 
 def whole_folder(one: Subject, scratch: Path) -> Path:
@@ -106,11 +110,12 @@ def _ability(folder: Path, label: str) -> Ability:
     """By the architecture that the configuration names."""
     is_graph = any((folder / name).is_file() for name in _GRAPHS)
     config = {} if is_graph and not (folder / "config.json").is_file() else _config(folder)
+    known = capability_of(config)
+    if known in ("reranking", "image-classification", "image-text"):
+        return _OF_CAPABILITY[known]
     names = [str(one) for one in config.get("architectures") or ()]
     if any(one.endswith("ForSequenceClassification") for one in names):
         return "text classes"
-    if any(one.endswith("ForImageClassification") for one in names):
-        return "image classes"
     if is_graph:
         return "embedding"
     if any(one.endswith(("ForCausalLM", "LMHeadModel")) for one in names):

@@ -26,17 +26,24 @@ class Found(NamedTuple):
 
 
 def find(queries: np.ndarray, things: np.ndarray, belongs: np.ndarray) -> Found:
-    """Rank things by the products of unit vectors, float32 (queries, width) and (things, width). Of things that are
-    equally like a query, half stand before its own, so that a model for which everything is alike gains nothing."""
+    """Rank things by the products of unit vectors, float32 (queries, width) and (things, width)."""
     found: np.ndarray = np.empty(len(queries), np.int64)
     first = np.empty_like(found)
     for begin in range(0, len(queries), _ROWS):
         some = slice(begin, begin + _ROWS)
         like = queries[some] @ things.T
-        own = like[np.arange(len(like)), belongs[some]][:, None]
-        found[some] = 1 + (like > own).sum(axis=1) + (like == own).sum(axis=1) // 2
+        found[some] = ranks(like, belongs[some])
         first[some] = like.argmax(axis=1)
     return Found(found, first)
+
+
+def ranks(like: np.ndarray, belongs: np.ndarray) -> np.ndarray:
+    """The rank from 1 of what belongs to each query, int64 (queries,), by how like it things are, (queries, things). Of
+    things that are equally like it, half stand before its own, so that a model for which everything is alike gains
+    nothing."""
+    own = like[np.arange(len(like)), belongs][:, None]
+    found: np.ndarray = 1 + (like > own).sum(axis=1) + (like == own).sum(axis=1) // 2
+    return found
 
 
 def measures(rank: np.ndarray) -> dict[str, Measure]:

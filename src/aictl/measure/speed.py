@@ -8,8 +8,9 @@ time is the processor's, not the clock's. The uncertainty of the ratio is a perc
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -75,10 +76,18 @@ def decoding(generator: TextGenerator, texts: Sequence[Sequence[int]], decoded: 
     if not texts or any(len(ids) <= decoded for ids in texts):
         raise BadRequest(f"speed is measured on texts of more than {decoded} tokens each")
 
+    replays = [partial(generator.replay, ids[:-decoded], ids[-decoded:]) for ids in texts]
+    return writing(replays, read=sum(len(ids) - decoded for ids in texts), written=decoded * len(texts))
+
+
+def writing(replays: Sequence[Callable[[], Iterator[Any]]], *, read: int, written: int) -> Round:
+    """CPU seconds a token, in the phases ``prefill`` and ``decode``. Each of ``replays`` gives something when all that
+    comes before is read, and after each token that is written; these are so many ``read`` and ``written`` of all."""
+
     def work() -> Mapping[str, float]:
         prefill = decode = 0.0
-        for ids in texts:
-            steps = generator.replay(ids[:-decoded], ids[-decoded:])
+        for replay in replays:
+            steps = replay()
             start = time.process_time()
             next(steps)
             filled = time.process_time()
@@ -86,8 +95,7 @@ def decoding(generator: TextGenerator, texts: Sequence[Sequence[int]], decoded: 
                 pass
             prefill += filled - start
             decode += time.process_time() - filled
-        read = sum(len(ids) - decoded for ids in texts)
-        return {"prefill": prefill / read, "decode": decode / (decoded * len(texts))}
+        return {"prefill": prefill / read, "decode": decode / written}
 
     return work
 

@@ -21,7 +21,9 @@ class Use(NamedTuple):
 
 
 _LANGUAGE: tuple[Capability, ...] = ("text-generation",)
-_ONE_PASS: tuple[Capability, ...] = ("text-classification", "embedding", "image-classification")
+_ROUNDED: tuple[Capability, ...] = (
+    *("text-classification", "embedding", "reranking", "text-to-text", "image-classification", "image-text"),
+)
 _TAUGHT: tuple[Capability, ...] = ("text-generation", "text-classification", "image-classification")
 _ANY_WEIGHTS = ("checkpoint", "adapter", "onnx")
 _ANY_MODEL = (*_ANY_WEIGHTS, "engine", "gguf")
@@ -37,7 +39,15 @@ USES = (
     Use("export.onnx", ("checkpoint", "adapter"), _EXPORTED, "--name NAME", "run it without torch"),
     Use("export.gguf", ("checkpoint", "adapter"), _LANGUAGE, "--name NAME", "run it in llama.cpp"),
     Use("optimize.quantize", _ANY_WEIGHTS, _LANGUAGE, "--name NAME", "make it smaller and faster, if it stays good"),
-    Use("optimize.quantize", ("onnx",), _ONE_PASS, "--name NAME", "make it smaller and faster, if it stays good"),
+    Use(
+        "optimize.quantize",
+        ("onnx",),
+        _ROUNDED,
+        "--dataset DATASET --name NAME",
+        "make it smaller and faster, if it stays good",
+    ),
+    Use("optimize.auto", _ANY_WEIGHTS, _LANGUAGE, "--name NAME", "find the best that it can be made into"),
+    Use("optimize.auto", ("onnx",), _ROUNDED, "--dataset DATASET --name NAME", "find the best it can be made into"),
     Use("optimize.prune", ("checkpoint",), _TAUGHT, "--method structured --name NAME", "leave out what does little"),
     Use("optimize.distill", ("checkpoint",), _TAUGHT, "DATASET --layers N --name NAME", "teach a smaller one"),
     Use("optimize.trt", ("onnx",), _LANGUAGE, "--name NAME", "compile it for an NVIDIA GPU"),

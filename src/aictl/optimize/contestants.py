@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
+from itertools import cycle, islice
 from pathlib import Path
 from statistics import median
 from typing import Any, Protocol
@@ -13,13 +15,17 @@ from aictl.inference.classifying import Classifier
 from aictl.inference.embedding import Embedder, open_embedder
 from aictl.inference.image_classifying import ImageClassifier
 from aictl.inference.load import load
+from aictl.inference.matching import DualEncoder
+from aictl.inference.reranking import Reranker
+from aictl.inference.rewriting import Rewriter
 from aictl.judging.subject import Ability, Subject, whole_folder
 from aictl.judging.task import Drawn
-from aictl.measure.speed import Times, answering, decoding
+from aictl.measure.speed import Times, answering, decoding, writing
 from aictl.measure.stretches import text_of
 
 DECODED = 24  # tokens of each text that are decoded one by one
 _TEXTS = 2  # that a language model goes through in a round
+_REWRITTEN = 4  # texts that an encoder-decoder reads in a round, which are shorter
 _INPUTS = 8  # that a network is run on, one at a time
 
 
@@ -47,6 +53,10 @@ def contestant(one: Subject, documents: Sequence[Drawn], scratch: Path) -> Conte
     """A model on one thread, and as many of the documents as a comparison takes. Raises what loading it raises."""
     if one.ability == "language":
         return _Writer(one, documents)
+    if one.ability == "rewriting":
+        return _Rewriter(one, documents, scratch)
+    if one.ability == "reranking":
+        return _Ranker(one, documents, scratch)
     return _Network(one, documents, scratch)
 
 
@@ -64,7 +74,7 @@ class _Writer:
         return [self._generator.logits(ids) for ids in self._texts]
 
     def figures(self, times: Times) -> dict[str, float]:
-        return {f"{phase}_tokens_per_s": 1 / median(some) for phase, some in times.items()}
+        return _tokens_per_s(times)
 
     def close(self) -> None:
         self._generator.close()
@@ -83,15 +93,51 @@ class _Writer:
         return [part for part in parts if len(part) > DECODED]
 
 
+class _Rewriter:
+    """An encoder-decoder model, which writes what stands there as the answer as if it had chosen it."""
+
+    phase = "decode"
+
+    def __init__(self, one: Subject, documents: Sequence[Drawn], scratch: Path) -> None:
+        rewriter = Rewriter(whole_folder(one, scratch), threads=1, device="cpu")
+        pairs = [rewritten(rewriter, each.document, DECODED) for each in documents[:_REWRITTEN]]
+        self._replays = [partial(rewriter.replay, read, written) for read, written in pairs]
+        self.round = writing(
+            self._replays,
+            read=sum(len(read) for read, _ in pairs),
+            written=sum(len(written) for _, written in pairs),
+        )
+
+    def outputs(self) -> list[np.ndarray]:
+        return [np.stack(list(replay())) for replay in self._replays]
+
+    def figures(self, times: Times) -> dict[str, float]:
+        return _tokens_per_s(times)
+
+    def close(self) -> None:
+        del self._replays, self.round
+
+
+def rewritten(rewriter: Rewriter, pair: Mapping[str, Any], count: int) -> tuple[list[int], list[int]]:
+    """What an encoder-decoder reads of a pair, and ``count`` tokens that it writes, or as many as it has places for:
+    those of the output, again and again."""
+    written = rewriter.encode(pair["output"]) or [0]
+    return rewriter.encode(pair["input"]), list(islice(cycle(written), min(count, rewriter.max_tokens - 1)))
+
+
+def _tokens_per_s(times: Times) -> dict[str, float]:
+    return {f"{phase}_tokens_per_s": 1 / median(some) for phase, some in times.items()}
+
+
 class _Network:
     """A network that answers in one pass."""
 
     phase = "pass"
 
     def __init__(self, one: Subject, documents: Sequence[Drawn], scratch: Path) -> None:
-        runner = network(one.ability, whole_folder(one, scratch), threads=1)
-        self._run = runner.network.run
-        self._ready = ready(runner, documents[:_INPUTS])
+        self._runner: Any = network(one.ability, whole_folder(one, scratch), threads=1)
+        self._run = self._runner.network.run
+        self._ready = ready(self._runner, documents[:_INPUTS])
         self.round = answering(self._run, self._ready)
 
     def outputs(self) -> list[np.ndarray]:
@@ -101,10 +147,23 @@ class _Network:
         return {"pass_cpu_s": median(times["pass"])}
 
     def close(self) -> None:
-        del self._run, self.round
+        del self._runner, self._run, self.round
 
 
-Runner = Classifier | ImageClassifier | Embedder
+class _Ranker(_Network):
+    """A network that reads a question with an answer."""
+
+    def __init__(self, one: Subject, documents: Sequence[Drawn], scratch: Path) -> None:
+        super().__init__(one, documents, scratch)
+        self._pairs = [(one.document["input"], one.document["output"]) for one in documents[:_INPUTS]]
+
+    def outputs(self) -> list[np.ndarray]:
+        """Of every question a row of the scores of all answers, so that one of them comes first."""
+        answers = [answer for _, answer in self._pairs]
+        return [self._runner.score([(asked, answer) for answer in answers]).scores for asked, _ in self._pairs]
+
+
+Runner = Classifier | ImageClassifier | Embedder | Reranker | DualEncoder
 
 
 def network(ability: Ability, folder: Path, *, threads: int | None = None, device: str = "cpu") -> Runner:
@@ -113,6 +172,10 @@ def network(ability: Ability, folder: Path, *, threads: int | None = None, devic
         return ImageClassifier(folder, threads=threads, device=device)
     if ability == "text classes":
         return Classifier(folder, threads=threads, device=device)
+    if ability == "matching":
+        return DualEncoder(folder, threads=threads, device=device)
+    if ability == "reranking":
+        return Reranker(folder, threads=threads, device=device)
     return open_embedder(folder, threads=threads, device=device)
 
 
@@ -120,6 +183,10 @@ def ready(runner: Runner, documents: Sequence[Drawn]) -> list[tuple[np.ndarray, 
     """What its network is run on for each of some documents."""
     if isinstance(runner, ImageClassifier):
         return [runner.prepared([document.image or b""]) for document in documents]
+    if isinstance(runner, DualEncoder):
+        return [runner.prepared([(one.document["caption"], one.image or b"")]) for one in documents]
+    if isinstance(runner, Reranker):
+        return [runner.prepared([(one.document["input"], one.document["output"])]) for one in documents]
     return [runner.prepared([read_of(document.document)]) for document in documents]
 
 

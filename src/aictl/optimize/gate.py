@@ -100,7 +100,7 @@ def _compare(
         }
         alike = parity(both["parent"].outputs(), both["candidate"].outputs())
         chosen = {"same_choice": alike.agreement}
-        if subjects["parent"].ability == "embedding":
+        if subjects["parent"].ability in ("embedding", "matching"):
             chosen = {"least_cosine": alike.cosine}
         metrics["outputs"] = {"worst_difference": alike.worst, **chosen}
         times = race({name: one.round for name, one in both.items()}, events=events)

@@ -1,7 +1,8 @@
-"""Networks that answer in one pass, in whole numbers of 8 bits, by onnxruntime's quantiser.
+"""Networks other than language models, in whole numbers of 8 bits, by onnxruntime's quantiser, graph by graph.
 
 Weights have a scale for every channel. What flows between layers is measured anew in every run (dynamic: matrices
-alone, which is most of a network for texts), or once, on documents of the split train (static: convolutions too).
+alone, which is most of a network for texts), or once, on documents of the split train (static: convolutions too; of
+networks of one graph, for which a document is all that goes in).
 """
 
 from __future__ import annotations
@@ -36,7 +37,14 @@ from aictl.judging.subject import subject, whole_folder
 from aictl.optimize.contestants import network, ready
 from aictl.optimize.spec import QuantizeSpec
 
-CAPABILITIES: tuple[Capability, ...] = ("text-classification", "embedding", "image-classification")
+CAPABILITIES: tuple[Capability, ...] = (
+    "text-classification",
+    "embedding",
+    "reranking",
+    "text-to-text",
+    "image-classification",
+    "image-text",
+)
 
 _METHODS = {
     "minmax": CalibrationMethod.MinMax,
@@ -47,15 +55,16 @@ _STATIC = ("MatMul", "Gemm", "Conv")  # what takes the time, and is worth roundi
 _DYNAMIC = ("MatMul", "Gather")
 _ERRORS_ONLY = 3
 _TRIED = 8  # documents on which the harm of rounding one layer is measured
+_OF_TEXTS = ("input_ids", "attention_mask", "token_type_ids")
 
 
 def quantize(
     model: Any, dataset: Dataset, spec: QuantizeSpec, folder: Path, *, scratch: Path, events: Events
 ) -> dict[str, Any]:
-    """Write the rounded graph of ``model`` and what belongs to it into ``folder``; says how, as metrics.
+    """Write the rounded graphs of ``model`` and what belongs to them into ``folder``; says how, as metrics.
 
-    Raises :class:`WrongKind` for a model that is no graph, :class:`BadRequest` for int4 and for a dataset without
-    anything to calibrate on, :class:`WorkFailed` for a graph in which nothing can be rounded.
+    Raises :class:`WrongKind` for a model that is no graph, :class:`BadRequest` for int4, for a dataset without anything
+    to calibrate on and for what is of one graph alone, :class:`WorkFailed` for a graph in which nothing can be rounded.
     """
     if not isinstance(model, OnnxModel):
         raise WrongKind(
@@ -69,16 +78,30 @@ def quantize(
     if spec.method != "int8":
         raise BadRequest(f"--method {spec.method} is for language models alone", cure="--method int8")
     how = spec.calibration or ("minmax" if model.capability == "image-classification" else "dynamic")
-    source = _prepared(model, scratch)
-    layers = _layers(source, how)
+    if len(model.graphs) > 1 and (how != "dynamic" or spec.spare):
+        raise BadRequest(
+            f"'{model.label}' has {len(model.graphs)} graphs, which are rounded dynamically and whole",
+            cure="leave out --calibration and --spare",
+        )
     documents = spec.calibration_documents if how != "dynamic" else _TRIED if spec.spare else 0
     inputs = _inputs(model, dataset, documents, scratch) if documents else []
-    rounding = _Rounding(source, how, _of_one_length(inputs) if how in ("entropy", "percentile") else inputs)
-    spared = rounding.most_harmful(layers, spec.spare, scratch / "tried.onnx", events) if spec.spare else []
-    task = "round to int8"
-    events.started(task)
-    rounding.write([layer for layer in layers if layer not in spared], folder / "model.onnx")
-    events.finished(task)
+    if how in ("entropy", "percentile"):
+        inputs = _of_one_length(inputs)
+    rounded, spared = 0, []
+    for path in model.graphs.values():
+        rounding = _Rounding(_prepared(path, scratch), how, inputs)
+        layers = _layers(rounding.source, path.name, how)
+        if spec.spare >= len(layers):
+            raise BadRequest(
+                f"--spare {spec.spare} leaves nothing to round: {path.name} has {len(layers)} layers with weights",
+                cure="spare fewer",
+            )
+        spared = rounding.most_harmful(layers, spec.spare, scratch / "tried.onnx", events) if spec.spare else []
+        task = f"round {path.stem} to int8"
+        events.started(task)
+        rounding.write([layer for layer in layers if layer not in spared], folder / path.name)
+        events.finished(task)
+        rounded += len(layers) - len(spared)
     copy_network_files(model.folder, folder)
     write_facts(
         folder,
@@ -87,26 +110,28 @@ def quantize(
         opset=model.facts["opset"],
         capability=model.capability,
         signature=model.signature,
+        graphs=model.signatures or None,
+        **{name: model.facts[name] for name in ("scoring",) if name in model.facts},
     )
-    return {"rounding": {"activations": how, "layers": len(layers) - len(spared), "spared": spared}}
+    return {"rounding": {"activations": how, "layers": rounded, "spared": spared}}
 
 
 class _Rounding:
     """What is the same for whichever layers are rounded: the graph, how, and what it is measured on."""
 
     def __init__(self, source: Path, how: str, inputs: Sequence[Mapping[str, np.ndarray]]) -> None:
-        self._source, self._how, self.inputs = source, how, inputs
+        self.source, self._how, self.inputs = source, how, inputs
 
     def write(self, layers: Sequence[str], path: Path) -> None:
         """Round these layers, by the names of their nodes."""
         with _silent():
             if self._how == "dynamic":
                 quantize_dynamic(
-                    self._source, path, per_channel=True, weight_type=QuantType.QInt8, nodes_to_quantize=list(layers)
+                    self.source, path, per_channel=True, weight_type=QuantType.QInt8, nodes_to_quantize=list(layers)
                 )
             else:
                 quantize_static(
-                    self._source,
+                    self.source,
                     path,
                     _Reader(self.inputs),
                     quant_format=QuantFormat.QDQ,
@@ -121,7 +146,7 @@ class _Rounding:
     def most_harmful(self, layers: Sequence[str], count: int, path: Path, events: Events) -> list[str]:
         """The layers that change what comes out most when they alone are rounded; ``path`` is written and removed."""
         few = self.inputs[:_TRIED]
-        reference = _outputs(self._source, few)
+        reference = _outputs(self.source, few)
         harm: dict[str, float] = {}
         task = "find the layers that rounding harms"
         events.started(task, total=len(layers), unit="layers")
@@ -145,10 +170,10 @@ class _Reader(CalibrationDataReader):  # type: ignore[misc]
         return next(self._left, None)
 
 
-def _prepared(model: OnnxModel, scratch: Path) -> Path:
-    """The graph in one file, with what is constant worked out and normalisations taken into the weights before them."""
-    require_whole(model.model_path)
-    path = scratch / "prepared.onnx"
+def _prepared(graph: Path, scratch: Path) -> Path:
+    """A graph with what is constant worked out and normalisations taken into the weights before them."""
+    require_whole(graph)
+    path = scratch / f"prepared-{graph.name}"
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
@@ -156,15 +181,15 @@ def _prepared(model: OnnxModel, scratch: Path) -> Path:
     # Without a file of its own it would go on pointing to the model's.
     options.add_session_config_entry("session.optimized_model_external_initializers_file_name", path.name + ".data")
     try:
-        onnxruntime.InferenceSession(model.model_path, options, providers=["CPUExecutionProvider"])
+        onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's errors have no public base class of their own
         if "Failed to write" in str(error):
             raise MachineLacks(f"{path} cannot be written", cure="free some space, then run it again") from error
-        raise Damaged(f"{model.model_path} cannot be loaded: {str(error).splitlines()[0]}") from error
+        raise Damaged(f"{graph} cannot be loaded: {str(error).splitlines()[0]}") from error
     return path
 
 
-def _layers(path: Path, how: str) -> list[str]:
+def _layers(path: Path, called: str, how: str) -> list[str]:
     """The nodes that hold weights."""
     graph = onnx.load(path, load_external_data=False).graph
     weights = {one.name for one in graph.initializer if len(one.dims) > 1}
@@ -172,7 +197,7 @@ def _layers(path: Path, how: str) -> list[str]:
     found = [node.name for node in graph.node if node.op_type in kinds and weights & set(node.input[:2])]
     if not found:
         raise WorkFailed(
-            f"the graph has no {' or '.join(kinds)} with weights, so there is nothing to round"
+            f"{called} has no {' or '.join(kinds)} with weights, so there is nothing to round"
             + (" dynamically" if how == "dynamic" else ""),
             cure="--calibration minmax" if how == "dynamic" else None,
         )
@@ -192,9 +217,8 @@ def _inputs(model: OnnxModel, dataset: Dataset, most: int, scratch: Path) -> lis
     names = [tensor.name for tensor in model.header.signature.inputs]
     found = []
     for arrays in ready(runner, list(drawn.documents())):
-        given = dict(zip(("input_ids", "attention_mask") if len(arrays) == 2 else names, arrays, strict=False))
-        if "token_type_ids" in names:
-            given["token_type_ids"] = np.zeros_like(arrays[0])
+        given = dict(zip(_OF_TEXTS if "input_ids" in names else names, arrays, strict=False))
+        given.setdefault("token_type_ids", np.zeros_like(arrays[0]))  # of one text all are 0
         found.append({name: given[name] for name in names})
     return found
 

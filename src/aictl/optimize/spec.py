@@ -19,8 +19,8 @@ class QualitySpec(Spec):
     max_quality_loss: float | None = option(
         None,
         ge=0,
-        help="largest loss of quality that is accepted: of perplexity relative, 0.05 unless set; of accuracy, recall "
-        "and chrF absolute, 0.01 unless set, which is one point of a hundred",
+        help="largest loss of quality that is accepted: of perplexity relative, 0.05 unless set; of accuracy, recall, "
+        "MRR and chrF absolute, 0.01 unless set, which is one point of a hundred",
     )
     split: str = option("validation", help="split of the dataset on which quality is measured")
     most: int = option(1000, ge=1, le=1_000_000, help="documents at most, drawn at random, on which it is measured")
@@ -65,7 +65,7 @@ class QuantizeSpec(GateSpec):
     )
     calibration: Calibration | None = option(
         None,
-        help="of networks that answer in one pass, how what flows between layers is rounded: dynamic measures it in "
+        help="of networks of one graph, how what flows between layers is rounded: dynamic measures it in "
         "every run, the others once on --calibration-documents; dynamic for texts and minmax for pictures unless set",
     )
     calibration_documents: int = option(
@@ -74,8 +74,7 @@ class QuantizeSpec(GateSpec):
     spare: int = option(
         0,
         ge=0,
-        help="layers that are not rounded, of networks that answer in one pass: those that do most harm, each rounded "
-        "alone",
+        help="layers that are not rounded, of networks of one graph: those that do most harm, each rounded alone",
     )
 
 
@@ -92,10 +91,12 @@ class BenchSpec(Spec):
     threads: int | None = option(1, ge=1, le=1024, help="CPU threads of each model, kept on as many cores")
     device: Literal["cpu", "cuda"] = option("cpu", help="where the models run")
     prompt_tokens: int = option(128, ge=1, le=1_000_000, help="of a language model: length of the prompts")
-    new_tokens: int = option(32, ge=2, le=100_000, help="of a language model: tokens that follow a prompt")
+    new_tokens: int = option(
+        32, ge=2, le=100_000, help="of a language model or an encoder-decoder: tokens that follow what is read"
+    )
     at_once: list[Annotated[int, Field(ge=1, le=4096)]] = option(
         [1, 4],
-        help="how many sequences of a language model, or inputs of a network, are asked for together",
+        help="how many sequences of a model that writes, or inputs of another, are asked for together",
     )
     split: str = option("validation", min_length=1, help="split of the dataset whose texts or pictures are run")
 

@@ -1,8 +1,8 @@
 """Measure models beside each other: latency, throughput, memory, size.
 
 Each runs in a process of its own, pinned to --threads cores, and they take turns, so that a busy minute hits all alike.
-Of a language model it is the time to the first token and between tokens, with tokens/s by how many sequences run at
-once; of a classifier or an embedding model the time of a pass over one input, and inputs/s by the size of a batch.
+Of a language model or an encoder-decoder it is the time to the first token and between tokens, with tokens/s by how
+many sequences run at once; of other models the time of a pass over one input, and inputs/s by the size of a batch.
 Percentiles are of all rounds; ratios are of CPU time beside the first model, with 95% intervals. What they say is not
 compared here: `aictl evaluate --compare` does that.
 

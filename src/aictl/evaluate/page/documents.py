@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from aictl.artifacts.dataset import Dataset
 from aictl.core.errors import BadInput
 from aictl.judging.task import Row
-from aictl.pages.markup import Child, Markup, element
+from aictl.pages.markup import Child, Markup, element, joined
 from aictl.pages.pieces import Part, card, named, paragraph, side_by_side, text_box
 
 SHOWN = 16
@@ -33,8 +33,14 @@ def worst(rows: Sequence[Row], dataset: Dataset | None, split: str) -> Part | No
         return _part("What was written furthest from its reference.", cards)
     if "rank" in rows[0]:
         found = [row for row in sorted(rows, key=lambda row: -row["rank"]) if row["rank"] > 1][:SHOWN]
+        copies = _copies({row["number"] for row in found}, dataset, split) if dataset.format == "image" else {}
         cards = [
-            card(row["input"], f"found at rank {row['rank']:,}", _pair(row["output"], row["found"])) for row in found
+            card(
+                row.get("input") or row["source"] or f"document {row['number']}",
+                f"found at rank {row['rank']:,}",
+                joined([copies.get(row["number"]), _pair(row["output"], row["found"])]),
+            )
+            for row in found
         ]
         return _part("On the left what belongs to the query above, on the right what was found first.", cards)
     if "loss" in rows[0]:

@@ -1,4 +1,4 @@
-"""Ways for a network that answers in one pass: what flows between its layers rounded in each manner there is, and where
+"""Ways for networks other than language models: what flows between layers rounded in each manner there is, and where
 that loses something, once more without the layers that are harmed most."""
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from aictl.artifacts.dataset import Dataset
+from aictl.artifacts.onnx import OnnxModel
 from aictl.core.events import Events
 from aictl.optimize import networks
 from aictl.optimize.auto.spec import AutoSpec
@@ -27,12 +28,21 @@ class NetworkWays:
         self._scratch, self._events = scratch, events
 
     def first(self) -> Sequence[Way]:
-        return [self._way(how, 0) for how in get_args(Calibration)]
+        return (
+            [self._way("dynamic", 0)]
+            if self._has_several_graphs
+            else [self._way(how, 0) for how in get_args(Calibration)]
+        )
 
     def further(self, way: Way, lost: Lost) -> Sequence[Way]:
-        if way.options["spare"] or lost.loss <= 0:
+        if way.options["spare"] or lost.loss <= 0 or self._has_several_graphs:
             return ()
         return [self._way(way.options["calibration"], _SPARED)]
+
+    @property
+    def _has_several_graphs(self) -> bool:
+        """Of those what flows between layers is measured in every run, and no layer is spared."""
+        return isinstance(self._model, OnnxModel) and len(self._model.graphs) > 1
 
     def _way(self, how: Calibration, spare: int) -> Way:
         name = f"int8-{how}" + (f"-spare{spare}" if spare else "")

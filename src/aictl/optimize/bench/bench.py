@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from itertools import islice
 from pathlib import Path
@@ -49,11 +49,6 @@ def bench(
     if len({one.ability for one in subjects}) > 1:
         what = " and ".join(f"'{one.label}' is {CALLED[one.ability]}" for one in subjects)
         raise BadRequest(f"{what}: they cannot be compared", cure="compare models that do the same")
-    if subjects[0].ability == "rewriting":
-        raise BadRequest(
-            f"'{subjects[0].label}' is an encoder-decoder model, which is not measured here",
-            cure="give language models, classifiers or embedding models",
-        )
     if len({one.label for one in subjects}) < len(subjects):
         raise BadRequest("a model was given twice", cure="give each once")
     known = dataset or next((near for model in models if (near := model.nearest(Dataset))), None)
@@ -139,27 +134,39 @@ def _percentiles(rounds: Sequence[Sequence[float]]) -> dict[str, float]:
     return {name: float(value) for name, value in found.items()}
 
 
-def _inputs(one: Subject, dataset: Dataset, split: str, scratch: Path) -> list[str]:
-    """Texts of the first documents, or the files of pictures."""
+def _inputs(one: Subject, dataset: Dataset, split: str, scratch: Path) -> list[Any]:
+    """Texts of the first documents, pairs of them, or files of pictures, of a dual encoder with captions."""
     if split not in dataset.splits:
         raise BadRequest(
             f"dataset '{dataset.label}' has no split '{split}'", cure=f"its splits are {', '.join(dataset.splits)}"
         )
-    if one.ability != "image classes":
-        found = [read_of(document) for document in islice(dataset.documents(split), _INPUTS)]
+    found: list[Any]
+    if one.ability in ("reranking", "rewriting"):
+        dataset.require_format("pair", cure="name one of pairs")
+        found = [(some["input"], some["output"]) for some in islice(dataset.documents(split), _INPUTS)]
+    elif one.ability == "image classes":
+        found = _files(dataset.pictures(split), scratch)
+    elif one.ability == "matching":
+        captioned = list(islice((one for one in dataset.pictures(split) if one[0].get("caption")), _INPUTS))
+        found = list(zip([some["caption"] for some, _ in captioned], _files(captioned, scratch), strict=True))
     else:
-        dataset.require_format("image", cure="name one of pictures")
-        found = []
-        for number, (_, image) in enumerate(islice(dataset.pictures(split), _INPUTS)):
-            path = scratch / f"picture-{number}"
-            path.write_bytes(image)
-            found.append(str(path))
+        found = [read_of(document) for document in islice(dataset.documents(split), _INPUTS)]
     if not found:
         raise BadRequest(f"split '{split}' of dataset '{dataset.label}' is empty", cure="name another split")
     return found
 
 
-def _job(one: Subject, inputs: list[str], spec: BenchSpec, scratch: Path) -> Job:
+def _files(pictures: Iterable[tuple[Mapping[str, Any], bytes]], scratch: Path) -> list[str]:
+    """Files of the first pictures."""
+    found = []
+    for number, (_, image) in enumerate(islice(pictures, _INPUTS)):
+        path = scratch / f"picture-{number}"
+        path.write_bytes(image)
+        found.append(str(path))
+    return found
+
+
+def _job(one: Subject, inputs: list[Any], spec: BenchSpec, scratch: Path) -> Job:
     return Job(
         ability=one.ability,
         folder=str(whole_folder(one, scratch)),

@@ -13,8 +13,9 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, NamedTuple, Protocol
 
@@ -22,15 +23,16 @@ from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.onnx import OnnxModel
 from aictl.core.errors import AictlError
 from aictl.inference.load import load
+from aictl.inference.rewriting import Rewriter
 from aictl.judging.subject import Ability
 from aictl.measure import energy, process_memory
-from aictl.optimize.contestants import network
+from aictl.optimize.contestants import network, rewritten
 
 _LEAST_S = 0.3  # that a network's passes are timed for in a round
 
 
 class Job(NamedTuple):
-    """What a worker is started with. ``folder`` loads as the model; ``inputs`` are texts, or files of pictures.
+    """What a worker is started with. ``folder`` loads as the model; ``inputs`` are texts, pairs, or files of pictures.
     ``at_once`` is how many inputs a network, or sequences a language model, is asked for together."""
 
     ability: Ability
@@ -38,7 +40,7 @@ class Job(NamedTuple):
     is_graph: bool
     threads: int | None
     device: str
-    inputs: list[str]
+    inputs: list[Any]
     prompt_tokens: int
     new_tokens: int
     at_once: list[int]
@@ -51,23 +53,17 @@ class _Bench(Protocol):
         ...
 
 
-class _Language:
-    """The second half of a text is run as if the model had chosen it, so that all models do the same work."""
+class _Writing:
+    """Tokens are written one by one as if the model had chosen them, so that all models do the same work."""
 
-    def __init__(self, job: Job) -> None:
-        folder = Path(job.folder)
-        model = OnnxModel(folder) if job.is_graph else Checkpoint(folder)
-        self._job, self._generator = job, load(model, threads=job.threads, device=job.device)
-        length = min(job.prompt_tokens + job.new_tokens, self._generator.context_length)
-        ids = self._generator.encode("\n".join(job.inputs))
-        while len(ids) < 2 * length:
-            ids += ids
-        self._texts = [ids[:length], ids[length : 2 * length]]
+    def __init__(self, replays: Sequence[Callable[[], Iterator[Any]]], at_once: Sequence[int]) -> None:
+        """``replays`` as :func:`aictl.measure.speed.writing` takes them."""
+        self._replays, self._at_once = replays, at_once
 
     def round(self) -> dict[str, Any]:
         first, between, cpu_s = [], [], 0.0
-        for ids in self._texts:
-            steps = self._steps(ids)
+        for replay in self._replays:
+            steps = replay()
             began = time.perf_counter()
             next(steps)
             first.append(time.perf_counter() - began)
@@ -77,19 +73,40 @@ class _Language:
         return {
             "latency": {"first_token": first, "next_token": between},
             "cpu_s": cpu_s / len(between),
-            "per_s": [self._together(count) for count in self._job.at_once],
+            "per_s": [self._together(count) for count in self._at_once],
         }
 
-    def _steps(self, ids: Sequence[int]) -> Iterator[int]:
-        return self._generator.replay(ids[: -self._job.new_tokens], ids[-self._job.new_tokens :])
-
     def _together(self, count: int) -> float:
-        """Tokens a second of so many sequences, each on a thread of its own, their prompts included."""
-        texts = [self._texts[number % len(self._texts)] for number in range(count)]
+        """Tokens a second of so many sequences, each on a thread of its own, with what is read before them."""
+        some = [self._replays[number % len(self._replays)] for number in range(count)]
         began = time.perf_counter()
         with ThreadPoolExecutor(count) as pool:
-            done = sum(pool.map(lambda ids: sum(1 for _ in self._steps(ids)) - 1, texts))
+            done = sum(pool.map(lambda replay: sum(1 for _ in replay()) - 1, some))
         return done / (time.perf_counter() - began)
+
+
+def _language(job: Job) -> _Writing:
+    """The second half of a text is written."""
+    folder = Path(job.folder)
+    model = OnnxModel(folder) if job.is_graph else Checkpoint(folder)
+    generator = load(model, threads=job.threads, device=job.device)
+    length = min(job.prompt_tokens + job.new_tokens, generator.context_length)
+    ids = generator.encode("\n".join(job.inputs))
+    while len(ids) < 2 * length:
+        ids += ids
+    texts = [ids[:length], ids[length : 2 * length]]
+    return _Writing(
+        [partial(generator.replay, ids[: -job.new_tokens], ids[-job.new_tokens :]) for ids in texts], job.at_once
+    )
+
+
+def _rewriting(job: Job) -> _Writing:
+    """What answers a text is written."""
+    rewriter = Rewriter(Path(job.folder), threads=job.threads, device=job.device)
+    pairs = [{"input": read, "output": written} for read, written in job.inputs]
+    return _Writing(
+        [partial(rewriter.replay, *rewritten(rewriter, pair, job.new_tokens)) for pair in pairs], job.at_once
+    )
 
 
 class _Network:
@@ -98,6 +115,8 @@ class _Network:
         some: list[Any] = list(job.inputs)
         if job.ability == "image classes":
             some = [Path(name).read_bytes() for name in job.inputs]
+        if job.ability == "matching":
+            some = [(caption, Path(name).read_bytes()) for caption, name in job.inputs]
         self._run = runner.network.run
         self._alone = [runner.prepared([one]) for one in some]
         self._batches = [runner.prepared([some[at % len(some)] for at in range(count)]) for count in job.at_once]
@@ -125,6 +144,9 @@ class _Network:
         return found
 
 
+_OPENED: Mapping[Ability, Callable[[Job], _Bench]] = {"language": _language, "rewriting": _rewriting}
+
+
 def main() -> None:
     """Serve rounds until stdin ends."""
     answers, sys.stdout = sys.stdout, sys.stderr  # whatever a library prints must not stand among the answers
@@ -134,7 +156,7 @@ def main() -> None:
             allowed = sorted(os.sched_getaffinity(0))
             os.sched_setaffinity(0, allowed[: job.threads])
         began = time.perf_counter()
-        bench: _Bench = _Language(job) if job.ability == "language" else _Network(job)
+        bench: _Bench = _OPENED.get(job.ability, _Network)(job)
         _tell(answers, {"load_s": time.perf_counter() - began})
         for _ in sys.stdin:
             before = energy.packages()
