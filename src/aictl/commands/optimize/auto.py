@@ -2,7 +2,7 @@
 
 Of a language model operators are fused, and weights rounded to 8 bits, and to 4 with more or fewer matrices in 8. Of
 the graphs of any other model weights and what flows between layers are rounded in each manner there is; where that
-loses something, also without the layers that it harms most.
+loses too much, also without the layers that it harms most.
 
 What is sure to be beaten, or to lose more than --max-quality-loss, is left early. The rest is judged on the same
 held-out documents and timed in turns with the model itself, and what no other beats in size, speed and quality is kept:

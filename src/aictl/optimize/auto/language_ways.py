@@ -19,7 +19,7 @@ from aictl.core.events import Events
 from aictl.optimize import fused, language
 from aictl.optimize.auto.spec import AutoSpec
 from aictl.optimize.auto.ways import Way
-from aictl.optimize.quality import Lost, Model
+from aictl.optimize.quality import Model
 from aictl.optimize.rounding.foresight import output_errors
 from aictl.optimize.rounding.rounder import Prepared, Recipe, Rounder, Rounding
 from aictl.optimize.spec import Method
@@ -55,7 +55,7 @@ class LanguageWays:
                 found.append(Way(name, options, partial(self._write_rounded, method, rounding, budget)))
         return found
 
-    def further(self, way: Way, lost: Lost) -> Sequence[Way]:
+    def further(self, way: Way) -> Sequence[Way]:
         return ()
 
     def _best(self, method: Method) -> Rounding:

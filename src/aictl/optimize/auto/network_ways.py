@@ -1,5 +1,5 @@
 """Ways for networks other than language models: what flows between layers rounded in each manner there is, and where
-that loses something, once more without the layers that are harmed most."""
+that loses too much, once more without the layers that are harmed most."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from aictl.core.events import Events
 from aictl.optimize import networks
 from aictl.optimize.auto.spec import AutoSpec
 from aictl.optimize.auto.ways import Way
-from aictl.optimize.quality import Lost, Model
+from aictl.optimize.quality import Model
 from aictl.optimize.spec import Calibration, QuantizeSpec
 
 _SPARED = 3  # layers
@@ -34,8 +34,8 @@ class NetworkWays:
             else [self._way(how, 0) for how in get_args(Calibration)]
         )
 
-    def further(self, way: Way, lost: Lost) -> Sequence[Way]:
-        if way.options["spare"] or lost.loss <= 0 or self._has_several_graphs:
+    def further(self, way: Way) -> Sequence[Way]:
+        if way.options["spare"] or self._has_several_graphs:
             return ()
         return [self._way(way.options["calibration"], _SPARED)]
 

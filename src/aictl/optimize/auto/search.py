@@ -78,8 +78,8 @@ class Search:
             one = self._made(queue.popleft(), failures)
             if one.is_in:
                 self._leave_same(one)
-            if one.is_in and (found := self._judged(one, self._few(), "screened")):
-                queue.extend(ways.further(one.way, found))
+            if one.is_in and not self._judged(one, self._few(), "screened"):
+                queue.extend(ways.further(one.way))
             done += 1
             self._events.advanced(task, done)
         self._events.finished(task)
@@ -127,24 +127,21 @@ class Search:
         tokens = max(_FEWEST_TOKENS, self._spec.quality_tokens // _SCREENED)
         return self._spec.model_copy(update={"most": most, "quality_tokens": tokens})
 
-    def _judged(self, one: Tried, spec: AutoSpec, where: str) -> Lost | None:
-        """What it loses; None if that is beyond doubt more than is accepted, whereupon it is out."""
+    def _judged(self, one: Tried, spec: AutoSpec, where: str) -> bool:
+        """Whether it loses no more than is accepted. Where it is beyond doubt that it does, it is out."""
         scratch = self._scratch / where
         scratch.mkdir(exist_ok=True)
-        model = self._model(one)
         found = lost(
-            self._parent, model, self._held, spec, called=one.way.name, scratch=scratch, events=self._events
-        )  # fmt: skip
+            self._parent, self._model(one), self._held, spec, called=one.way.name, scratch=scratch, events=self._events
+        )
         one.found = found
+        accepted = self._spec.accepted(found.quality.accepted)
         least = found.loss if found.low is None else found.low
         if not isfinite(found.loss):
             one.leave("lost", f"its {found.quality.measure} is no number")
-            return None
-        accepted = self._spec.accepted(found.quality.accepted)
-        if accepted is not None and least > accepted:
+        elif accepted is not None and least > accepted:
             one.leave("lost", f"more than {accepted:g} of {found.quality.measure}")
-            return None
-        return found
+        return one.is_in and (accepted is None or found.loss <= accepted)
 
     def _race(self) -> None:
         """Measure the speed of all that is left, beside the parent's."""

@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from aictl.optimize.quality import Lost
-
 
 class Way(NamedTuple):
     """``name`` is a part of a file name; ``options`` say how, as the record tells it. ``write`` puts the candidate into
@@ -26,6 +24,6 @@ class Ways(Protocol):
         tried."""
         ...
 
-    def further(self, way: Way, lost: Lost) -> Sequence[Way]:
-        """What is worth a try after one that lost so much."""
+    def further(self, way: Way) -> Sequence[Way]:
+        """What is worth a try after one that lost more than is accepted."""
         ...
