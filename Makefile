@@ -3,14 +3,19 @@
 # TORCH_INDEX  an index to take torch from, such as the CPU index that pytorch.org names,
 #              so that a machine without a GPU need not download CUDA
 # PYTHON       the Python to make .venv with (3.11 or newer)
+# WORKERS      how many files of tests run at once, of which each may take 3 GB of memory
 
 PYTHON ?= python3
 TORCH_INDEX ?=
+WORKERS ?= 2
 BIN := .venv/bin
 DEMO ?= demo
 
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 INPUTS := pyproject.toml constraints.txt plugins/aictl-tensorrt/pyproject.toml plugins/aictl-tensorflow/pyproject.toml
+
+# Of a file all tests run in one process, since they share what is costly to make.
+AT_ONCE := -n $(WORKERS) --dist loadfile
 
 .PHONY: help demo test test-fast test-integration lint docs bench clean
 
@@ -23,10 +28,10 @@ demo: .venv/demo.stamp
 
 ## make test       every test (make test-fast leaves out the slow ones)
 test: .venv/test.stamp
-	$(BIN)/python -m pytest --cov=aictl --cov-report=term:skip-covered
+	$(BIN)/python -m pytest $(AT_ONCE) --cov=aictl --cov-report=term:skip-covered
 
 test-fast: .venv/test.stamp
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest $(AT_ONCE) -m "not slow"
 
 ## make test-integration  the tests against real servers (Ceph, HDFS, Ray, docker); what is absent is skipped and told
 test-integration: .venv/test.stamp

@@ -19,6 +19,8 @@ from tests.stores.s3_server import bucket, moto  # noqa: F401
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the program does; see aictl.cli.app
+if "PYTEST_XDIST_WORKER" in os.environ:  # as many workers as cores leave each a core
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 for name in [name for name in os.environ if name.startswith("AICTL_") and name != "AICTL_CACHE"]:
     del os.environ[name]
 

@@ -83,7 +83,7 @@ class Search:
             done += 1
             self._events.advanced(task, done)
         self._events.finished(task)
-        if failures and not self._left():
+        if len(failures) == len(self.tried):
             raise failures[0]
         self._race()
         self._leave_beaten(certainly=True)
