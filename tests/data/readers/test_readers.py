@@ -284,7 +284,7 @@ class TestChatYaml:
     ("name", "content", "wanted"),
     [
         ("a.txt", "x", "text"),
-        ("a.md.gz", gzip.compress(b"x"), "text"),
+        ("a.md.gz", gzip.compress(b"x", mtime=0), "text"),
         ("a.py", "x = 1", "text"),
         ("LICENSE", "x", "text"),
         ("a.jsonl", 'broken\n{"text": "x"}', "text"),
