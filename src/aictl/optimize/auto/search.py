@@ -1,7 +1,8 @@
 """The search for what is worth having: many candidates are made, few are measured in full.
 
     ways ─▶ a candidate each ─▶ judged on a few documents ─▶ raced in one run ─▶ judged on all ─▶ the front
-                                   lost too much ╳              beaten ╳
+     ▲                             lost too much ╳              beaten ╳           │
+     └──────────────────── further ways, for what lost too much ───────────────────┘
 
 A candidate goes as soon as it is beyond doubt that it will not be kept. What was made and found out lies in the
 scratch folder, so that a search that was killed goes on from there.
@@ -12,10 +13,9 @@ from __future__ import annotations
 import filecmp
 import json
 import shutil
-from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import isfinite
+from math import inf, isfinite
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +37,8 @@ _ALIKE = 1.02  # a ratio of times that could be chance
 
 @dataclass
 class Tried:
-    """What is known of a way. ``loss`` with its interval is the latest that was measured; ``speed`` what the race
-    said of it, as a model in a comparison."""
+    """What is known of a way. ``found`` is its latest judgement, ``is_judged`` whether that was on all documents, and
+    ``speed`` what the latest race said of it, as a model in a comparison."""
 
     way: Way
     folder: Path
@@ -46,6 +46,7 @@ class Tried:
     outcome: str = "tried"
     why: str = ""
     found: Lost | None = None
+    is_judged: bool = False
     speed: Mapping[str, Any] = field(default_factory=dict)
 
     def leave(self, outcome: str, why: str) -> None:
@@ -71,26 +72,37 @@ class Search:
 
         Raises the first error where every way failed.
         """
-        queue, failures = deque(ways.first()), list[AictlError]()
-        task, done = "try", 0
-        self._events.started(task, total=len(queue), unit="ways")
-        while queue:
-            one = self._made(queue.popleft(), failures)
-            if one.is_in:
-                self._leave_same(one)
-            if one.is_in and not self._judged(one, self._few(), "screened"):
-                queue.extend(ways.further(one.way))
-            done += 1
-            self._events.advanced(task, done)
-        self._events.finished(task)
-        if len(failures) == len(self.tried):
-            raise failures[0]
-        self._race()
-        self._leave_beaten(certainly=True)
-        for one in self._left():
-            self._judged(one, self._spec, "judged")
+        failures: list[AictlError] = []
+        waiting = list(ways.first())
+        while waiting:
+            made = self._screened(waiting, failures)
+            if len(failures) == len(self.tried):
+                raise failures[0]
+            self._race()
+            self._leave_beaten(certainly=True)
+            for one in self._left():
+                if not one.is_judged:
+                    self._judge(one, self._spec, "judged")
+                    one.is_judged = True
+            waiting = [way for one in made if self._deserves_more(one) for way in ways.further(one.way)]
         self._leave_beaten(certainly=False)
         return self.tried
+
+    def _screened(self, ways: Sequence[Way], failures: list[AictlError]) -> list[Tried]:
+        """What came of some ways, judged on a few documents."""
+        task = "try"
+        self._events.started(task, total=len(ways), unit="ways")
+        found = []
+        for done, way in enumerate(ways, 1):
+            one = self._made(way, failures)
+            found.append(one)
+            if one.is_in:
+                self._leave_same(one)
+            if one.is_in:
+                self._judge(one, self._few(), "screened")
+            self._events.advanced(task, done)
+        self._events.finished(task)
+        return found
 
     def _left(self) -> list[Tried]:
         return [one for one in self.tried if one.is_in]
@@ -127,21 +139,33 @@ class Search:
         tokens = max(_FEWEST_TOKENS, self._spec.quality_tokens // _SCREENED)
         return self._spec.model_copy(update={"most": most, "quality_tokens": tokens})
 
-    def _judged(self, one: Tried, spec: AutoSpec, where: str) -> bool:
-        """Whether it loses no more than is accepted. Where it is beyond doubt that it does, it is out."""
+    def _judge(self, one: Tried, spec: AutoSpec, where: str) -> None:
+        """Measure what it loses. Where it is beyond doubt that this is more than is accepted, it is out."""
         scratch = self._scratch / where
         scratch.mkdir(exist_ok=True)
         found = lost(
             self._parent, self._model(one), self._held, spec, called=one.way.name, scratch=scratch, events=self._events
         )
         one.found = found
-        accepted = self._spec.accepted(found.quality.accepted)
-        least = found.loss if found.low is None else found.low
+        most, least = self._accepted(found), found.loss if found.low is None else found.low
         if not isfinite(found.loss):
             one.leave("lost", f"its {found.quality.measure} is no number")
-        elif accepted is not None and least > accepted:
-            one.leave("lost", f"more than {accepted:g} of {found.quality.measure}")
-        return one.is_in and (accepted is None or found.loss <= accepted)
+        elif least > most:
+            one.leave("lost", f"more than {most:g} of {found.quality.measure}")
+
+    def _accepted(self, found: Lost) -> float:
+        accepted = self._spec.accepted(found.quality.accepted)
+        return inf if accepted is None else accepted
+
+    def _deserves_more(self, one: Tried) -> bool:
+        """Whether it lost too much, and none that is good enough is as small and as fast: then losing less, at some
+        cost, may be worth it."""
+        if one.found is None or one.found.loss <= self._accepted(one.found):
+            return False
+        good = [other for other in self._left() if other.found and other.found.loss <= self._accepted(other.found)]
+        return not one.speed or not any(
+            all(other.speed[name] <= one.speed[name] for name in ("size_bytes", "cpu_s")) for other in good
+        )
 
     def _race(self) -> None:
         """Measure the speed of all that is left, beside the parent's."""

@@ -25,5 +25,5 @@ class Ways(Protocol):
         ...
 
     def further(self, way: Way) -> Sequence[Way]:
-        """What is worth a try after one that lost more than is accepted."""
+        """What is worth a try after one that lost more than is accepted, and is smaller or faster than what did not."""
         ...
