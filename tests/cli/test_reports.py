@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from aictl.cli.report import lines
+from aictl.core.answer import Section
+
 
 @pytest.fixture
 def place(tmp_path: Path, aictl) -> Path:
@@ -38,3 +41,13 @@ def test_a_report_that_was_kept_is_shown_again(aictl, place):
 def test_outside_a_workspace_the_report_is_the_answer(aictl, tmp_path):
     assert aictl("hw", "probe", cwd=tmp_path).stdout.startswith("cpu.model\t")
     assert json.loads(aictl("hw", "probe", "--json", cwd=tmp_path).stdout)["cpu"]["cores"] >= 1
+
+
+def test_a_name_that_leaves_no_room_beside_it_stands_above_its_value():
+    path = "/a/place/whose/name/goes/on/and/on/until/nothing/else/has/room"
+    section = Section("Disks", {path: "ext4, virtual, 8.81 GiB free of 252 GiB", "sda": "a disk"})
+    drawn = lines([section], 80, colour=False)
+    assert drawn == ["Disks", f"  {path}", "       ext4, virtual, 8.81 GiB free of 252 GiB", "  sda  a disk"]
+    assert max(map(len, lines([section], 68, colour=False))) <= 68
+    (name,) = (line for line in lines([section], 80, colour=True) if path in line)
+    assert name == f"  \x1b[2m{path}\x1b[0m"

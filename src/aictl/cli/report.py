@@ -14,6 +14,7 @@ from aictl.cli.values import cell
 from aictl.core.answer import Section, Table
 
 MARGIN = "  "
+LEAST = 20  # the width that a value has at least
 IN_A_LOG = 110  # how wide a report is where no terminal says
 
 
@@ -56,12 +57,18 @@ def _table(table: Table, width: int, *, colour: bool) -> list[str]:
 
 
 def _pairs(pairs: Mapping[str, Any], width: int, *, colour: bool) -> list[str]:
-    """Names and their values side by side; a long value goes on below itself."""
-    column = max(map(cells_of, pairs), default=0)
+    """Names and their values side by side; a long value goes on below itself, and one whose name leaves no room for it
+    begins there."""
+    widths = {name: cells_of(name) for name in pairs}
+    room = width - 2 - LEAST
+    column = max((taken for taken in widths.values() if taken <= room), default=0)
     found = []
     for name, value in pairs.items():
-        for number, line in enumerate(wrap(cell(value), max(width - column - 2, 20), cells_of)):
-            head = name + " " * (column - cells_of(name)) if number == 0 else " " * column
-            head = f"\x1b[2m{head}\x1b[0m" if colour and number == 0 else head
-            found.append(f"{MARGIN}{head}  {line}".rstrip())
+        said = wrap(cell(value), max(width - column - 2, LEAST), cells_of)
+        head = f"\x1b[2m{name}\x1b[0m" if colour else name
+        if widths[name] > room:
+            found.append(f"{MARGIN}{head}")
+        elif said:
+            found.append(f"{MARGIN}{head}{' ' * (column - widths[name])}  {said.pop(0)}".rstrip())
+        found += [f"{MARGIN}{' ' * column}  {line}".rstrip() for line in said]
     return found
