@@ -7,11 +7,12 @@ onnx artifact has it. In the document:
 - ``target`` (``latency``, ``size`` or ``throughput``), ``accepted``: the loss that is, and ``chosen``: the name of the
   best for the target that loses no more;
 - ``models``: first the parent, whose name is null, then whatever was tried: ``{"name", "options", "outcome", "why",
-  "value", "loss", "low", "high", "size_bytes", "cpu_s", "per_s", "memory_bytes", "latency", "speedup", "rounding"}``.
-  ``outcome`` is ``parent``, ``front``, ``beaten`` (another is at least as good in everything), ``lost`` (more than is
-  accepted, so that it was left) or ``failed``; ``why`` says more. ``value`` is the measure, ``loss`` beside the
-  parent with its 95% interval, ``cpu_s`` of a token or an input, ``per_s`` how many of them a second together;
-  the rest is as in a comparison. What was not measured is null.
+  "documents", "value", "loss", "low", "high", "size_bytes", "cpu_s", "per_s", "memory_bytes", "latency", "speedup",
+  "rounding"}``. ``outcome`` is ``parent``, ``front``, ``beaten`` (another is at least as good in everything), ``lost``
+  (more than is accepted, so that it was left) or ``failed``; ``why`` says more. ``value`` is the measure and ``loss``
+  what it is beside the parent's, with its 95% interval, on so many ``documents``: on fewer where it was left early.
+  ``cpu_s`` is of a token or an input, ``per_s`` how many of them a second together; the rest is as in a comparison.
+  What was not measured is null.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Any
 
 from aictl.artifacts.comparison import milliseconds
 from aictl.artifacts.onnx import OnnxModel
-from aictl.artifacts.quantity import size
+from aictl.artifacts.quantity import change, size
 from aictl.artifacts.report import Report
 from aictl.core.answer import Answer, Document, Section, Table
 from aictl.core.errors import NotFound
@@ -72,16 +73,27 @@ class Front(Report):
     def answer(self) -> Answer:
         facts = self.facts
         title = f"{facts['task']} '{facts['parent']}', judged on {facts['dataset']}, by {facts['target']}"
-        columns = ["model", facts["measure"], "loss", "95%", "size", "CPU time", "together", "times as fast", "outcome"]
+        columns = [
+            "model",
+            facts["measure"],
+            "loss",
+            "95%",
+            "on",
+            "size",
+            "CPU time",
+            "together",
+            "times as fast",
+            "outcome",
+        ]
         rows = [_row(facts, one) for one in facts["models"]]
-        shown = Table(columns, rows, styles={"outcome": _COLOURS}, spare=("95%", "together"))
+        shown = Table(columns, rows, styles={"outcome": _COLOURS}, spare=("95%", "together", "on"))
         return Document(facts, sections=[Section(title, shown)], table=shown)
 
 
 def told(facts: Mapping[str, Any], one: Mapping[str, Any]) -> str:
     """A model's figures in a few words."""
-    change = _share(facts, one["loss"]) if facts["is_relative"] else f"{-100 * one['loss']:+.2g} points"
-    return f"{size(one['size_bytes'])}, {one['speedup']['ratio']:.2g}x as fast, {facts['measure']} {change}"
+    changed = change(facts["measure"], one["loss"], is_relative=facts["is_relative"])
+    return f"{size(one['size_bytes'])}, {one['speedup']['ratio']:.2g}x as fast, {changed}"
 
 
 def _row(facts: Mapping[str, Any], one: Mapping[str, Any]) -> list[str]:
@@ -92,6 +104,7 @@ def _row(facts: Mapping[str, Any], one: Mapping[str, Any]) -> list[str]:
         "" if one["value"] is None else f"{one['value']:.4g}",
         "" if one["loss"] is None else _share(facts, one["loss"]),
         "" if one["low"] is None else f"{_share(facts, one['low'])} to {_share(facts, one['high'])}",
+        "" if one["documents"] is None else f"{one['documents']:,}",
         "" if one["size_bytes"] is None else size(one["size_bytes"]),
         "" if one["cpu_s"] is None else milliseconds(one["cpu_s"]),
         "" if one["per_s"] is None else f"{one['per_s']:.4g}/s",

@@ -18,6 +18,7 @@ from aictl.core.answer import Answer, Document
 from aictl.core.errors import Damaged
 
 FILE = "model.gguf"
+ROPE_FACTORS = "rope_freqs.weight"  # a tensor that is no weight: how much slower positions turn
 # llama.cpp's numbers for what most of the weights are (https://github.com/ggml-org/llama.cpp/blob/master/include/llama.h,
 # enum llama_ftype).
 FILE_TYPES = {0: "f32", 1: "f16", 7: "q8_0", 32: "bf16"}
@@ -69,7 +70,7 @@ class Gguf(Model):
 
     def brief(self) -> Brief:
         facts = self.facts
-        count = sum(prod(one.shape) for one in self.header.tensors if one.name != "rope_freqs.weight")
+        count = sum(prod(one.shape) for one in self.header.tensors if one.name != ROPE_FACTORS)
         return Brief(self.capability, facts["architecture"], count, facts["type"], facts["context_length"])
 
     def check(self) -> None:

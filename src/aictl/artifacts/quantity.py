@@ -55,6 +55,11 @@ def shown(name: str, value: Any) -> str:
     return f"{number} {_UNITS[unit]}" if unit in _UNITS else number
 
 
+def change(measure: str, loss: float, *, is_relative: bool) -> str:
+    """What a loss of quality did to its measure: ``perplexity +4.6%``, of a share ``accuracy -0.3 points``."""
+    return f"{measure} {loss:+.1%}" if is_relative else f"{measure} {-100 * loss:+.2g} points"
+
+
 def percent(share: float) -> str:
     """A share with two digits that say something: ``12 %``, ``0.031 %``."""
     if 0 < share < LEAST_SHARE:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -97,9 +98,14 @@ class TorchReranker(Loaded):
 
     def run(self, ids: np.ndarray, mask: np.ndarray, types: np.ndarray) -> np.ndarray:
         """See :class:`aictl.inference.reranking.PairNetwork`."""
-        has_types = int(getattr(self.module.config, "type_vocab_size", 0) or 0) > 1
-        has_types &= "token_type_ids" in inspect.signature(self.module.forward).parameters
-        return self._run(ids, mask, **({"token_type_ids": types} if has_types else {})).logits.float().cpu().numpy()
+        given = {"token_type_ids": types} if self._has_types else {}
+        return self._run(ids, mask, **given).logits.float().cpu().numpy()
+
+    @cached_property
+    def _has_types(self) -> bool:
+        """Whether it tells the tokens of the two apart."""
+        kinds = int(getattr(self.module.config, "type_vocab_size", 0) or 0)
+        return kinds > 1 and "token_type_ids" in inspect.signature(self.module.forward).parameters
 
 
 class TorchImageClassifier(Loaded):

@@ -20,13 +20,13 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, modeli
 from transformers.integrations.gguf import read_gguf_metadata
 from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 
+from aictl.artifacts.gguf import ROPE_FACTORS
 from aictl.core.errors import BadInput
 
 # Those whose reading is completed here; others are left to the library.
 _COMPLETED = ("llama", "qwen2", "qwen3")
 # Of these every digit is a word, and the rest is split as GPT-2 does (llama-vocab.cpp, LLAMA_VOCAB_PRE_TYPE_SMOLLM).
 _DIGITS_APART = ("smollm", "starcoder", "refact", "codeshell")
-_ROPE_FACTORS = "rope_freqs.weight"
 # Llama 3 stretches what turns slower than once in the context that it was first trained with, and says so to llama.cpp
 # by a tensor alone. The settings behind it are its models' own, but for that context (config.json of Llama 3.1 to 3.3).
 _LLAMA3 = {"low_freq_factor": 1.0, "high_freq_factor": 4.0}
@@ -96,15 +96,15 @@ def _completed(path: Path) -> Any | None:
     kind = stated.get(f"{architecture}.rope.scaling.type", "none")
     factor = stated.get(f"{architecture}.rope.scaling.factor")
     stretched: dict[str, Any] = {}
-    if kind == "linear" and factor and _ROPE_FACTORS not in names:
+    if kind == "linear" and factor and ROPE_FACTORS not in names:
         stretched = {"rope_type": "linear", "factor": float(factor)}
     elif kind != "none":
         raise BadInput(
             f"{path} stretches its positions in a way that is not read: {kind}",
             cure="take the model as safetensors",
         )
-    elif _ROPE_FACTORS in names:
-        found = next(one.data for one in GGUFReader(path).tensors if one.name == _ROPE_FACTORS)
+    elif ROPE_FACTORS in names:
+        found = next(one.data for one in GGUFReader(path).tensors if one.name == ROPE_FACTORS)
         stretched = _as_llama3(path, np.asarray(found, np.float64), config)
     if stretched:
         config.rope_parameters = {**config.rope_parameters, **stretched}

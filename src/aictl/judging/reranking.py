@@ -83,7 +83,11 @@ class Reranking(Task):
 
 class _RerankingJudge:
     def __init__(self, reranker: Reranker, others: Sequence[Pair], seed: int) -> None:
-        self._reranker, self._others, self._seed = reranker, others, seed
+        self._reranker, self._seed = reranker, seed
+        self._answers = sorted({answer for _, answer in others})
+        self._own: dict[str, set[str]] = {}
+        for asked, answer in others:
+            self._own.setdefault(asked, set()).add(answer)
         self.truncated = 0
 
     def judge(self, documents: Sequence[Drawn]) -> list[Row]:
@@ -114,7 +118,7 @@ class _RerankingJudge:
     def _candidates(self, one: Drawn) -> list[str]:
         """Its own answer, and others that depend on the seed and its number alone."""
         question, answer = one.document["input"], one.document["output"]
-        own = {other for asked, other in self._others if asked == question} | {answer}
-        others = sorted({other for _, other in self._others} - own)
+        own = {*self._own.get(question, ()), answer}
+        others = [other for other in self._answers if other not in own]
         chosen = random.Random(f"{self._seed} {one.number}").sample(others, min(CANDIDATES - 1, len(others)))
         return [answer, *chosen]

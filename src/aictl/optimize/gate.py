@@ -16,6 +16,7 @@ from typing import Any
 from aictl.artifacts.adapter import Adapter
 from aictl.artifacts.dataset import Dataset
 from aictl.artifacts.onnx import OnnxModel
+from aictl.artifacts.quantity import change
 from aictl.core.errors import GateMissed
 from aictl.core.events import Events
 from aictl.judging.documents import Draw
@@ -74,10 +75,10 @@ def weigh(
 
 def told(metrics: Mapping[str, Any], what: str) -> str:
     """A candidate's metrics in a line."""
-    loss, measure = metrics["quality_loss"], metrics["quality"]["measure"]
-    change = f"{measure} {loss:+.1%}" if metrics["quality"]["is_relative"] else f"{measure} {-100 * loss:+.2g} points"
+    quality = metrics["quality"]
+    lost = change(quality["measure"], metrics["quality_loss"], is_relative=quality["is_relative"])
     size, ratio = metrics["candidate"]["size_bytes"], metrics["speedup"]["ratio"]
-    return f"{what}, {size / 1e6:.3g} MB, {ratio:.2g}x as fast, {change}"
+    return f"{what}, {size / 1e6:.3g} MB, {ratio:.2g}x as fast, {lost}"
 
 
 def size_bytes(model: Model) -> int:

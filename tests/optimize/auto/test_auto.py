@@ -64,6 +64,7 @@ def test_no_model_of_the_front_is_beaten_and_the_smallest_that_is_good_enough_is
         for other in on_it:
             behind = [one[name] >= other[name] for name in ("loss", "size_bytes", "cpu_s")]
             assert one is other or not all(behind)
+    assert {one["documents"] for one in on_it} == {models[None]["documents"]} == {front.facts["documents"]}
     good = [one for one in on_it if one["loss"] <= 0.2]
     assert models[front.facts["chosen"]]["size_bytes"] == min(one["size_bytes"] for one in good)
     assert models[front.facts["chosen"]]["size_bytes"] < models[None]["size_bytes"]

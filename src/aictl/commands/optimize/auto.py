@@ -15,12 +15,12 @@ the front, as a table and in plot.svg. Where nothing is better for --target and 
 
 from aictl.artifacts.adapter import Adapter
 from aictl.artifacts.checkpoint import Checkpoint
-from aictl.artifacts.dataset import Dataset
 from aictl.artifacts.front import Front
 from aictl.artifacts.onnx import OnnxModel
 from aictl.core.command import Command, Takes, Work
 from aictl.core.loading import loading
 from aictl.optimize.auto.spec import AutoSpec
+from aictl.optimize.inputs import HELD_OUT
 
 
 def run(work: Work[AutoSpec]) -> Front:
@@ -42,14 +42,7 @@ command = Command(
     spec=AutoSpec,
     takes=[
         Takes("model", (OnnxModel, Checkpoint, Adapter), help="the model to make smaller and faster", named=True),
-        Takes(
-            "dataset",
-            (Dataset,),
-            help="what quality is measured on; by default the nearest dataset that the model was made from, and for a "
-            "language model without one some old English texts",
-            option=True,
-            required=False,
-        ),
+        HELD_OUT,
     ],
     makes=(Front,),
     extra="optimize",

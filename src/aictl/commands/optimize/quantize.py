@@ -17,10 +17,10 @@ about the two.
 
 from aictl.artifacts.adapter import Adapter
 from aictl.artifacts.checkpoint import Checkpoint
-from aictl.artifacts.dataset import Dataset
 from aictl.artifacts.onnx import OnnxModel
 from aictl.core.command import Command, Takes, Work
 from aictl.core.loading import loading
+from aictl.optimize.inputs import HELD_OUT
 from aictl.optimize.spec import QuantizeSpec
 
 
@@ -43,14 +43,7 @@ command = Command(
     spec=QuantizeSpec,
     takes=[
         Takes("model", (OnnxModel, Checkpoint, Adapter), help="the model to quantise"),
-        Takes(
-            "dataset",
-            (Dataset,),
-            help="what quality is measured on; by default the nearest dataset that the model was made from, and for a "
-            "language model without one some old English texts",
-            option=True,
-            required=False,
-        ),
+        HELD_OUT,
     ],
     makes=(OnnxModel,),
     extra="optimize",

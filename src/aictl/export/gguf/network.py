@@ -15,7 +15,6 @@ from gguf import GGUFWriter, RopeScalingType
 from aictl.core.errors import WrongKind
 
 ARCHITECTURES = ("llama", "qwen2", "qwen3")
-ROPE_FACTORS = "rope_freqs.weight"
 _CURE = "aictl export onnx takes models of other architectures too"
 # What llama.cpp takes for granted, by the name in config.json.
 _GRANTED: Mapping[str, tuple[Any, ...]] = {

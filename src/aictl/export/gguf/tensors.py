@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 import gguf
 import numpy as np
 
+from aictl.artifacts.gguf import ROPE_FACTORS
 from aictl.artifacts.gguf_header import read_header
 from aictl.core.errors import WorkFailed
 from aictl.core.events import Events
-from aictl.export.gguf.network import ROPE_FACTORS, rope_factors
+from aictl.export.gguf.network import rope_factors
 from aictl.export.spec import GgufType
 
 Order = Callable[[str, np.ndarray], np.ndarray]

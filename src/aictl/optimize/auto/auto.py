@@ -96,7 +96,7 @@ def _why(one: Tried) -> str:
 
 
 def _parent(found: Lost, speed: Mapping[str, Any]) -> dict[str, Any]:
-    judged = {"value": found.parent, "loss": 0.0, "low": None, "high": None}
+    judged = {"documents": len(found.draw), "value": found.parent, "loss": 0.0, "low": None, "high": None}
     return {"name": None, "options": {}, "outcome": "parent", "why": "", **judged, **_figures(speed), "rounding": None}
 
 
@@ -107,6 +107,7 @@ def _entry(one: Tried) -> dict[str, Any]:
         "options": dict(one.way.options),
         "outcome": one.outcome,
         "why": one.why,
+        "documents": len(found.draw) if found else None,
         "value": found.candidate if found else None,
         "loss": found.loss if found else None,
         "low": found.low if found else None,

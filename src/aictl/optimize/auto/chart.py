@@ -21,7 +21,8 @@ def draw(folder: Path, facts: Mapping[str, Any], events: Events) -> None:
     if find_spec("matplotlib") is None:
         events.noted(f"without matplotlib the front has no plot: {install_line('plots')}")
         return
-    timed = [one for one in facts["models"] if one["cpu_s"] is not None and one["loss"] is not None]
+    # Only what was judged on the same documents can stand in one picture.
+    timed = [one for one in facts["models"] if one["cpu_s"] is not None and one["documents"] == facts["documents"]]
     shown = [one for one in timed if one["outcome"] in ("parent", "front")]
     # A name each in the legend: beside the points, which often lie close together, they would cover each other.
     series = [_series(f"{one['name'] or facts['parent']}, {size(one['size_bytes'])}", [one]) for one in shown]

@@ -10,11 +10,9 @@ import onnx_ir as ir
 
 from aictl.optimize.rounding.awq import output_error, rounded_behind_scales
 from aictl.optimize.rounding.calibration import Moments, Texts, moments
-from aictl.optimize.rounding.gptq import gptq
 from aictl.optimize.rounding.graph import Matrix, matrices
-from aictl.optimize.rounding.grid import Bits, Floats, plain
-from aictl.optimize.rounding.hqq import hqq
-from aictl.optimize.rounding.rounder import Recipe, Rounding
+from aictl.optimize.rounding.grid import Bits, Floats
+from aictl.optimize.rounding.rounder import Recipe, Rounding, round_matrix
 
 PROBED = 8  # matrices, evenly spread over the model
 
@@ -48,10 +46,7 @@ def _spread(found: Sequence[Matrix]) -> list[Matrix]:
 
 
 def _rounded(matrix: Matrix, fed: Sequence[Matrix], seen: Moments, recipe: Recipe) -> Floats:
-    weights = matrix.weights
-    grid = recipe.grid(recipe.bits, weights.shape[1])
+    grid = recipe.grid(recipe.bits, matrix.shape[1])
     if recipe.rounding == "awq":
         return rounded_behind_scales(matrix, fed, seen, grid)
-    if recipe.rounding == "gptq":
-        return gptq(weights, seen, grid).weights
-    return (hqq if recipe.rounding == "hqq" else plain)(weights, grid).weights
+    return round_matrix(matrix, grid, recipe.rounding, seen).weights

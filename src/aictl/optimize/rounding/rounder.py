@@ -127,7 +127,7 @@ class Rounder:
             seen = self._moments(source, group) if self.recipe.reads else {}
             for matrix in (matrix for matrix in found.values() if matrix.source in group):
                 grid = self.recipe.grid(bits[matrix.name], matrix.shape[1])
-                yield matrix.name, _round(matrix, grid, self.recipe.rounding, seen.get(matrix.source))
+                yield matrix.name, round_matrix(matrix, grid, self.recipe.rounding, seen.get(matrix.source))
                 done += 1
                 self.events.advanced(task, done)
         self.events.finished(task)
@@ -169,7 +169,9 @@ class Rounder:
         return moments(source, tensors, self.texts, threads=self.threads)
 
 
-def _round(matrix: Matrix, grid: Grid, rounding: Rounding, seen: Moments | None) -> Rounded:
+def round_matrix(matrix: Matrix, grid: Grid, rounding: Rounding, seen: Moments | None) -> Rounded:
+    """Round a matrix as it stands: for awq after its scales are folded in. ``seen`` are the moments of what it is
+    multiplied with, which awq and gptq need."""
     weights = matrix.weights
     if matrix.lookups:  # its rows are not only multiplied: each is kept close in itself
         return nearest(weights, grid)
