@@ -88,20 +88,21 @@ def test_a_file_that_holds_something_else(read):
 
 
 @pytest.mark.parametrize(
-    ("line", "reason", "detail"),
+    ("line", "bounds", "reason", "detail"),
     [
-        ("die", "damaged", "the library that reads it died of it (SIGSEGV)"),
-        ("leave", "damaged", "the library that reads it died of it (exit code 3)"),
-        ("fail", "damaged", "its reader failed: ValueError: a bug"),
-        ("grow", "takes too much memory", ""),
-        pytest.param("spin", "takes too long", "more than 1 s", marks=pytest.mark.slow),
+        ("die", {}, "damaged", "the library that reads it died of it (SIGSEGV)"),
+        ("leave", {}, "damaged", "the library that reads it died of it (exit code 3)"),
+        ("fail", {}, "damaged", "its reader failed: ValueError: a bug"),
+        ("grow", {"memory_bytes": 2**30}, "takes too much memory", ""),
+        pytest.param("spin", {"cpu_s": 1}, "takes too long", "more than 1 s", marks=pytest.mark.slow),
     ],
+    ids=["die", "leave", "fail", "grow", "spin"],
 )
-def test_whatever_goes_wrong_is_a_reason_and_the_next_file_is_read(read, line, reason, detail):
+def test_whatever_goes_wrong_is_a_reason_and_the_next_file_is_read(read, line, bounds, reason, detail):
     list(read("so that the process is not new"))
     for _ in range(2):
         with pytest.raises(Unreadable) as caught:
-            list(read("one", line, cpu_s=1, memory_bytes=2**30))
+            list(read("one", line, **bounds))
         assert (caught.value.reason, caught.value.detail) == (reason, detail)
         assert list(read("next")) == [Document("a:0", "next")]
 
