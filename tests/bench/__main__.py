@@ -25,6 +25,7 @@ from tests.bench import (
     optimizing,
     planner,
     planner_page,
+    planner_serving,
     searching,
     small_models,
     startup,
@@ -83,6 +84,7 @@ def main() -> int:
     wanted = sys.argv[1:]
     if wanted == ["fit"]:
         planner.print_fit()
+        planner_serving.print_fit()
         return 0
     if not set(wanted) <= set(PAGES):
         print(f"pages are {', '.join(PAGES)}", file=sys.stderr)

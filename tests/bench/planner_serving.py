@@ -11,7 +11,7 @@ from aictl.planning.constants import SHIPPED, Constants
 from aictl.planning.finetune import finetuning
 from aictl.planning.layout import Layout, Recipe
 from aictl.planning.memory import training_memory
-from aictl.planning.serving import Service
+from aictl.planning.serving import DecodeAttention, Service
 from aictl.planning.shape import Shape
 from tests.bench.planner import predict, published, training_rows
 
@@ -62,19 +62,31 @@ def static_batches(constants: Constants = SHIPPED) -> Iterator[Served]:
     """TensorRT-LLM 0.6 with batches that start and end together: output tokens/s of an accelerator."""
     table = published()["serving"]["trtllm"]
     for chip, number, model, requests, t, prompt, output, rate in table["rows"]:
-        service = _service(model, chip, t, number, constants)
+        service = _service(model, chip, t, number, constants, "repeated")
         planned = service.batch_tokens_per_s(requests, prompt, output) / t
         what = f"{model}, {t} x {chip}, {number}, batch {requests}, {prompt} + {output} tokens"
         yield Served(what, rate, planned, table["source"])
 
 
+def earlier_batches(constants: Constants = SHIPPED) -> Iterator[Served]:
+    """TensorRT-LLM 0.5 likewise: output tokens/s of all accelerators. Its rows of grouped-query models calibrate."""
+    table = published()["serving"]["trtllm_05"]
+    for chip, number, model, requests, t, prompt, output, rate in table["rows"]:
+        service = _service(model, chip, t, number, constants, "repeated")
+        planned = service.batch_tokens_per_s(requests, prompt, output)
+        what = f"{model}, {t} x {chip}, {number}, batch {requests}, {prompt} + {output} tokens"
+        grouped = MODELS[model].key_value_heads < MODELS[model].heads
+        yield Served(what, rate, planned, table["source"], calibrates=grouped)
+
+
 def first_tokens(constants: Constants = SHIPPED) -> Iterator[Served]:
-    """TensorRT-LLM 0.5, one request: first tokens a second."""
+    """TensorRT-LLM 0.5, one request: first tokens a second. The short prompts on L40S calibrate."""
     table = published()["serving"]["trtllm_first_token"]
-    source = published()["serving"]["trtllm"]["source"]
+    source = published()["serving"]["trtllm_05"]["source"]
     for chip, number, model, t, prompt, first_ms in table["rows"]:
         planned = 1 / _service(model, chip, t, number, constants).first_token_s(prompt)
-        yield Served(f"{model}, {t} x {chip}, {number}, {prompt} tokens", 1e3 / first_ms, planned, source)
+        what = f"{model}, {t} x {chip}, {number}, {prompt} tokens"
+        yield Served(what, 1e3 / first_ms, planned, source, calibrates=chip == "l40s" and prompt == 128)
 
 
 def single_stream(constants: Constants = SHIPPED) -> Iterator[Served]:
@@ -88,22 +100,48 @@ def single_stream(constants: Constants = SHIPPED) -> Iterator[Served]:
         yield Served(f"{model}, {bits} bits, {t} x a100-80gb", rate, planned, table["source"], calibrates)
 
 
-def _service(model: str, chip: str, tensor_parallel: int, number: str, constants: Constants) -> Service:
-    cache = EIGHT_BIT_CACHE[number]
+def _service(
+    model: str,
+    chip: str,
+    tensor_parallel: int,
+    number: str,
+    constants: Constants,
+    decode_attention: DecodeAttention = "grouped",
+) -> Service:
     return Service.of(
-        MODELS[model], accelerator(chip), tensor_parallel, weights=number, cache=cache, constants=constants
+        MODELS[model],
+        accelerator(chip),
+        tensor_parallel,
+        weights=number,
+        cache=EIGHT_BIT_CACHE[number],
+        decode_attention=decode_attention,
+        constants=constants,
     )
 
 
-def fit_decoding(first: Constants = SHIPPED) -> Constants:
-    """The two times of small passes that fit gpt-fast's four calibrating rows best."""
+# What calibrates which constants: each group is fitted to its rows, in this order.
+FITS: tuple[tuple[tuple[str, ...], Callable[[Constants], Iterator[Served]], str], ...] = (
+    (("decode_layer_s", "decode_all_reduce_s"), single_stream, ""),
+    (("prompt_layer_s",), first_tokens, ""),
+    (("repeated_reads",), earlier_batches, "a100"),
+    (("repeated_reads_fp8",), earlier_batches, "h100"),
+)
 
+
+def fit_serving(first: Constants = SHIPPED) -> Constants:
+    """The constants of serving that fit their calibrating rows best, by least squares of the errors in time."""
+    for names, rows, chip in FITS:
+        first = _fit(first, names, lambda constants, of=rows, on=chip: [row for row in of(constants) if on in row.what])
+    return first
+
+
+def _fit(first: Constants, names: tuple[str, ...], rows: Callable[[Constants], list[Served]]) -> Constants:
     def loss(constants: Constants) -> float:
-        return statistics.fmean(abs(row.error) for row in single_stream(constants) if row.calibrates)
+        return statistics.fmean(row.error**2 for row in rows(constants) if row.calibrates)
 
     found, best, scale = first, loss(first), 0.1
     for _ in range(12):
-        for name in ("decode_layer_s", "decode_all_reduce_s"):
+        for name in names:
             for factor in (1 + scale, 1 / (1 + scale)):
                 trial = found._replace(**{name: getattr(found, name) * factor})
                 while (now := loss(trial)) < best - 1e-9:
@@ -111,6 +149,13 @@ def fit_decoding(first: Constants = SHIPPED) -> Constants:
                     trial = found._replace(**{name: getattr(found, name) * factor})
         scale *= 0.7
     return found
+
+
+def print_fit() -> None:
+    """Print the fitted constants of serving beside those that are shipped."""
+    found = fit_serving()
+    for name in (name for names, _, _ in FITS for name in names):
+        print(f"{name:18} {getattr(found, name):8.3g}   shipped {getattr(SHIPPED, name):g}")
 
 
 # Memory
@@ -203,6 +248,7 @@ def _published_memory(table: dict[str, Any], one: Tuning) -> float:
 TABLES: dict[str, Callable[[], Iterator[Served]]] = {
     "TensorRT-LLM 1.0 at saturation, output tokens/s": saturated,
     "TensorRT-LLM 0.6, batches that start and end together, output tokens/s for each accelerator": static_batches,
+    "TensorRT-LLM 0.5, batches that start and end together, output tokens/s": earlier_batches,
     "TensorRT-LLM 0.5, one request, first tokens a second": first_tokens,
     "gpt-fast, one request, tokens/s": single_stream,
     "Memory of training, GB on the fullest accelerator": pretraining_memory,

@@ -11,7 +11,8 @@ from aictl.planning import catalogue
 from aictl.planning.kernels import Kernels
 
 PAGE = tomllib.loads(catalogue.PAGE.read_text("utf-8"))
-WANTED = {"a100-80gb", "h100-80gb", "h200", "b200", "l4", "t4", "rtx-4090", "mi300x", "tpu-v4", "tpu-v5e", "tpu-v5p"}
+NVIDIA = {"a100-80gb", "h100-80gb", "h200", "b200", "l4", "l40s", "t4", "rtx-4090"}
+WANTED = NVIDIA | {"mi300x", "tpu-v4", "tpu-v5e", "tpu-v5p"}
 
 
 @pytest.mark.parametrize("name", catalogue.names())

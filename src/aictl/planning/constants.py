@@ -31,7 +31,10 @@ class Constants(NamedTuple):
     matmul_tpu: float = 0.97
     searched: float = 0.94
     decode_layer_s: float = 53e-6
-    decode_all_reduce_s: float = 4.71e-6
+    decode_all_reduce_s: float = 5.09e-6
+    prompt_layer_s: float = 31e-6
+    repeated_reads: float = 0.65
+    repeated_reads_fp8: float = 1.0
 
     memory_bandwidth: float = 0.83
     flash2_ampere: float = 1.15
@@ -77,10 +80,11 @@ class Served(NamedTuple):
 
 
 JUDGED = Judged(rows=59, median=0.061, worst=0.262, fast=0.91, slow=1.22)  # tests hold these to the rows
-SERVED = Served(rows=18, median=0.054, worst=0.137)
+SERVED = Served(rows=18, median=0.053, worst=0.13)
 
 _MPT = "127 rows of llm-foundry's MPT tables, https://github.com/mosaicml/llm-foundry (scripts/train/benchmarking)"
 _MAXTEXT = "MaxText 22B on TPU v4, 4 rows, https://github.com/AI-Hypercomputer/maxtext (configs/v4)"
+_TRT_LLM = "TensorRT-LLM 0.5, https://github.com/NVIDIA/TensorRT-LLM/blob/release/0.5.0/docs/source/performance.md"
 _GPT_FAST = "gpt-fast, Llama 2 7B in bf16 on 1, 2, 4, 8 A100, https://github.com/pytorch-labs/gpt-fast"
 
 PROVENANCE: dict[str, Provenance] = {
@@ -104,6 +108,17 @@ PROVENANCE: dict[str, Provenance] = {
     ),
     "decode_layer_s": Provenance("fitted", "kernels of one layer that do not shrink with the work", _GPT_FAST),
     "decode_all_reduce_s": Provenance("fitted", "one small all-reduce inside a node", _GPT_FAST),
+    "prompt_layer_s": Provenance(
+        "fitted", "launches of one layer in a pass over prompts, which no graph captures", f"{_TRT_LLM}, 2 rows on L40S"
+    ),
+    "repeated_reads": Provenance(
+        "fitted",
+        "share of the reads beyond the first that go to memory, where each query head reads its keys and values anew",
+        f"{_TRT_LLM}, 7 rows on A100",
+    ),
+    "repeated_reads_fp8": Provenance(
+        "fitted", "the same for keys and values of 8 bits, which each head also converts", f"{_TRT_LLM}, 7 rows on H100"
+    ),
     "memory_bandwidth": Provenance("measured", "1700 of 2039 GB/s on an A100", "gpt-fast README"),
     "flash2_ampere": Provenance(
         "measured",

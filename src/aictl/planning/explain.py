@@ -151,7 +151,7 @@ def serving(service: Service, requests: int, prompt: int, output: int) -> list[L
     s, t = service.shape, service.tensor_parallel
     context = prompt + output / 2
     kernels = service.kernels
-    weights = service.weights_total_bytes / t
+    weights, reads = service.weights_total_bytes / t, service.reads_of_cache
     cache = requests * context * service.cache_bytes_per_token / t
     return [
         Line(
@@ -175,9 +175,9 @@ def serving(service: Service, requests: int, prompt: int, output: int) -> list[L
         ),
         Line(
             "reading weights and cache",
-            "(weights + requests · context · cache of a token) / accelerators / bandwidth",
-            f"({weights / 1e9:.4g} + {cache / 1e9:.4g}) GB / {kernels.bandwidth / 1e9:.4g} GB/s",
-            f"{(weights + cache) / kernels.bandwidth * 1e3:.3g} ms",
+            "(weights + reads · requests · context · cache of a token) / accelerators / bandwidth",
+            f"({weights / 1e9:.4g} + {reads:.3g} · {cache / 1e9:.4g}) GB / {kernels.bandwidth / 1e9:.4g} GB/s",
+            f"{(weights + reads * cache) / kernels.bandwidth * 1e3:.3g} ms",
         ),
         Line(
             "one more token",

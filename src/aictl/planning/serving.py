@@ -2,13 +2,14 @@
 
 A pass pushes new tokens through the model: a prompt's all at once, then one a request. Its products
 read the weights once whatever their number, its attention reads the cache, and in small passes the
-kernels' own time counts: ``decode_layer_s`` a layer, ``decode_all_reduce_s`` for each of its two
-all-reduces over tensor-parallel ranks.
+kernels' own time counts: ``decode_layer_s`` a layer, ``prompt_layer_s`` more where a pass is over prompts
+and so of a size that no captured graph has, ``decode_all_reduce_s`` for each of its two all-reduces over
+tensor-parallel ranks.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from aictl.planning.catalogue import Accelerator
 from aictl.planning.constants import SHIPPED, Constants
@@ -21,12 +22,16 @@ CACHE_SHARE = 0.9  # of the rest that a server may fill, as vLLM's default
 PASS_TOKENS = 8192  # prompts share passes of about so many tokens
 ATTENTION_SHARE = 0.5  # of peak, of a prompt's scores
 MOST_REQUESTS = 2048  # a server admits no more at once
+ONE_SHOT_BYTES = 512 * 2**10  # up to here an all-reduce is a single exchange, beyond a ring: vLLM's custom_all_reduce
+DecodeAttention = Literal["grouped", "repeated"]
 WEIGHT_BYTES = {"fp32": 4.0, "bf16": 2.0, "fp16": 2.0, "fp8": 1.0, "int8": 1.0, "int4": 0.5625}  # int4: scales of 32
 
 
 class Service(NamedTuple):
     """A model on ``tensor_parallel`` accelerators: one replica. ``weight_bytes`` and ``cache_bytes`` are
-    of one element. ``runtime`` is what runs it, ``stored_bytes`` the size of its weights where it is known."""
+    of one element. ``runtime`` is what runs it, ``stored_bytes`` the size of its weights where it is known.
+    ``decode_attention`` says whether keys and values are read once for all query heads that share them, or
+    for each of these, as kernels of 2023 did."""
 
     shape: Shape
     accelerator: Accelerator
@@ -37,6 +42,7 @@ class Service(NamedTuple):
     cache_bytes: float
     runtime: str = "torch"
     stored_bytes: float | None = None
+    decode_attention: DecodeAttention = "grouped"
 
     @classmethod
     def of(
@@ -49,6 +55,7 @@ class Service(NamedTuple):
         cache: str = "bf16",
         runtime: str = "torch",
         stored_bytes: float | None = None,
+        decode_attention: DecodeAttention = "grouped",
         constants: Constants = SHIPPED,
     ) -> Service:
         """``weights`` and ``cache`` are number formats; products run in the weights' format where the
@@ -66,6 +73,7 @@ class Service(NamedTuple):
             WEIGHT_BYTES[cache],
             runtime,
             stored_bytes,
+            decode_attention,
         )
 
     @property
@@ -112,26 +120,46 @@ class Service(NamedTuple):
         """Tokens that one request alone may have."""
         return int(max(0, self.cache_room_bytes // self.cache_bytes_per_token))
 
+    @property
+    def reads_of_cache(self) -> float:
+        """How many times one more token reads its keys and values from memory: once, or for each query head
+        that shares them less what it finds in the chip's own cache."""
+        shape, constants = self.shape, self.kernels.constants
+        if self.decode_attention == "grouped" or shape.latent:
+            return 1.0
+        share = constants.repeated_reads if self.cache_bytes > 1 else constants.repeated_reads_fp8
+        return 1 + share * (shape.heads / shape.key_value_heads - 1)
+
     def pass_time(self, tokens: float, context: float, requests: int) -> float:
         """Seconds to push ``tokens`` new tokens of ``requests`` requests through the model, each request
         with ``context`` tokens behind it."""
         shape, kernels, t = self.shape, self.kernels, self.tensor_parallel
-        kv_width, constants = self.cache_bytes, kernels.constants
         each = tokens / requests
         products = self._products(tokens)
         flops = 4 * tokens * (context + each / 2) * shape.query_width / t
-        cache = shape.cache_bytes_per_token(kv_width) / shape.layers / t
+        cache = shape.cache_bytes_per_token(self.cache_bytes) / shape.layers / t
+        reads = self.reads_of_cache if each == 1 else 1.0  # a prompt's kernel shares what it reads
         attention = max(
-            flops / (self._attention_peak() * ATTENTION_SHARE), kernels.move(requests * (context + each) * cache)
+            flops / (self._attention_peak() * ATTENTION_SHARE),
+            kernels.move(reads * requests * (context + each) * cache),
         )
         elementwise = kernels.move(tokens * (16 * shape.hidden + 6 * shape.feed_forward * shape.copies / t))
-        small = constants.decode_layer_s
-        if t > 1:
-            ring = self.fabric.gather(2 * tokens * shape.hidden, t, t)
-            latency = self.fabric.gather(0, t, t)  # the small all-reduce has its own
-            small += 2 * (constants.decode_all_reduce_s + 2 * (ring - latency))
+        small = kernels.constants.decode_layer_s + 2 * self._all_reduce(2 * tokens * shape.hidden)
+        if each > 1 and not kernels.operator_s:  # which counts each launch, where it was measured
+            small += kernels.constants.prompt_layer_s
         head = kernels.product(requests, shape.vocabulary / t, shape.hidden, 2)
         return shape.layers * (products + attention + elementwise + small) + head
+
+    def _all_reduce(self, size_bytes: float) -> float:
+        """Seconds to add up a tensor over the ranks: what a small one takes, and a ring's time. Only beyond
+        :data:`ONE_SHOT_BYTES` does a ring's latency count, the small one having its own."""
+        t = self.tensor_parallel
+        if t == 1:
+            return 0.0
+        ring = self.fabric.gather(size_bytes, t, t)
+        if size_bytes <= ONE_SHOT_BYTES:
+            ring -= self.fabric.gather(0, t, t)
+        return self.kernels.constants.decode_all_reduce_s + 2 * ring
 
     def _attention_peak(self) -> float:
         """Scores are computed in 16 bits."""

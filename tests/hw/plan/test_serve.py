@@ -53,6 +53,14 @@ def test_fewer_at_once_are_answered_faster(planned):
     assert few["first_token_s"] == many["first_token_s"]
 
 
+def test_an_engine_whose_query_heads_share_nothing_is_slower_with_the_same_memory(planned):
+    on = ("serve", "config.json", "--tensor-parallel", "8")
+    today, once = planned(*on), planned(*on, "--decode-attention", "repeated")
+    assert (today["decode_attention"], once["decode_attention"]) == ("grouped", "repeated")
+    assert once["tokens_per_s"] < today["tokens_per_s"]
+    assert once["memory_bytes"] == today["memory_bytes"]
+
+
 def test_qlora_fits_where_lora_and_full_training_do_not(planned):
     on = ("config.json", "--accelerator", "a100-80gb", "--count", "1")
     fits = {method: planned("finetune", *on, "--method", method)["fits"] for method in ("full", "lora", "qlora")}

@@ -28,7 +28,10 @@ def plan_serving(model: Any, machine: Any, spec: ServeSpec, folder: Path, *, eve
     """Plan serving; the arguments are what ``hw plan serve`` was given."""
     found, hardware = model_of(model, spec.model), hardware_of(spec.hardware, machine)
     weights, cache = _formats(spec, hardware.accelerator, found.stored)
-    replicas = [_service(found, hardware, t, weights, cache) for t in _tensor(spec, found, hardware)]
+    replicas = [
+        _service(found, hardware, t, weights, cache)._replace(decode_attention=spec.decode_attention)
+        for t in _tensor(spec, found, hardware)
+    ]
     context = spec.prompt_tokens + spec.output_tokens
     fitting = [one for one in replicas if one.requests_at_once(context) >= (spec.concurrency or 1)]
     values = {"verb": "serve", **_subject(found, hardware, spec, weights, cache), "fits": bool(fitting)}
@@ -162,6 +165,7 @@ def _subject(model: Model, hardware: Hardware, spec: ServeSpec, weights: str, ca
         "count": hardware.number,
         "weights": weights,
         "cache": cache,
+        "decode_attention": spec.decode_attention,
         "prompt_tokens": spec.prompt_tokens,
         "output_tokens": spec.output_tokens,
         "load_requests_per_s": spec.requests_per_s,

@@ -143,6 +143,11 @@ class ServeSpec(Spec):
         "auto", help="number format of the weights: auto takes an ONNX model's own, else bf16 or fp16"
     )
     cache: Cache = option("auto", help="number format of keys and values: auto takes 16 bits, or 8 for 8-bit weights")
+    decode_attention: Literal["grouped", "repeated"] = option(
+        "grouped",
+        help="whether attention to the cache reads keys and values once for the query heads that share them, "
+        "or for each of these, as engines of 2023 did",
+    )
     tensor_parallel: int | None = option(None, ge=1, help="accelerators of a replica (default: each number is tried)")
     utilisation: float = option(0.75, ge=0.001, le=1, help="share of its throughput at which a replica is run")
     model: ModelSpec = ModelSpec()

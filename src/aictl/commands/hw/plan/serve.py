@@ -24,5 +24,5 @@ command = Command(
     takes=TAKES,
     makes=(Plan,),
     workspace="optional",
-    revision=2,
+    revision=3,
 )
