@@ -49,16 +49,15 @@ def trainer(checkpoint: Path, dataset: Path, folder: Path, steps: int) -> dict[s
     from aictl.tokenizing.folder import TokenizerFolder
     from aictl.tokenizing.packing import pack
     from aictl.tokenizing.shards import read
-    from aictl.train import model as models
-    from aictl.train.presets import PRESETS
-    from aictl.training import precision, saving
+    from aictl.training import architectures, precision, saving
+    from aictl.training.presets import PRESETS
     from aictl.training.spec import LoopSpec, OptimizerSpec, PrecisionSpec
     from aictl.training.tokens import PackedBatches
     from tests.bench import trainer as others
 
     preset, seed, documents = PRESETS[PRESET], LoopSpec().seed, Dataset(dataset)
     tokenizer = TokenizerFolder(checkpoint)
-    model = models.build(models.config_of("llama", preset, tokenizer, preset.sequence_length), seed)
+    model = architectures.build(architectures.config_of("llama", preset, tokenizer, preset.sequence_length), seed)
     compute = precision.choose(PrecisionSpec())
     with tempfile.TemporaryDirectory() as scratch:
         texts = {"train": lambda: (one["text"] for one in documents.documents("train"))}

@@ -13,9 +13,9 @@ from aictl.core.errors import BadInput, BadRequest
 from aictl.core.events import silent
 from aictl.train import pretrain
 from aictl.train.options import ARCHITECTURES
-from aictl.train.presets import PRESETS
 from aictl.train.spec import TrainSpec
 from aictl.train.train import train
+from aictl.training.presets import PRESETS
 from aictl.training.saving import older_rotary
 from aictl.training.spec import LoopSpec, PrecisionSpec
 

@@ -20,9 +20,9 @@ from aictl.tokenizing.encoder import Encoder
 from aictl.tokenizing.folder import TokenizerFolder
 from aictl.tokenizing.packing import pack
 from aictl.train import pretrain
-from aictl.train.presets import PRESETS
 from aictl.train.spec import TrainSpec
 from aictl.train.train import train
+from aictl.training.presets import PRESETS
 from aictl.training.spec import LoopSpec, OptimizerSpec, PrecisionSpec
 
 SPEC = TrainSpec(

@@ -14,7 +14,7 @@ from transformers import CONFIG_MAPPING, MODEL_FOR_CAUSAL_LM_MAPPING, PreTrained
 from aictl.core.artifact import Source
 from aictl.core.errors import BadInput, BadRequest
 from aictl.tokenizing.folder import TokenizerFolder
-from aictl.train.model import special_ids
+from aictl.training.architectures import special_ids
 
 NAME = "config.json"
 MOST_BYTES = 2**20

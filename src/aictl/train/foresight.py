@@ -14,16 +14,16 @@ from aictl.core.artifact import Source
 from aictl.core.errors import BadInput
 from aictl.core.events import silent
 from aictl.tokenizing.folder import TokenizerFolder
-from aictl.train import configuration, course, model
+from aictl.train import configuration, course
 from aictl.train.course import Given
 from aictl.train.courses import open_course
 from aictl.train.options import refuse_unread
-from aictl.train.presets import PRESETS
 from aictl.train.pretrain import sequence_length
 from aictl.train.spec import TrainSpec
-from aictl.training import precision
+from aictl.training import architectures, precision
 from aictl.training.forecast import Forecast, Work, forecast
 from aictl.training.precision import Compute
+from aictl.training.presets import PRESETS
 from aictl.training.tasks.names import task_of
 
 
@@ -81,7 +81,7 @@ def language_model(
         shape = {"vocab_size": vocabulary, "tie_word_embeddings": False, **values}
     else:
         made: Any = _Unlearnt(vocabulary)
-        shape = model.config_of(spec.architecture or "llama", preset, made, length).to_dict()
+        shape = architectures.config_of(spec.architecture or "llama", preset, made, length).to_dict()
     work = Work(
         config=shape,
         sequences=spec.batch_size or preset.batch_size,

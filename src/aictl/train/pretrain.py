@@ -21,15 +21,14 @@ from aictl.tokenizing.learning import learn_from
 from aictl.tokenizing.packing import is_packed, pack
 from aictl.tokenizing.shards import Tokens, read
 from aictl.train import configuration, routing, tokenizers
-from aictl.train import model as models
 from aictl.train.course import refuse_useless
-from aictl.train.presets import PRESETS, Preset
 from aictl.train.spec import TrainSpec
-from aictl.training import attention, saving, tokens
+from aictl.training import architectures, attention, saving, tokens
 from aictl.training.batches import TokenBatch
 from aictl.training.loop import Job, fit
 from aictl.training.objective import judged_by, next_token_loss
 from aictl.training.precision import Compute
+from aictl.training.presets import PRESETS, Preset
 from aictl.training.tasks import pretrained
 from aictl.training.world import ALONE, World
 
@@ -88,9 +87,9 @@ def train(
         shape = (
             configuration.complete(values, opened, length, config.uri)
             if config
-            else models.config_of(spec.architecture or "llama", preset, opened, length)
+            else architectures.config_of(spec.architecture or "llama", preset, opened, length)
         )
-        model = models.build(shape, spec.loop.seed)
+        model = architectures.build(shape, spec.loop.seed)
     if spec.document_mask and not compute.compiled:  # compiled, transformers' own mask is the faster
         attention.install(model)
     job = Job(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from aictl.train.presets import PresetName
+from aictl.training.presets import PresetName
 
 
 @dataclass(frozen=True)

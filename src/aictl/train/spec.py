@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from aictl.core.spec import Spec, option
-from aictl.train.presets import PresetName
+from aictl.training.presets import PresetName
 from aictl.training.spec import ClusterSpec, LoopSpec, OptimizerSpec, ParallelSpec, PictureSpec, PrecisionSpec
 from aictl.training.tasks.names import Task
 

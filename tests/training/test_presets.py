@@ -6,8 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from aictl.core.spec import flat_fields
-from aictl.train.presets import PRESETS, PresetName
 from aictl.train.spec import TrainSpec
+from aictl.training.presets import PRESETS, PresetName
 
 
 def test_every_name_has_a_preset_and_every_preset_a_name():

@@ -25,7 +25,7 @@ from transformers import (
 
 from aictl.core.errors import BadRequest
 from aictl.tokenizing.folder import TokenizerFolder
-from aictl.train.presets import Preset
+from aictl.training.presets import Preset
 
 ROPE_THETA = 10_000.0
 EXPERTS, ACTIVE_EXPERTS = 8, 2  # as Mixtral has them (https://arxiv.org/abs/2401.04088)
@@ -42,7 +42,7 @@ def config_of(architecture: str, preset: Preset, tokenizer: TokenizerFolder, con
         "initializer_range": preset.hidden_size**-0.5,
         **special_ids(tokenizer),
     }
-    return _CONFIGS[architecture](preset, context, given)
+    return CONFIGS[architecture](preset, context, given)
 
 
 def special_ids(tokenizer: TokenizerFolder) -> dict[str, int | None]:
@@ -124,7 +124,7 @@ def _qwen3_moe(preset: Preset, context: int, given: Mapping[str, Any]) -> Any:
     return _llama_like(Qwen3MoeConfig, preset, context, {**given, **experts})
 
 
-_CONFIGS: Mapping[str, Callable[[Preset, int, Mapping[str, Any]], PreTrainedConfig]] = {
+CONFIGS: Mapping[str, Callable[[Preset, int, Mapping[str, Any]], PreTrainedConfig]] = {
     "llama": _llama,
     "qwen2": _qwen2,
     "qwen3": _qwen3,
