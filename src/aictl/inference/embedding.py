@@ -55,8 +55,8 @@ class Embedder:
             raise Damaged(f"{folder / 'tokenizer.json'} cannot be read: {error}") from error
         self.network = network
         self.max_tokens = max_tokens(folder)
-        self.pooling = _pooling(folder)
-        self._prefix = _prefix(folder)
+        self.pooling = pooling_of(folder)
+        self._prefix = prefix_of(folder)
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(self.max_tokens)
 
@@ -184,8 +184,9 @@ def max_tokens(folder: Path) -> int:
     return min(known) if known else USUAL_TOKENS
 
 
-def _pooling(folder: Path) -> Pooling | None:
-    """Raises :class:`BadInput` for a way of pooling that is not known here."""
+def pooling_of(folder: Path) -> Pooling | None:
+    """How a model makes one vector of a text's, where its files say so. Raises :class:`BadInput` for a way that is
+    not known here."""
     chosen = pooling_modes(_read(folder / "1_Pooling" / "config.json"))
     if not chosen:
         return None
@@ -194,7 +195,8 @@ def _pooling(folder: Path) -> Pooling | None:
     return FOLLOWED[chosen[0]]
 
 
-def _prefix(folder: Path) -> str:
+def prefix_of(folder: Path) -> str:
+    """What stands before every text that a model embeds."""
     said = _read(folder / "config_sentence_transformers.json")
     prompts, name = said.get("prompts") or {}, said.get("default_prompt_name")
     return str(prompts.get(name) or "") if name else ""

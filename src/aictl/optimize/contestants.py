@@ -57,6 +57,8 @@ def contestant(one: Subject, documents: Sequence[Drawn], scratch: Path) -> Conte
         return _Rewriter(one, documents, scratch)
     if one.ability == "reranking":
         return _Ranker(one, documents, scratch)
+    if one.ability in ("embedding", "matching"):
+        return Encoder(one, documents, scratch)
     return _Network(one, documents, scratch)
 
 
@@ -161,6 +163,22 @@ class _Ranker(_Network):
         """Of every question a row of the scores of all answers, so that one of them comes first."""
         answers = [answer for _, answer in self._pairs]
         return [self._runner.score([(asked, answer) for answer in answers]).scores for asked, _ in self._pairs]
+
+
+class Encoder(_Network):
+    """A network that makes vectors."""
+
+    def __init__(self, one: Subject, documents: Sequence[Drawn], scratch: Path) -> None:
+        super().__init__(one, documents, scratch)
+        self._documents = documents[:_INPUTS]
+
+    def likeness(self) -> np.ndarray:
+        """How alike any two of the inputs are, as the cosine of their vectors, float32 (vectors, vectors)."""
+        if isinstance(self._runner, Embedder):
+            vectors = self._runner.encode([read_of(one.document) for one in self._documents]).vectors
+        else:
+            vectors = np.concatenate(self.outputs())
+        return vectors @ vectors.T
 
 
 Runner = Classifier | ImageClassifier | Embedder | Reranker | DualEncoder

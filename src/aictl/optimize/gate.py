@@ -23,7 +23,7 @@ from aictl.judging.documents import Draw
 from aictl.judging.subject import subject
 from aictl.measure.parity import parity
 from aictl.measure.speed import SpeedUp, race, speed_up
-from aictl.optimize.contestants import contestant
+from aictl.optimize.contestants import Contestant, Encoder, contestant
 from aictl.optimize.page import write_page
 from aictl.optimize.quality import Model, lost, require_quality
 from aictl.optimize.spec import GateSpec
@@ -99,17 +99,26 @@ def _compare(
         both = {
             name: stack.enter_context(closing(contestant(one, documents, scratch))) for name, one in subjects.items()
         }
-        alike = parity(both["parent"].outputs(), both["candidate"].outputs())
-        chosen = {"same_choice": alike.agreement}
-        if subjects["parent"].ability in ("embedding", "matching"):
-            chosen = {"least_cosine": alike.cosine}
-        metrics["outputs"] = {"worst_difference": alike.worst, **chosen}
+        metrics["outputs"] = _alike(both["parent"], both["candidate"])
         times = race({name: one.round for name, one in both.items()}, events=events)
         for name, one in both.items():
             metrics[name] |= one.figures(times[name])
         gained = speed_up(*(times[name][one.phase] for name, one in both.items()))
     events.measured("speed-up", gained.ratio)
     metrics["speedup"] = {"ratio": gained.ratio, "low": gained.low, "high": gained.high}
+
+
+def _alike(parent: Contestant, candidate: Contestant) -> dict[str, float]:
+    """How near what comes out is. Vectors of another width have no numbers in common: of them it is how alike each
+    finds any two of the inputs."""
+    wanted, got = parent.outputs(), candidate.outputs()
+    if not (isinstance(parent, Encoder) and isinstance(candidate, Encoder)):
+        found = parity(wanted, got)
+        return {"worst_difference": found.worst, "same_choice": found.agreement}
+    if wanted[0].shape[-1] != got[0].shape[-1]:
+        return {"worst_likeness_difference": parity([parent.likeness()], [candidate.likeness()]).worst}
+    found = parity(wanted, got)
+    return {"worst_difference": found.worst, "least_cosine": found.cosine}
 
 
 def _require_size(sizes: Mapping[str, int], spec: GateSpec) -> None:

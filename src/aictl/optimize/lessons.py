@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 
 from transformers import PreTrainedModel
 
-from aictl.artifacts.capability import require_capability
+from aictl.artifacts.capability import Capability, require_capability
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.dataset import Dataset
 from aictl.core.errors import BadRequest
@@ -19,8 +19,9 @@ from aictl.training.loop import Outcome
 from aictl.training.objective import Constrain
 from aictl.training.precision import Compute
 from aictl.training.spec import LoopSpec, OptimizerSpec, ParallelSpec, PictureSpec, PrecisionSpec
-from aictl.training.tasks import language
+from aictl.training.tasks import embedding, language
 from aictl.training.tasks.classifiers import CLASSIFIERS, Teaching, open_classifier, require_classes
+from aictl.training.tasks.encoders import ENCODERS, open_encoder, require_encoder
 from aictl.training.tasks.labels import Labels
 from aictl.training.tasks.language import Reading
 from aictl.training.tasks.lesson import Lesson, Run, teach
@@ -66,12 +67,17 @@ def dataset_behind(checkpoint: Checkpoint, dataset: Dataset | None) -> Dataset:
     return found
 
 
-def require_known(checkpoint: Checkpoint, dataset: Dataset, command: str) -> None:
+def require_known(
+    checkpoint: Checkpoint, dataset: Dataset, command: str, *, besides: tuple[Capability, ...] = ()
+) -> None:
     """Raise :class:`WrongKind` for a model or a dataset for which ``command`` has no lesson, and :class:`BadRequest`
-    for a dataset with other classes than the model's."""
-    require_capability(
-        checkpoint.label, checkpoint.capability, "text-generation", *CLASSIFIERS, command=f"optimize {command}"
-    )
+    for a dataset with other classes than the model's. ``besides`` are capabilities that ``command`` knows beside
+    those of language models and classifiers."""
+    known: tuple[Capability, ...] = ("text-generation", *CLASSIFIERS, *besides)
+    require_capability(checkpoint.label, checkpoint.capability, *known, command=f"optimize {command}")
+    if checkpoint.capability in ENCODERS:
+        require_encoder(checkpoint, dataset)
+        return
     if checkpoint.capability == "text-generation":
         dataset.require_format("text", "chat", cure="name a dataset of texts or of conversations")
         return
@@ -102,7 +108,8 @@ def open_lesson(
             )
         )
     how = Teaching(size, held_out, longest, spec.pictures, seed)
-    model, lesson = open_classifier(checkpoint, dataset, how, scratch=scratch, events=events)
+    opener = open_encoder if checkpoint.capability in ENCODERS else open_classifier
+    model, lesson = opener(checkpoint, dataset, how, scratch=scratch, events=events)
     return Opened(model.to(compute.device), lesson)
 
 
@@ -160,4 +167,6 @@ def write(model: PreTrainedModel, like: Checkpoint, folder: Path) -> Checkpoint:
     model.to("cpu")
     saving.save(model, folder, saving.dtype_of(like))
     saving.copy_beside(like, folder)
+    if like.capability == "embedding":
+        embedding.copy_layout(like, folder, model.config.hidden_size)
     return Checkpoint(folder)

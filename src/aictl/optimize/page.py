@@ -80,6 +80,12 @@ def _sizes(metrics: Mapping[str, Any]) -> Part:
 
 def _outputs(metrics: Mapping[str, Any]) -> Part:
     outputs = metrics["outputs"]
+    if "worst_likeness_difference" in outputs:
+        said = (
+            "The vectors of the two differ in width. How alike two inputs are, as the cosine between their vectors, "
+            f"differs by at most {outputs['worst_likeness_difference']:.3g}."
+        )
+        return Part("outputs", "What comes out", [paragraph(said)])
     said = f"Of the same inputs, no number that comes out differs by more than {outputs['worst_difference']:.3g}; "
     if "same_choice" in outputs:
         said += f"in {outputs['same_choice']:.1%} of the cases both put the same choice first."

@@ -20,7 +20,6 @@ from aictl.train.recipes import DUALS, DualRecipe
 from aictl.train.spec import TrainSpec
 from aictl.training.tasks import image_text, pretrained
 
-KINDS = ("clip", "chinese_clip", "altclip", "vision-text-dual-encoder")  # whose outputs are those of CLIP
 LEGACY_END = 2  # CLIP takes this id of its end token for a mistake of old, and looks for the largest id instead
 
 
@@ -86,9 +85,9 @@ def images_and_texts(given: Given, spec: TrainSpec) -> Course:
 
 def _refuse_unlike(start: Checkpoint, spec: TrainSpec) -> None:
     kind = start.config.get("model_type")
-    if kind not in KINDS:
+    if kind not in image_text.KINDS:
         raise BadRequest(
-            f"checkpoint '{start.label}' is a {kind}, and --task image-text goes on from {', '.join(KINDS)}",
+            f"checkpoint '{start.label}' is a {kind}, and --task image-text goes on from {', '.join(image_text.KINDS)}",
             cure="give a checkpoint of such a network, or leave --from out",
         )
     if spec.pictures.resolution:

@@ -24,6 +24,7 @@ from aictl.optimize.distill.spec import (
     refuse_unread,
 )
 from aictl.optimize.teaching import TeachingSpec
+from aictl.training.presets import PRESETS
 from aictl.training.spec import LoopSpec, PrecisionSpec
 
 SPEC = DistillSpec(
@@ -82,6 +83,19 @@ def test_a_checkpoint_can_be_the_student(language_model, texts, places, tmp_path
     begin = Checkpoint(tmp_path / "student", name="student")
     made = distill(language_model, texts, begin, spec(shrink=StudentSpec()), folder, scratch=scratch, events=silent)
     assert made.metrics["left_out"] == 0
+
+
+def test_a_preset_can_be_the_student(language_model, texts, places):
+    folder, scratch = places("preset")
+    tiny = spec(shrink=StudentSpec(preset="tiny"), max_steps=4, optimizer=StudentOptimizerSpec())
+    made = distill(language_model, texts, None, tiny, folder, scratch=scratch, events=silent)
+    made.check()
+    shape = PRESETS["tiny"]
+    assert (made.config["hidden_size"], made.config["num_hidden_layers"]) == (shape.hidden_size, shape.layers)
+    assert made.config["vocab_size"] == language_model.config["vocab_size"]
+    assert made.context_length == language_model.context_length
+    assert tiny.peak_rate == shape.learning_rate
+    assert made.metrics["held_out"]["loss_after"] < made.metrics["held_out"]["loss_before"]
 
 
 def test_a_student_that_reads_other_tokens_is_refused(language_model, texts, places, tmp_path):
@@ -148,6 +162,7 @@ def test_what_cannot_be_taught_is_refused(language_model, classifier, texts, lab
 
     refused(BadRequest, "nothing says what the student is", language_model, texts, shrink=StudentSpec())
     refused(BadRequest, "brings its own", language_model, texts, language_model)
+    refused(BadRequest, "brings its own", language_model, texts, shrink=StudentSpec(preset="tiny", layers=2))
     refused(BadRequest, "for text-classification", language_model, texts, classifier, shrink=StudentSpec())
     refused(BadRequest, "the teacher has 3", language_model, texts, shrink=StudentSpec(layers=4))
     refused(BadRequest, "conversations", language_model, texts, method="sequence")

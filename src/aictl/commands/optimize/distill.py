@@ -1,10 +1,13 @@
 """Teach a small model what a large one knows.
 
-The student is a checkpoint (--student), layers of the teacher evenly spread (--layers), or a fresh network of the
-teacher's kind and narrower (--width-fraction). It learns what the teacher thinks of each answer (--method logits), how
-it comes to think so (hidden), or conversations that the teacher answers (sequence). Teacher and student are
-measured on held-out documents, on the files, and with --baseline the same student taught without the teacher
-too. A run that was interrupted goes on from where it was when the same command is given again.
+The teacher is a language model, a classifier of texts or pictures, an embedding model or a dual encoder. The student is
+a checkpoint (--student), layers of the teacher evenly spread (--layers), a fresh network of the teacher's kind and
+narrower (--width-fraction), or a fresh language model of a preset's shape (--preset).
+
+It learns what the teacher thinks of each answer (--method logits), how it comes to think so (hidden), or conversations
+that the teacher answers (sequence); of an embedding model or a dual encoder, what it finds alike. Both are measured on
+held-out documents, on the files, and with --baseline the same student taught without the teacher too. A run that was
+interrupted goes on from where it was when the same command is given again.
 """
 
 from collections.abc import Mapping
@@ -48,7 +51,7 @@ command = Command(
     foresees=foresees,
     spec=DistillSpec,
     takes=[
-        Takes("teacher", (Checkpoint,), help="the language model or classifier that is learnt from"),
+        Takes("teacher", (Checkpoint,), help="the model that is learnt from"),
         Takes("dataset", (Dataset,), help="what is learnt on, and measured on"),
         Takes("student", (Checkpoint,), help="the checkpoint that learns", option=True, required=False),
     ],

@@ -15,6 +15,7 @@ from aictl.artifacts.dataset import Dataset
 from aictl.core.errors import BadRequest
 from aictl.core.events import Events, silent
 from aictl.optimize.distill import answers, losses, student
+from aictl.optimize.distill.likeness import CaptionDistillation, TextDistillation
 from aictl.optimize.distill.losses import Distillation, Mixture
 from aictl.optimize.distill.spec import DistillSpec, refuse_unread
 from aictl.optimize.gate import told, weigh
@@ -23,8 +24,10 @@ from aictl.optimize.quality import lost, require_judgeable
 from aictl.training import precision
 from aictl.training.forecast import Forecast
 from aictl.training.loop import Outcome
+from aictl.training.objective import Objective
 from aictl.training.precision import Compute
 from aictl.training.tasks import pretrained
+from aictl.training.tasks.encoders import ENCODERS, pooling
 
 
 def distill(
@@ -41,10 +44,10 @@ def distill(
     """Teach a student, ``begin`` or one that is made of the teacher, and write it into ``folder``.
 
     ``scratch`` holds the student as it begins, the teacher's answers and the state of the loop; a run that finds them
-    goes on from there. Raises :class:`WrongKind` for a teacher that is neither a language model nor a classifier,
-    :class:`BadRequest` for a student or options that do not fit it, :class:`MachineLacks` where ``usable_bytes`` of
-    memory do not suffice, :class:`GateMissed` where more quality is lost than ``spec`` allows, :class:`WorkFailed` when
-    training diverges.
+    goes on from there. Raises :class:`WrongKind` for a teacher that is no language model, classifier, embedding model
+    or dual encoder, :class:`BadRequest` for a student or options that do not fit it, :class:`MachineLacks` where
+    ``usable_bytes`` of memory do not suffice, :class:`GateMissed` where more quality is lost than ``spec`` allows,
+    :class:`WorkFailed` when training diverges.
     """
     _require(teacher, dataset, begin, spec)
     require_judgeable(teacher, dataset, spec.gate, scratch)
@@ -100,12 +103,18 @@ def foresee(
 
 def _require(teacher: Checkpoint, dataset: Dataset, begin: Checkpoint | None, spec: DistillSpec) -> None:
     refuse_unread(spec)
-    require_known(teacher, dataset, "distill")
+    require_known(teacher, dataset, "distill", besides=ENCODERS)
+    if spec.method == "hidden" and teacher.capability in ENCODERS:
+        raise BadRequest(
+            f"--method hidden is for language models and classifiers, and '{teacher.label}' is for "
+            f"{teacher.capability}",
+            cure="--method logits",
+        )
     student.require_student(teacher, begin, spec.shrink, same_tokens=spec.method != "sequence")
     if spec.method == "sequence":
         answers.require_questions(teacher, dataset)
     if begin is not None:
-        require_known(begin, dataset, "distill")
+        require_known(begin, dataset, "distill", besides=ENCODERS)
         if teacher.capability != "image-classification" and longest_of(spec.teaching, begin) > teacher.context_length:
             raise BadRequest(
                 f"'{teacher.label}' has a context of {teacher.context_length} tokens, and the student is to read more",
@@ -149,7 +158,12 @@ def _lesson(
     if spec.method == "hidden":
         hidden = spec.hidden_weight
         losses.add_projections(opened.model, knows, opened.lesson.batches[0].parts(1)[0].to(compute.device))
-    objective = Distillation(knows, Mixture(spec.temperature, spec.teacher_weight, hidden))
+    mixture = Mixture(spec.temperature, spec.teacher_weight, hidden)
+    objective: Objective = Distillation(knows, mixture)
+    if teacher.capability == "embedding":
+        objective = TextDistillation(knows, mixture, pooling(start), pooling(teacher))
+    elif teacher.capability == "image-text":
+        objective = CaptionDistillation(knows, mixture)
     return opened._replace(lesson=replace(opened.lesson, objective=objective))
 
 

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from transformers import PreTrainedModel
 
 from aictl.core.errors import BadRequest
-from aictl.optimize.distill.student import spread
+from aictl.optimize.distill.layers import spread
 from aictl.training.batches import IGNORED, TokenBatch
 from aictl.training.head import bare
 from aictl.training.objective import target_logits

@@ -8,6 +8,7 @@ from aictl.core.errors import BadRequest
 from aictl.core.spec import Spec, option
 from aictl.optimize.spec import GateSpec
 from aictl.optimize.teaching import TeachingSpec
+from aictl.training.presets import PRESETS, PresetName
 from aictl.training.spec import LoopSpec, OptimizerSpec, PictureSpec, PrecisionSpec
 
 Method = Literal["logits", "hidden", "sequence"]
@@ -22,7 +23,7 @@ class DistilledGateSpec(GateSpec):
         None,
         ge=0,
         help="fail where more quality is lost than this: of a language model the relative rise of held-out perplexity "
-        "over the teacher's, of a classifier the fall of its accuracy; 0.05 is 5%, or 5 points",
+        "over the teacher's, of any other the fall of its accuracy or recall@1; 0.05 is 5%, or 5 points",
     )
 
     def accepted(self, usual: float) -> float | None:
@@ -30,8 +31,13 @@ class DistilledGateSpec(GateSpec):
 
 
 class StudentSpec(Spec):
-    """The student, where --student gives none: layers of the teacher, or a fresh network of its kind."""
+    """The student, where --student gives none: layers of the teacher, or a fresh network."""
 
+    preset: PresetName | None = option(
+        None,
+        help="the student is a fresh language model of the shape that `train --preset` gives, with the teacher's "
+        "tokenizer",
+    )
     layers: int | None = option(
         None, ge=1, help="the student begins as so many of the teacher's layers, evenly spread; fresh, it has so many"
     )
@@ -47,7 +53,7 @@ class StudentOptimizerSpec(OptimizerSpec):
     """As for pruning, but weights that are drawn anew take larger steps."""
 
     learning_rate: float | None = option(
-        None, gt=0, lt=1, help="peak learning rate (default: 3e-4, or 1e-3 for a fresh network)"
+        None, gt=0, lt=1, help="peak learning rate (default: 3e-4, 1e-3 for a fresh network, or the preset's)"
     )
     weight_decay: float = option(0.0, ge=0, help="decoupled weight decay of matrices; vectors have none")
     beta2: float = option(0.999, ge=0, lt=1, help="decay of AdamW's running mean of the squared gradient")
@@ -58,8 +64,8 @@ class DistillSpec(Spec):
 
     method: Method = option(
         "logits",
-        help="logits: what the teacher thinks of each answer; hidden: its hidden states too; sequence: answers that "
-        "the teacher writes (language models with conversations)",
+        help="logits: what the teacher thinks of each answer, or finds alike; hidden: its hidden states too (language "
+        "models, classifiers); sequence: answers that the teacher writes (language models with conversations)",
     )
     shrink: StudentSpec = StudentSpec()
     max_steps: int = option(500, ge=1, help="optimiser steps")
@@ -84,6 +90,8 @@ class DistillSpec(Spec):
     @property
     def peak_rate(self) -> float:
         """The learning rate that was asked for, or that suits."""
+        if self.shrink.preset:
+            return self.optimizer.learning_rate or PRESETS[self.shrink.preset].learning_rate
         usual = FRESH_RATE if self.shrink.width_fraction else CONTINUED_RATE
         return self.optimizer.learning_rate or usual
 

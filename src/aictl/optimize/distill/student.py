@@ -2,46 +2,36 @@
 
 from __future__ import annotations
 
-import copy
 from pathlib import Path
 from typing import Any
 
-import torch
+import numpy as np
 import transformers
-from transformers import PreTrainedModel
 
 from aictl.artifacts.capability import ABILITIES
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.core.errors import BadRequest
 from aictl.core.events import Events
+from aictl.core.extras import require
+from aictl.inference.embedding import prefix_of
+from aictl.optimize.distill import fresh, layers
 from aictl.optimize.distill.spec import StudentSpec
 from aictl.optimize.lessons import write
-from aictl.optimize.prune.anatomy import ANATOMIES, Body
-from aictl.optimize.prune.cutting import rebuilt
 from aictl.tokenizing.folder import TokenizerFolder
+from aictl.training.presets import PRESETS
 from aictl.training.tasks import pretrained
-
-_FEWEST = 8  # of whatever is made narrower, and what it is a multiple of
-# Widths that go down with the width of the network, by their names in configurations.
-_WIDTHS = ("hidden_size", "intermediate_size", "n_embd", "n_inner", "dim", "hidden_dim", "embedding_size")
-_HEADS = ("num_attention_heads", "num_key_value_heads", "n_head", "n_heads")
-_STAGES = ("hidden_sizes",)  # a width for each stage of convolutions
 
 
 def require_student(teacher: Checkpoint, student: Checkpoint | None, spec: StudentSpec, *, same_tokens: bool) -> None:
     """Raise :class:`BadRequest` unless there is one student, of the teacher's task, with the same classes, and where
-    tokens are compared the same tokenizer."""
+    both read or see the same rows the same tokenizer and the same size and colours of pictures."""
     if student is None:
-        if spec == StudentSpec():
-            raise BadRequest(
-                "nothing says what the student is",
-                cure="--layers N begins with layers of the teacher, --width-fraction 0.5 with a narrower network, "
-                "--student with a checkpoint",
-            )
+        _require_told(teacher, spec)
         return
     if spec != StudentSpec():
         raise BadRequest(
-            "--student brings its own layers and width", cure="leave out --layers and --width-fraction, or --student"
+            "--student brings its own layers and width",
+            cure="leave out --layers, --width-fraction and --preset, or --student",
         )
     if student.capability != teacher.capability:
         raise BadRequest(
@@ -51,6 +41,8 @@ def require_student(teacher: Checkpoint, student: Checkpoint | None, spec: Stude
         )
     if same_tokens:
         _require_same_tokens(teacher, student)
+        if teacher.capability in ("image-classification", "image-text"):
+            _require_same_pictures(teacher, student)
 
 
 def make(
@@ -63,59 +55,34 @@ def make(
         write(opened, student, folder)
         return
     model = pretrained.load(_auto_class(teacher), teacher, events, seed)
-    if spec.width_fraction is None:
+    if spec.preset:
+        made = fresh.of_preset(model, teacher, PRESETS[spec.preset], seed)
+    elif spec.width_fraction is None:
         assert spec.layers is not None
-        body = Body(model)
-        made = rebuilt(body, model.state_dict(), spread(len(body.layers), spec.layers))
+        made = layers.cut(model, spec.layers)
     else:
-        made = _fresh(model, spec, spec.width_fraction, seed)
+        made = fresh.narrower(model, spec.width_fraction, spec.layers, seed)
     write(made, teacher, folder)
 
 
-def spread(has: int, wanted: int) -> list[int]:
-    """``wanted`` of ``has`` layers evenly spread, the first and the last among them, as DistilBERT's are every other
-    (https://arxiv.org/abs/1910.01108, section 3). Raises :class:`BadRequest` for more than there are."""
-    if wanted > has:
-        raise BadRequest(f"--layers {wanted}: the teacher has {has}", cure=f"--layers of at most {has}")
-    if wanted == 1:
-        return [0]
-    return [round(number * (has - 1) / (wanted - 1)) for number in range(wanted)]
-
-
-def _fresh(teacher: PreTrainedModel, spec: StudentSpec, fraction: float, seed: int) -> PreTrainedModel:
-    values = copy.deepcopy(teacher.config).to_dict()
-    for name in _HEADS:
-        if isinstance(values.get(name), int):
-            values[name] = max(1, round(fraction * values[name]))
-    if isinstance(values.get("num_key_value_heads"), int):  # the heads of queries are divided among them
-        shared = values["num_key_value_heads"]
-        values["num_attention_heads"] = max(shared, values["num_attention_heads"] // shared * shared)
-    heads = next((values[name] for name in ("num_attention_heads", "n_head", "n_heads") if name in values), 1)
-    for name in _WIDTHS:
-        if isinstance(values.get(name), int):
-            values[name] = _narrow(fraction * values[name], _FEWEST * heads)
-    for name in _STAGES:
-        if isinstance(values.get(name), list):
-            values[name] = [_narrow(fraction * one, _FEWEST) for one in values[name]]
-    if spec.layers is not None:
-        anatomy = ANATOMIES.get(teacher.config.model_type)
-        if anatomy is None:
-            raise BadRequest(f"--layers: where a {teacher.config.model_type} has its layers is not known here")
-        if isinstance(values.get("layer_types"), list):
-            kept = spread(len(values["layer_types"]), spec.layers)
-            values["layer_types"] = [values["layer_types"][number] for number in kept]
-        values[anatomy.layer_count] = spec.layers
-    if isinstance(values.get("head_dim"), int) and values.get("hidden_size"):
-        values["head_dim"] = values["hidden_size"] // heads
-    torch.manual_seed(seed)
-    made: PreTrainedModel = type(teacher)(type(teacher.config).from_dict(values))
-    if hasattr(teacher, "generation_config"):
-        made.generation_config = copy.deepcopy(teacher.generation_config)
-    return made
-
-
-def _narrow(width: float, multiple: int) -> int:
-    return max(multiple, round(width / multiple) * multiple)
+def _require_told(teacher: Checkpoint, spec: StudentSpec) -> None:
+    if spec == StudentSpec():
+        raise BadRequest(
+            "nothing says what the student is",
+            cure="--layers N begins with layers of the teacher, --width-fraction 0.5 with a narrower network, "
+            "--preset tiny with a small language model, --student with a checkpoint",
+        )
+    if not spec.preset:
+        return
+    if spec.layers or spec.width_fraction:
+        raise BadRequest(
+            f"--preset {spec.preset} brings its own layers and width", cure="leave out --layers and --width-fraction"
+        )
+    if teacher.capability != "text-generation":
+        raise BadRequest(
+            f"--preset is the shape of a language model, and '{teacher.label}' is for {teacher.capability}",
+            cure="--width-fraction makes a fresh network of the teacher's kind",
+        )
 
 
 def _auto_class(checkpoint: Checkpoint) -> Any:
@@ -134,4 +101,29 @@ def _require_same_tokens(teacher: Checkpoint, student: Checkpoint) -> None:
             f"the tokenizers of '{teacher.label}' and '{student.label}' differ: {moved} of {len(own)} tokens have "
             "other ids there, and both are to read the same",
             cure=f"give a student with the teacher's tokenizer{otherwise}",
+        )
+    if teacher.capability == "embedding" and prefix_of(teacher.folder) != prefix_of(student.folder):
+        raise BadRequest(
+            f"'{teacher.label}' reads every text after {prefix_of(teacher.folder)!r}, and '{student.label}' after "
+            f"{prefix_of(student.folder)!r}: both are to read the same",
+            cure="give a student with the teacher's default prompt",
+        )
+
+
+def _require_same_pictures(teacher: Checkpoint, student: Checkpoint) -> None:
+    require("images")
+    from aictl.training.tasks.pictures import PictureReader
+
+    own, other = (PictureReader(pretrained.load_processor(one)) for one in (teacher, student))
+    if (own.height, own.width) != (other.height, other.width):
+        raise BadRequest(
+            f"'{teacher.label}' sees pictures of {own.height} by {own.width} pixels, and '{student.label}' of "
+            f"{other.height} by {other.width}: both are to see the same",
+            cure="give a student that sees pictures of the same size",
+        )
+    if not all(np.allclose(*both) for both in ((own.factor, other.factor), (own.offset, other.offset))):
+        raise BadRequest(
+            f"'{teacher.label}' and '{student.label}' scale the colours of pictures differently, and both are to see "
+            "the same",
+            cure="give a student with the teacher's preprocessor_config.json",
         )

@@ -90,7 +90,7 @@ def rebuilt(
     each where they are given."""
     config = _smaller(body, layers, counts or {})
     model = type(body.model)(config)
-    model.load_state_dict(dict(_renamed(body, weights, layers)), strict=True)
+    model.load_state_dict(renumbered(weights, body.path(0, "").removesuffix("0."), layers), strict=True)
     if hasattr(body.model, "generation_config"):
         model.generation_config = copy.deepcopy(body.model.generation_config)
     return model.eval()
@@ -118,18 +118,17 @@ def _smaller(body: Body, layers: list[int], counts: Mapping[str, int]) -> Any:
     return type(body.model.config).from_dict(values)
 
 
-def _renamed(body: Body, weights: Mapping[str, torch.Tensor], layers: list[int]) -> list[tuple[str, torch.Tensor]]:
-    """The weights with the kept layers numbered from 0."""
+def renumbered(weights: Mapping[str, torch.Tensor], stem: str, layers: list[int]) -> dict[str, torch.Tensor]:
+    """The weights with the kept layers, whose names begin with ``stem``, numbered from 0."""
     numbers = {old: new for new, old in enumerate(layers)}
-    stem = body.path(0, "").removesuffix("0.")
-    found = []
+    found = {}
     for name, value in weights.items():
         if not name.startswith(stem):
-            found.append((name, value))
+            found[name] = value
             continue
         old, _, rest = name.removeprefix(stem).partition(".")
         if int(old) in numbers:
-            found.append((f"{stem}{numbers[int(old)]}.{rest}", value))
+            found[f"{stem}{numbers[int(old)]}.{rest}"] = value
     return found
 
 

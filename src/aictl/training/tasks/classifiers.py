@@ -24,7 +24,7 @@ CLASSIFIERS: tuple[Capability, ...] = ("text-classification", "image-classificat
 
 
 class Teaching(NamedTuple):
-    """How a classifier is taught: rows in a batch, documents that are judged while it trains, the most tokens of a
+    """How a network is taught: rows in a batch, documents that are judged while it trains, the most tokens of a
     text, and how pictures are changed."""
 
     batch_size: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,18 +11,22 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.dataset import Dataset
+from aictl.artifacts.pooling import Pooling
 from aictl.core.events import Events
 from aictl.tokenizing.folder import TokenizerFolder
 from aictl.training.batches import FieldBatch
 from aictl.training.precision import Compute
+from aictl.training.state import disk
 from aictl.training.tasks.contrast import contrastive_loss, recall, same_groups
 from aictl.training.tasks.lesson import Lesson, spread
-from aictl.training.tasks.pairs import Pairs
+from aictl.training.tasks.pairs import SIDES, Pairs
 from aictl.training.tasks.scores import predictions
 from aictl.training.tasks.texts import RowBatches, TextReader, by_length, padded
 
 SCALE = 20.0  # of cosines before the softmax, as in https://arxiv.org/abs/1908.10084's library
+POOLING_FILE = "1_Pooling/config.json"
 FEWEST = 2  # pairs: one alone has nothing to be told apart from
 
 
@@ -35,13 +40,19 @@ def lesson(
     seed: int,
     scratch: Path,
     events: Events,
+    pooling: Pooling = "mean",
+    prefix: str = "",
 ) -> Lesson:
     """Pairs whose sides have at most ``longest`` tokens, ``batch_size`` at a time, each told apart from the others of
-    its batch; at most ``held_out`` of the validation split are judged while it trains. Raises :class:`BadInput` for
-    pairs that cannot be learnt."""
+    its batch; at most ``held_out`` of the validation split are judged while it trains. A text is read with ``prefix``
+    before it. Raises :class:`BadInput` for pairs that cannot be learnt."""
     reader = TextReader(tokenizer, longest)
     learnt, tested = (
-        _Split(Pairs(dataset, split, reader, scratch=scratch, events=events, fewest=FEWEST), reader.pad_id)
+        _Split(
+            Pairs(dataset, split, reader, scratch=scratch, events=events, fewest=FEWEST, prefix=prefix),
+            reader.pad_id,
+            pooling,
+        )
         for split in ("train", "validation")
     )
 
@@ -56,33 +67,46 @@ def lesson(
         batches=RowBatches(unsorted, batch_size, seed, stack=learnt.stack, name=lambda row: str(row + 1)),
         held_out=judged(held_out),
         examples=len(learnt.pairs),
-        objective=pair_loss,
-        judge=lambda model, batch: {"loss": pair_loss(model, batch)},
+        objective=lambda model, batch: pair_loss(model, batch, pooling),
+        judge=lambda model, batch: {"loss": pair_loss(model, batch, pooling)},
         examine=lambda model, compute: tested.examine(model, compute, batch_size),
         primary="recall_at_1",
     )
 
 
-def pooled(model: torch.nn.Module, ids: Any, mask: Any) -> torch.Tensor:
-    """Unit vectors of texts, float32 of shape (rows, width): the mean of the hidden states of their tokens."""
+def pooled(model: torch.nn.Module, ids: Any, mask: Any, pooling: Pooling = "mean") -> torch.Tensor:
+    """Unit vectors of texts, float32 of shape (rows, width): the mean of the hidden states of their tokens, or the
+    first of them."""
     states = model(input_ids=ids, attention_mask=mask).last_hidden_state.float()
+    if pooling == "cls":
+        return F.normalize(states[:, 0], dim=-1)
     weight = mask[:, :, None].to(states.dtype)
     return F.normalize((states * weight).sum(dim=1) / weight.sum(dim=1), dim=-1)
 
 
-def pair_loss(model: torch.nn.Module, batch: FieldBatch) -> torch.Tensor:
+def both_sides(model: torch.nn.Module, batch: FieldBatch, pooling: Pooling) -> tuple[torch.Tensor, torch.Tensor]:
+    """See :func:`pooled`; of the inputs and of the outputs of a batch of pairs."""
+    given: Mapping[str, Any] = batch.fields
+    left, right = (pooled(model, given[f"{side}_ids"], given[f"{side}_mask"], pooling) for side in SIDES)
+    return left, right
+
+
+def contrast(left: torch.Tensor, right: torch.Tensor, batch: FieldBatch) -> torch.Tensor:
     """See :func:`contrastive_loss`; texts that occur twice in a batch are not told apart."""
     given: Mapping[str, Any] = batch.fields
-    left = pooled(model, given["input_ids"], given["input_mask"])
-    right = pooled(model, given["output_ids"], given["output_mask"])
     return contrastive_loss(left, right, SCALE, same_groups(given["input_groups"], given["output_groups"]))
+
+
+def pair_loss(model: torch.nn.Module, batch: FieldBatch, pooling: Pooling = "mean") -> torch.Tensor:
+    """See :func:`contrast`."""
+    return contrast(*both_sides(model, batch, pooling), batch)
 
 
 class _Split:
     """The pairs of one split as batches."""
 
-    def __init__(self, pairs: Pairs, pad_id: int) -> None:
-        self.pairs, self._pad = pairs, pad_id
+    def __init__(self, pairs: Pairs, pad_id: int, pooling: Pooling) -> None:
+        self.pairs, self._pad, self._pooling = pairs, pad_id, pooling
 
     def stack(self, rows: Sequence[int]) -> FieldBatch:
         pairs = self.pairs
@@ -120,7 +144,10 @@ class _Split:
                 FieldBatch({"ids": ids, "mask": mask}, torch.ones(len(rows), dtype=torch.int64), ids.shape[1])
             )
         found = predictions(
-            model, batches, compute, lambda model, batch: pooled(model, batch.fields["ids"], batch.fields["mask"])
+            model,
+            batches,
+            compute,
+            lambda model, batch: pooled(model, batch.fields["ids"], batch.fields["mask"], self._pooling),
         )
         vectors = np.empty_like(found)
         vectors[np.concatenate(order)] = found
@@ -129,8 +156,6 @@ class _Split:
 
 def save_layout(folder: Path, longest: int, *, cased: bool = True) -> None:
     """Write beside a network what sentence-transformers reads: that its vectors are normalised means."""
-    import json
-
     kinds = "sentence_transformers.models"
     modules = [("", "Transformer"), ("1_Pooling", "Pooling"), ("2_Normalize", "Normalize")]
     width = json.loads((folder / "config.json").read_text("utf-8"))["hidden_size"]
@@ -141,9 +166,22 @@ def save_layout(folder: Path, longest: int, *, cased: bool = True) -> None:
         ],
         "sentence_bert_config.json": {"max_seq_length": longest, "do_lower_case": not cased},
         "config_sentence_transformers.json": {"prompts": {}, "default_prompt_name": None},
-        "1_Pooling/config.json": {"word_embedding_dimension": width, "pooling_mode_mean_tokens": True},
+        POOLING_FILE: {"word_embedding_dimension": width, "pooling_mode_mean_tokens": True},
     }
     for name, content in files.items():
         path = folder / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+
+
+def copy_layout(start: Checkpoint, folder: Path, width: int) -> None:
+    """Lay beside a network of ``width`` what sentence-transformers reads beside ``start``, if there is any, but
+    for what lies in its folder itself. Raises :class:`MachineLacks` for a full disk."""
+    path = start.folder / POOLING_FILE
+    if not path.is_file():
+        return
+    said = json.loads(path.read_text("utf-8"))
+    said |= {name: width for name in ("word_embedding_dimension", "embedding_dimension") if name in said}
+    with disk(folder):
+        (folder / POOLING_FILE).parent.mkdir(exist_ok=True)
+        (folder / POOLING_FILE).write_text(json.dumps(said, indent=1) + "\n", "utf-8")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -25,6 +25,7 @@ from aictl.training.tasks.pictures import PictureBatch, PictureReader, Pictures
 from aictl.training.tasks.prefetch import Prefetched
 from aictl.training.tasks.texts import TextReader, padded
 
+KINDS = ("clip", "chinese_clip", "altclip", "vision-text-dual-encoder")  # whose outputs are those of CLIP
 MOST_SCALE = 100.0  # of cosines before the softmax (https://arxiv.org/abs/2103.00020, section 2.5)
 FEWEST = 2  # documents: one alone has nothing to be told apart from
 
@@ -65,14 +66,34 @@ def lesson(
     )
 
 
+class Compared(NamedTuple):
+    """Unit vectors of pictures and of their captions, of shape (rows, width), and what their cosines are multiplied by
+    before the softmax: the model's own, which it learns."""
+
+    images: torch.Tensor
+    texts: torch.Tensor
+    scale: torch.Tensor
+
+    def logits(self) -> torch.Tensor:
+        """float32 of shape (pictures, captions)."""
+        return self.scale * (self.images.float() @ self.texts.float().T)
+
+
+def compare(model: torch.nn.Module, batch: FieldBatch) -> Compared:
+    """Both views of a batch as a dual encoder sees them."""
+    made = model(**{name: value for name, value in batch.fields.items() if name != "groups"})
+    return Compared(made.image_embeds, made.text_embeds, bare(model).logit_scale.float().exp().clamp(max=MOST_SCALE))
+
+
+def contrast(found: Compared, batch: FieldBatch) -> torch.Tensor:
+    """See :func:`contrastive_loss`; a caption that occurs twice in a batch is told apart from the others alone."""
+    groups: Any = batch.fields["groups"]
+    return contrastive_loss(*found, same_groups(groups, groups))
+
+
 def caption_loss(model: torch.nn.Module, batch: FieldBatch) -> torch.Tensor:
-    """See :func:`contrastive_loss`; a caption that occurs twice in a batch is told apart from the others alone. The
-    scale of the cosines is the model's own, which it learns."""
-    given: Mapping[str, Any] = batch.fields
-    made = model(**{name: value for name, value in given.items() if name != "groups"})
-    scale = bare(model).logit_scale.float().exp().clamp(max=MOST_SCALE)
-    groups = given["groups"]
-    return contrastive_loss(made.image_embeds, made.text_embeds, scale, same_groups(groups, groups))
+    """See :func:`contrast`."""
+    return contrast(compare(model, batch), batch)
 
 
 class CaptionedPictures:

@@ -19,9 +19,18 @@ class Pairs:
     """The pairs of one split: the texts of both sides, and numbers that are the same for equal ones."""
 
     def __init__(
-        self, dataset: Dataset, split: str, reader: TextReader, *, scratch: Path, events: Events, fewest: int = 1
+        self,
+        dataset: Dataset,
+        split: str,
+        reader: TextReader,
+        *,
+        scratch: Path,
+        events: Events,
+        fewest: int = 1,
+        prefix: str = "",
     ) -> None:
-        """Raises :class:`BadInput` for a document that lacks a side, or a split of fewer than ``fewest`` pairs."""
+        """Every text is read with ``prefix`` before it. Raises :class:`BadInput` for a document that lacks a side, or a
+        split of fewer than ``fewest`` pairs."""
         count = 0
         for count, document in enumerate(dataset.documents(split), 1):
             for side in SIDES:
@@ -38,7 +47,7 @@ class Pairs:
         self.inputs, self.outputs = (
             reader.read(
                 scratch / f"{split}-{side}.texts",
-                (str(document[side]) for document in dataset.documents(split)),
+                (prefix + str(document[side]) for document in dataset.documents(split)),
                 f"encode {split} {side}s",
                 count,
                 events=events,

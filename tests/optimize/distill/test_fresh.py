@@ -1,4 +1,4 @@
-"""What a student begins as."""
+"""A student that has learnt nothing yet."""
 
 from __future__ import annotations
 
@@ -13,17 +13,7 @@ from transformers import (
 )
 
 from aictl.core.errors import BadRequest
-from aictl.optimize.distill.spec import StudentSpec
-from aictl.optimize.distill.student import _fresh, spread
-
-
-def test_layers_are_evenly_spread():
-    assert spread(12, 6) == [0, 2, 4, 7, 9, 11]
-    assert spread(3, 3) == [0, 1, 2]
-    assert spread(4, 2) == [0, 3]
-    assert spread(5, 1) == [0]
-    with pytest.raises(BadRequest, match="has 3"):
-        spread(3, 4)
+from aictl.optimize.distill.fresh import narrower
 
 
 @pytest.mark.parametrize("kind", ["llama", "qwen2", "qwen3", "gpt2"])
@@ -35,7 +25,7 @@ def test_a_fresh_student_of_each_kind_is_narrower_and_runs(kind):
         shape |= {"hidden_size": 128, "num_hidden_layers": 3, "num_attention_heads": 4, "num_key_value_heads": 2}
         shape |= {"intermediate_size": 256, "head_dim": 32}
     teacher = AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **shape))
-    made = _fresh(teacher, StudentSpec(width_fraction=0.5, layers=2), 0.5, 0)
+    made = narrower(teacher, 0.5, 2, 0)
     assert (made.config.hidden_size, made.config.num_attention_heads, made.config.num_hidden_layers) == (64, 2, 2)
     assert made.num_parameters() < teacher.num_parameters() / 2
     assert made(input_ids=torch.tensor([[1, 2, 3]])).logits.shape == (1, 3, 50)
@@ -45,7 +35,7 @@ def test_a_fresh_student_is_drawn_by_the_seed():
     shape = {"vocab_size": 50, "hidden_size": 64, "num_hidden_layers": 3, "intermediate_size": 96, "pad_token_id": 0}
     shape |= {"num_attention_heads": 4, "cls_token_id": 1, "sep_token_id": 2, "bos_token_id": 1, "eos_token_id": 2}
     teacher = AutoModelForSequenceClassification.from_config(AutoConfig.for_model("modernbert", **shape))
-    one, same, other = (_fresh(teacher, StudentSpec(layers=2, width_fraction=0.5), 0.5, seed) for seed in (0, 0, 1))
+    one, same, other = (narrower(teacher, 0.5, 2, seed) for seed in (0, 0, 1))
     assert len(one.config.layer_types) == 2
     assert torch.equal(one.classifier.weight, same.classifier.weight)
     assert not torch.equal(one.classifier.weight, other.classifier.weight)
@@ -55,8 +45,8 @@ def test_convolutions_are_narrowed_stage_by_stage():
     teacher = ResNetForImageClassification(
         ResNetConfig(embedding_size=32, hidden_sizes=[32, 64], depths=[1, 1], layer_type="basic")
     )
-    made = _fresh(teacher, StudentSpec(width_fraction=0.5), 0.5, 0)
+    made = narrower(teacher, 0.5, None, 0)
     assert (made.config.embedding_size, made.config.hidden_sizes) == (16, [16, 32])
     assert made(pixel_values=torch.randn(1, 3, 32, 32)).logits.shape == (1, 2)
     with pytest.raises(BadRequest, match="where a resnet has its layers"):
-        _fresh(teacher, StudentSpec(width_fraction=0.5, layers=2), 0.5, 0)
+        narrower(teacher, 0.5, 2, 0)
