@@ -3,7 +3,8 @@
 What is measured follows from both. A language model on texts or conversations: perplexity, bits_per_byte,
 token_accuracy, and with --metrics rouge,bleu,chrf what it answers. A text or image classifier on labelled
 documents: accuracy, macro_f1, log_loss, brier, calibration_error. An encoder-decoder model on pairs: rouge, bleu,
-chrf. An embedding model or a reranker on pairs, a dual encoder on pictures with captions: recall@k, mrr, ndcg@10.
+chrf. An embedding model or a reranker on pairs, a dual encoder on pictures with captions: recall@k, mrr, ndcg@10. A
+detector on pictures with boxes: map_50, map_75.
 
 Each measure has a bootstrap interval. --compare measures another model on the same documents and says whether the
 difference is real. A missed --gate exits 1; the evaluation is made and shown all the same.

@@ -1,5 +1,5 @@
-"""Networks on onnxruntime: ones that embed texts, that classify them and that rank them, one that classifies pictures,
-and one that embeds both."""
+"""Networks on onnxruntime: ones that embed texts, that classify them and that rank them, ones that classify pictures
+and find things in them, and one that embeds both."""
 
 from __future__ import annotations
 
@@ -105,6 +105,24 @@ class OnnxImageClassifier(_Session):
     def run(self, pixels: np.ndarray) -> np.ndarray:
         """Logits, float32 (pictures, classes), of float32 (pictures, channels, height, width)."""
         return self._run({"pixel_values": pixels})
+
+
+class OnnxDetector(_Session):
+    """A graph that takes pixels, and gives classes and boxes."""
+
+    _called = "detector"
+    _cure = "give one that takes pixel_values and gives logits and pred_boxes"
+
+    def _chosen(self, outputs: list[Any]) -> str | None:
+        found = {one.name for one in outputs}
+        takes_pixels = "pixel_values" in self._inputs and set(self._inputs) <= {"pixel_values", "pixel_mask"}
+        return "logits" if takes_pixels and {"logits", "pred_boxes"} <= found else None
+
+    def run(self, pixels: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        """See :class:`aictl.inference.detecting.DetectorNetwork`."""
+        given = {"pixel_values": pixels, "pixel_mask": mask}
+        found = self._session.run(["logits", "pred_boxes"], {name: given[name] for name in self._inputs})
+        return np.concatenate(found, axis=-1).astype(np.float32, copy=False)
 
 
 class OnnxDualEncoder:

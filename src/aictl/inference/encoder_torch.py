@@ -124,6 +124,18 @@ class TorchDetector(Loaded):
 
     _kind = AutoModelForObjectDetection
 
+    def run(self, pixels: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        """See :class:`aictl.inference.detecting.DetectorNetwork`."""
+        given = {"pixel_values": pixels, **({"pixel_mask": mask} if self._masks else {})}
+        with torch.inference_mode():
+            found = self.module(**{name: torch.from_numpy(one).to(self._device) for name, one in given.items()})
+        return torch.cat([found.logits, found.pred_boxes], dim=-1).float().cpu().numpy()
+
+    @cached_property
+    def _masks(self) -> bool:
+        """Whether it is told what is padding."""
+        return "pixel_mask" in inspect.signature(self.module.forward).parameters
+
 
 class TorchDualEncoder(Loaded):
     """One that turns texts and pictures into vectors that can be compared."""

@@ -19,6 +19,7 @@ TAKEN: dict[Ability, tuple[str, ...]] = {
     "embedding": ("pair",),
     "reranking": ("pair",),
     "matching": ("image",),
+    "boxes": ("image",),
 }
 _MADE = {
     "text": "`aictl data prep FILES`",
@@ -86,6 +87,12 @@ def _matching(subjects: Sequence[Subject], dataset: Dataset, terms: Terms, scrat
     return Matching(subjects, terms, scratch)
 
 
+def _boxes(subjects: Sequence[Subject], dataset: Dataset, terms: Terms, scratch: Path) -> Task:
+    from aictl.judging.detecting import Detecting
+
+    return Detecting(subjects, dataset, terms, scratch)
+
+
 _MAKERS: dict[Ability, Callable[[Sequence[Subject], Dataset, Terms, Path], Task]] = {
     "language": _language,
     "text classes": _text_classes,
@@ -94,4 +101,5 @@ _MAKERS: dict[Ability, Callable[[Sequence[Subject], Dataset, Terms, Path], Task]
     "embedding": _embedding,
     "reranking": _reranking,
     "matching": _matching,
+    "boxes": _boxes,
 }

@@ -13,7 +13,9 @@ from aictl.artifacts.onnx import OnnxModel
 from aictl.core.artifact import Source
 from aictl.core.errors import BadInput, BadRequest, Damaged
 
-Ability = Literal["language", "text classes", "image classes", "rewriting", "embedding", "reranking", "matching"]
+Ability = Literal[
+    "language", "text classes", "image classes", "rewriting", "embedding", "reranking", "matching", "boxes"
+]
 CALLED: dict[Ability, str] = {
     "language": "a language model",
     "text classes": "a text classifier",
@@ -22,6 +24,7 @@ CALLED: dict[Ability, str] = {
     "embedding": "an embedding model",
     "reranking": "a reranker",
     "matching": "a dual encoder",
+    "boxes": "a detector",
 }
 _OF_CAPABILITY: dict[Capability, Ability] = {
     "text-generation": "language",
@@ -30,6 +33,7 @@ _OF_CAPABILITY: dict[Capability, Ability] = {
     "embedding": "embedding",
     "reranking": "reranking",
     "image-text": "matching",
+    "object-detection": "boxes",
     "text-to-text": "rewriting",
 }
 _GRAPHS = ("model.onnx", "onnx/model.onnx")
@@ -111,7 +115,7 @@ def _ability(folder: Path, label: str) -> Ability:
     is_graph = any((folder / name).is_file() for name in _GRAPHS)
     config = {} if is_graph and not (folder / "config.json").is_file() else _config(folder)
     known = capability_of(config)
-    if known in ("reranking", "image-classification", "image-text"):
+    if known in ("reranking", "image-classification", "image-text", "object-detection"):
         return _OF_CAPABILITY[known]
     names = [str(one) for one in config.get("architectures") or ()]
     if any(one.endswith("ForSequenceClassification") for one in names):

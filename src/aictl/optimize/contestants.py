@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from aictl.inference.classifying import Classifier
+from aictl.inference.detecting import BOX, Detector
 from aictl.inference.embedding import Embedder, open_embedder
 from aictl.inference.image_classifying import ImageClassifier
 from aictl.inference.load import load
@@ -57,6 +58,8 @@ def contestant(one: Subject, documents: Sequence[Drawn], scratch: Path) -> Conte
         return _Rewriter(one, documents, scratch)
     if one.ability == "reranking":
         return _Ranker(one, documents, scratch)
+    if one.ability == "boxes":
+        return _Finder(one, documents, scratch)
     if one.ability in ("embedding", "matching"):
         return Encoder(one, documents, scratch)
     return _Network(one, documents, scratch)
@@ -181,13 +184,23 @@ class Encoder(_Network):
         return vectors @ vectors.T
 
 
-Runner = Classifier | ImageClassifier | Embedder | Reranker | DualEncoder
+class _Finder(_Network):
+    """A network that finds things in pictures."""
+
+    def outputs(self) -> list[np.ndarray]:
+        """Of every box the logits alone, so that one of them comes first."""
+        return [found[..., :-BOX] for found in super().outputs()]
+
+
+Runner = Classifier | ImageClassifier | Detector | Embedder | Reranker | DualEncoder
 
 
 def network(ability: Ability, folder: Path, *, threads: int | None = None, device: str = "cpu") -> Runner:
     """Load a model that answers in one pass, with what prepares its inputs."""
     if ability == "image classes":
         return ImageClassifier(folder, threads=threads, device=device)
+    if ability == "boxes":
+        return Detector(folder, threads=threads, device=device)
     if ability == "text classes":
         return Classifier(folder, threads=threads, device=device)
     if ability == "matching":
@@ -199,7 +212,7 @@ def network(ability: Ability, folder: Path, *, threads: int | None = None, devic
 
 def ready(runner: Runner, documents: Sequence[Drawn]) -> list[tuple[np.ndarray, ...]]:
     """What its network is run on for each of some documents."""
-    if isinstance(runner, ImageClassifier):
+    if isinstance(runner, ImageClassifier | Detector):
         return [runner.prepared([document.image or b""]) for document in documents]
     if isinstance(runner, DualEncoder):
         return [runner.prepared([(one.document["caption"], one.image or b"")]) for one in documents]

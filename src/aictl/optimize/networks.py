@@ -43,8 +43,10 @@ CAPABILITIES: tuple[Capability, ...] = (
     "reranking",
     "text-to-text",
     "image-classification",
+    "object-detection",
     "image-text",
 )
+_CONVOLVING: tuple[Capability, ...] = ("image-classification", "object-detection")
 
 _METHODS = {
     "minmax": CalibrationMethod.MinMax,
@@ -56,6 +58,7 @@ _DYNAMIC = ("MatMul", "Gather")
 _ERRORS_ONLY = 3
 _TRIED = 8  # documents on which the harm of rounding one layer is measured
 _OF_TEXTS = ("input_ids", "attention_mask", "token_type_ids")
+_OF_PICTURES = ("pixel_values", "pixel_mask")
 
 
 def quantize(
@@ -77,7 +80,7 @@ def quantize(
         )
     if spec.method != "int8":
         raise BadRequest(f"--method {spec.method} is for language models alone", cure="--method int8")
-    how = spec.calibration or ("minmax" if model.capability == "image-classification" else "dynamic")
+    how = spec.calibration or ("minmax" if model.capability in _CONVOLVING else "dynamic")
     if len(model.graphs) > 1 and (how != "dynamic" or spec.spare):
         raise BadRequest(
             f"'{model.label}' has {len(model.graphs)} graphs, which are rounded dynamically and whole",
@@ -217,7 +220,7 @@ def _inputs(model: OnnxModel, dataset: Dataset, most: int, scratch: Path) -> lis
     names = [tensor.name for tensor in model.header.signature.inputs]
     found = []
     for arrays in ready(runner, list(drawn.documents())):
-        given = dict(zip(_OF_TEXTS if "input_ids" in names else names, arrays, strict=False))
+        given = dict(zip(_OF_TEXTS if "input_ids" in names else _OF_PICTURES, arrays, strict=False))
         given.setdefault("token_type_ids", np.zeros_like(arrays[0]))  # of one text all are 0
         found.append({name: given[name] for name in names})
     return found

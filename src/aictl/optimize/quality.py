@@ -1,8 +1,8 @@
 """What a candidate is worth beside the model that it was made from, by the task's own measure on the same documents.
 
 Perplexity of a language model, accuracy of a classifier, the share of questions whose answer an embedding model puts
-first or of pictures whose caption a dual encoder does, the mean reciprocal rank of what a reranker should put first,
-chrF of an encoder-decoder.
+first or of pictures whose caption a dual encoder does, the mean average precision of a detector's boxes, the mean
+reciprocal rank of what a reranker should put first, chrF of an encoder-decoder.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ QUALITIES: Mapping[str, Quality] = {
     "image classifier": Quality("accuracy", False, 0.01),
     "embedding model": Quality("recall@1", False, 0.01),
     "dual encoder": Quality("recall@1", False, 0.01),
+    "detector": Quality("map_50", False, 0.01),
     "reranker": Quality("mrr", False, 0.01),
     "encoder-decoder model": Quality("chrf", False, 0.01, 100.0),
 }

@@ -1,12 +1,12 @@
 """Round a model to 8 or 4 bits, kept only if it is still good.
 
-Of a language model, taken as a checkpoint, an adapter or the graph exported from one, weights are rounded in blocks
-and operators fused for onnxruntime. Of the graphs of a classifier of texts or pictures, an embedding model, a reranker,
-a dual encoder or an encoder-decoder, weights and what flows between layers become whole numbers of 8 bits
+Of a language model, taken as a checkpoint, an adapter or the graph exported from one, weights are rounded in blocks and
+operators fused for onnxruntime. Of the graphs of a classifier of texts or pictures, a detector, an embedding model, a
+reranker, a dual encoder or an encoder-decoder, weights and what flows between layers become whole numbers of 8 bits
 (--calibration); --spare leaves out the layers that it harms most.
 
 The model and its quantised form are measured in one run, on the same held-out documents: size, speed in turns on one
-thread, and quality by the task's own measure (perplexity, accuracy, recall@1, mrr, chrf). What misses
+thread, and quality by the task's own measure (perplexity, accuracy, map_50, recall@1, mrr, chrf). What misses
 --max-quality-loss, --max-size or --require-speedup is not made, and exits 1. What is made has weighed.html, a page
 about the two.
 

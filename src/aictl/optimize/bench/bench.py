@@ -144,7 +144,7 @@ def _inputs(one: Subject, dataset: Dataset, split: str, scratch: Path) -> list[A
     if one.ability in ("reranking", "rewriting"):
         dataset.require_format("pair", cure="name one of pairs")
         found = [(some["input"], some["output"]) for some in islice(dataset.documents(split), _INPUTS)]
-    elif one.ability == "image classes":
+    elif one.ability in ("image classes", "boxes"):
         found = _files(dataset.pictures(split), scratch)
     elif one.ability == "matching":
         captioned = list(islice((one for one in dataset.pictures(split) if one[0].get("caption")), _INPUTS))

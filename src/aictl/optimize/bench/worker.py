@@ -113,7 +113,7 @@ class _Network:
     def __init__(self, job: Job) -> None:
         runner: Any = network(job.ability, Path(job.folder), threads=job.threads, device=job.device)
         some: list[Any] = list(job.inputs)
-        if job.ability == "image classes":
+        if job.ability in ("image classes", "boxes"):
             some = [Path(name).read_bytes() for name in job.inputs]
         if job.ability == "matching":
             some = [(caption, Path(name).read_bytes()) for caption, name in job.inputs]

@@ -12,11 +12,11 @@ import torch
 from aictl.artifacts.dataset import Dataset
 from aictl.core.errors import BadInput
 from aictl.core.events import Events
+from aictl.measure.average_precision import Found, mean_average_precision
 from aictl.training.objective import own_loss
 from aictl.training.precision import Compute
 from aictl.training.spec import PictureSpec
 from aictl.training.tasks.augmentation import Augmentation
-from aictl.training.tasks.average_precision import Found, mean_average_precision
 from aictl.training.tasks.lesson import Lesson
 from aictl.training.tasks.picture_batches import HeldOutPictures, PictureBatches
 from aictl.training.tasks.pictures import PictureBatch, PictureReader, Pictures

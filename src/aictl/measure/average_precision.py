@@ -27,7 +27,7 @@ def mean_average_precision(
         count = sum(map(len, wanted))
         if not count:
             continue
-        right = _right(answers, wanted, number, overlap)
+        right, _ = _right(answers, wanted, number, overlap)
         hits = np.cumsum(right)
         precision = hits / np.arange(1, len(right) + 1)
         # Each recall counts with the best precision that is to be had at it or beyond.
@@ -35,6 +35,38 @@ def mean_average_precision(
         precisions.append(float((best * right).sum() / count))
         found, total = found + int(right.sum()), total + count
     return (float(np.mean(precisions)) if precisions else 0.0), found / max(1, total)
+
+
+class MeanAveragePrecision:
+    """The first of :func:`mean_average_precision`, as a :class:`~aictl.measure.resampling.Measure` of pictures. Classes
+    that a resample has no box of are no part of its mean."""
+
+    corrected = False  # to leave out each picture in turn would take as long as all resamples
+
+    def __init__(self, answers: Sequence[Found], truths: Sequence[Found], classes: int, overlap: float) -> None:
+        self.documents = len(truths)
+        self._classes = []
+        for number in range(classes):
+            wanted = [one.corners[one.labels == number] for one in truths]
+            if any(map(len, wanted)):
+                pictures = np.repeat(np.arange(len(answers)), [int((one.labels == number).sum()) for one in answers])
+                right, order = _right(answers, wanted, number, overlap)
+                self._classes.append((right, pictures[order], np.array(list(map(len, wanted)), dtype=np.float64)))
+
+    def __call__(self, weights: np.ndarray) -> np.ndarray:
+        """See :class:`~aictl.measure.resampling.Measure`."""
+        found = np.full((len(weights), max(1, len(self._classes))), np.nan)
+        for place, (right, pictures, counts) in enumerate(self._classes):
+            drawn = weights[:, pictures]
+            hits = drawn * right
+            precision = np.cumsum(hits, axis=1) / np.maximum(np.cumsum(drawn, axis=1), 1e-12)
+            best = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
+            total = weights @ counts
+            np.divide((best * hits).sum(axis=1), total, out=found[:, place], where=total > 0)
+        known = np.isfinite(found)
+        return np.where(
+            known.any(axis=1), np.where(known, found, 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1), np.nan
+        )
 
 
 def overlaps(corners: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -46,8 +78,10 @@ def overlaps(corners: np.ndarray, others: np.ndarray) -> np.ndarray:
     return both / np.maximum(areas[0][:, None] + areas[1][None] - both, 1e-12)
 
 
-def _right(answers: Sequence[Found], wanted: Sequence[np.ndarray], number: int, overlap: float) -> np.ndarray:
-    """Whether each guess of a class is right, the surest first."""
+def _right(
+    answers: Sequence[Found], wanted: Sequence[np.ndarray], number: int, overlap: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Whether each guess of a class is right, the surest first, and the places that they have picture by picture."""
     scores: list[float] = []
     right: list[bool] = []
     for answer, true in zip(answers, wanted, strict=True):
@@ -64,4 +98,5 @@ def _right(answers: Sequence[Found], wanted: Sequence[np.ndarray], number: int, 
                 taken[nearest] = True
             scores.append(float(answer.scores[mine][place]))
             right.append(bool(hit))
-    return np.array(right, dtype=bool)[np.argsort(-np.array(scores), kind="stable")]
+    surest = np.argsort(-np.array(scores), kind="stable")
+    return np.array(right, dtype=bool)[surest], surest

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from aictl.training.tasks.average_precision import Found, mean_average_precision, overlaps
+from aictl.measure.average_precision import Found, MeanAveragePrecision, mean_average_precision, overlaps
 
 
 def found(boxes: list[tuple[int, list[float], float]]) -> Found:
@@ -45,3 +45,17 @@ def test_pictures_without_boxes_hold_only_wrong_guesses():
     answers = [found([(0, LEFT, 0.9)]), found([(0, LEFT, 0.8)])]
     assert mean_average_precision(answers, truth, 1, 0.5) == (0.5, 1.0)
     assert mean_average_precision([found([]), found([])], truth, 1, 0.5) == (0.0, 0.0)
+
+
+def test_of_a_resample_it_is_that_of_the_pictures_drawn():
+    random = np.random.default_rng(0)
+    answers = [
+        found([(int(random.integers(2)), box, float(random.random())) for box in (LEFT, RIGHT, FAR)]) for _ in range(8)
+    ]
+    truths = [found([(int(random.integers(2)), box, None) for box in (LEFT, RIGHT)]) for _ in range(8)]
+    measure = MeanAveragePrecision(answers, truths, 2, 0.5)
+    drawn = np.array([[1] * 8, [1, 0, 1, 0, 1, 1, 0, 1]], dtype=float)
+    for weights, value in zip(drawn, measure(drawn), strict=True):
+        kept = [[one for one, weight in zip(rows, weights, strict=True) if weight] for rows in (answers, truths)]
+        assert value == pytest.approx(mean_average_precision(*kept, 2, 0.5)[0])
+    assert np.isnan(MeanAveragePrecision(answers, [found([]) for _ in range(8)], 2, 0.5)(drawn)).all()
