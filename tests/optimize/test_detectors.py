@@ -24,8 +24,15 @@ from aictl.export.spec import OnnxSpec
 from aictl.inference.detecting import Detector
 from aictl.optimize import networks
 from aictl.optimize.bench.bench import bench
+from aictl.optimize.quality import lost
 from aictl.optimize.quantize import quantize
-from aictl.optimize.spec import BenchSpec, QuantizeSpec
+from aictl.optimize.spec import BenchSpec, QualitySpec, QuantizeSpec
+from aictl.training import precision
+from aictl.training.spec import PrecisionSpec
+from aictl.training.tasks import pretrained
+from aictl.training.tasks.object_detection import BoxedPictures, examine
+from aictl.training.tasks.picture_batches import HeldOutPictures
+from aictl.training.tasks.pictures import PictureReader
 
 SIDE = 32
 
@@ -106,6 +113,27 @@ def test_it_is_judged_by_its_boxes(graph, dataset, places):
     assert 0.5 < metrics["candidate"]["map_50"] <= 1
     assert metrics["outputs"]["worst_difference"] > 0
     assert metrics["candidate"]["pass_cpu_s"] > 0
+
+
+def test_it_is_the_measure_that_training_takes(checkpoint, places):
+    detector = Detector(checkpoint.folder, device="cpu")
+    inside = []
+    for one in detector.detect(PICTURES):
+        corners = (SIDE * one.corners).clip(0, SIDE)
+        kept = [place for place in range(0, len(corners), 2) if (corners[place, 2:] - corners[place, :2] > 1).all()]
+        inside.append([{"label": detector.classes[one.labels[at]], "box": corners[at].tolist()} for at in kept])
+    folder, scratch = places("run")
+    data = boxed(folder, inside)
+    (folder / "labels.json").write_text(json.dumps({"labels": [{"name": name} for name in detector.classes]}))
+    reader = PictureReader(pretrained.load_processor(checkpoint))
+    pictures = BoxedPictures(data, "validation", reader, patches=16, scratch=scratch, events=silent)
+    network = AutoModelForObjectDetection.from_pretrained(checkpoint.folder)
+    compute = precision.choose(PrecisionSpec(precision="fp32", device="cpu"))
+    wanted = examine(network, compute, HeldOutPictures(pictures, 6, 6), 2)["map_50"]
+    found = lost(checkpoint, checkpoint, data, QualitySpec(), scratch=scratch, events=silent)
+    assert 0 < wanted < 1
+    assert found.parent == found.candidate == pytest.approx(wanted)
+    assert (found.task, found.loss) == ("detector", 0)
 
 
 def test_a_weight_that_is_scaled_is_caught(graph, dataset, places, monkeypatch):
