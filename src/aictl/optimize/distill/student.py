@@ -1,4 +1,4 @@
-"""The student: a checkpoint, some layers of the teacher, or a fresh network of its kind."""
+"""The student: a checkpoint, some layers of the teacher, or a fresh network."""
 
 from __future__ import annotations
 
