@@ -1,0 +1,45 @@
+"""Does the graph of a network that answers in one pass say what it should? Compared on real inputs, each alone and as
+many as can be in one batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from aictl.core.events import Events
+from aictl.export.loaded import Loaded
+from aictl.export.parity import Parity
+from aictl.export.samples import Samples
+
+Outputs = dict[str, np.ndarray]  # by name
+
+
+def compare(graph: Loaded, samples: Samples, wanted: Sequence[Outputs], parity: Parity, events: Events) -> np.ndarray:
+    """Hold what comes out of a graph for each input alone, and for all in one batch, against what is ``wanted`` for
+    each alone. Returns its first output for the batch."""
+    names = list(wanted[0])
+    task = f"compare with {parity.against}"
+    events.started(task, total=len(wanted) + 1, unit="inputs")
+    rows = []
+    for count, inputs in enumerate(samples.alone, 1):
+        rows.append(dict(zip(names, graph.run(names, inputs), strict=True)))
+        events.advanced(task, count)
+    saw(parity, "alone", rows, wanted)
+    together = graph.run(names, samples.batch)
+    count = len(together[0])
+    saw(parity, "in_batch", [_row(names, together, row) for row in range(count)], wanted[:count])
+    events.finished(task)
+    return together[0]
+
+
+def _row(names: Sequence[str], outputs: Sequence[np.ndarray], row: int) -> Outputs:
+    return {name: one[row : row + 1] for name, one in zip(names, outputs, strict=True)}
+
+
+def saw(parity: Parity, situation: str, rows: Sequence[Outputs], wanted: Sequence[Outputs]) -> None:
+    """Rows of a batch may be longer than they are alone: padding comes after what belongs to them."""
+    for got, reference in zip(rows, wanted, strict=True):
+        for name, values in reference.items():
+            inner = got[name][tuple(slice(extent) for extent in values.shape)]
+            parity.saw(situation, name, inner, values)
