@@ -72,10 +72,10 @@ class Parent:
             return len(prompts)
         rows = 0
         for name, ours in self.graphs.items():
-            samples, outputs = self._samples(name), _outputs(ours)
-            wanted = [dict(zip(outputs, ours.run(outputs, one), strict=True)) for one in samples.alone]
-            passes.compare(converted[name], samples, wanted, parity, events)
-            rows += len(wanted)
+            samples = self._samples(name)
+            alone, in_batch = passes.references(ours, samples)
+            passes.compare(converted[name], samples, alone, parity, events, in_batch=in_batch)
+            rows += len(alone)
         return rows
 
     def race(self, converted: Mapping[str, Loaded], events: Events) -> dict[str, Any]:

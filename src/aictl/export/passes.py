@@ -15,9 +15,26 @@ from aictl.export.samples import Samples
 Outputs = dict[str, np.ndarray]  # by name
 
 
-def compare(graph: Loaded, samples: Samples, wanted: Sequence[Outputs], parity: Parity, events: Events) -> np.ndarray:
-    """Hold what comes out of a graph for each input alone, and for all in one batch, against what is ``wanted`` for
-    each alone. Returns its first output for the batch."""
+def references(graph: Loaded, samples: Samples) -> tuple[list[Outputs], list[Outputs]]:
+    """What a graph gives itself for each input alone, and for each of the batch without its padding. Where it rounds
+    what flows through it by the largest number of a batch, the two are not alike."""
+    names = [one.name for one in graph.get_outputs()]
+    alone = [dict(zip(names, graph.run(names, inputs), strict=True)) for inputs in samples.alone]
+    together = graph.run(names, samples.batch)
+    return alone, [_inner(_row(names, together, row), alone[row]) for row in range(len(together[0]))]
+
+
+def compare(
+    graph: Loaded,
+    samples: Samples,
+    wanted: Sequence[Outputs],
+    parity: Parity,
+    events: Events,
+    *,
+    in_batch: Sequence[Outputs] | None = None,
+) -> np.ndarray:
+    """Hold what comes out of a graph for each input alone against what is ``wanted``, and for all in one batch against
+    the same, or what is wanted ``in_batch``. Returns its first output for the batch."""
     names = list(wanted[0])
     task = f"compare with {parity.against}"
     events.started(task, total=len(wanted) + 1, unit="inputs")
@@ -28,7 +45,8 @@ def compare(graph: Loaded, samples: Samples, wanted: Sequence[Outputs], parity: 
     saw(parity, "alone", rows, wanted)
     together = graph.run(names, samples.batch)
     count = len(together[0])
-    saw(parity, "in_batch", [_row(names, together, row) for row in range(count)], wanted[:count])
+    rows = [_row(names, together, row) for row in range(count)]
+    saw(parity, "in_batch", rows, wanted[:count] if in_batch is None else in_batch)
     events.finished(task)
     return together[0]
 
@@ -40,6 +58,10 @@ def _row(names: Sequence[str], outputs: Sequence[np.ndarray], row: int) -> Outpu
 def saw(parity: Parity, situation: str, rows: Sequence[Outputs], wanted: Sequence[Outputs]) -> None:
     """Rows of a batch may be longer than they are alone: padding comes after what belongs to them."""
     for got, reference in zip(rows, wanted, strict=True):
+        inner = _inner(got, reference)
         for name, values in reference.items():
-            inner = got[name][tuple(slice(extent) for extent in values.shape)]
-            parity.saw(situation, name, inner, values)
+            parity.saw(situation, name, inner[name], values)
+
+
+def _inner(row: Outputs, alone: Outputs) -> Outputs:
+    return {name: row[name][tuple(slice(extent) for extent in values.shape)] for name, values in alone.items()}
