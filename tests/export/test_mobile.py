@@ -16,7 +16,8 @@ from tests.model.networks import write
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.mobile import OPERATORS, MobileModel
 from aictl.artifacts.onnx import OnnxModel
-from aictl.core.errors import BadRequest, Damaged, GateMissed, WrongKind
+from aictl.artifacts.onnx_header import read_header
+from aictl.core.errors import BadInput, BadRequest, Damaged, GateMissed, WrongKind
 from aictl.core.events import silent
 from aictl.export import mobile
 from aictl.export.converted import CAPABILITIES
@@ -142,7 +143,7 @@ def test_what_is_refused_says_what_to_do(models, tmp_path):
         assert "aictl optimize quantize" in caught.value.cure
     with pytest.raises(WrongKind, match="is of layout fused") as caught:
         converted(changed(model, tmp_path / "fused", layout="fused"), tmp_path / "made")
-    assert "aictl artifact lineage fused" in caught.value.cure
+    assert "aictl export onnx" in caught.value.cure
     with pytest.raises(WrongKind, match="is for text-to-text"):
         converted(changed(model, tmp_path / "other", capability="text-to-text"), tmp_path / "made")
     assert not list((tmp_path / "made").iterdir())
@@ -169,6 +170,23 @@ def test_what_was_edited_by_hand_is_not_converted(models, tmp_path):
     (untold.folder / "config.json").write_text("{")
     with pytest.raises(Damaged, match=r"config\.json cannot be read"):
         converted(untold, tmp_path / "made")
+
+
+def test_a_graph_with_other_inputs_is_refused(models, tmp_path):
+    """One for texts may ask for their types, which are all alike; of nothing else is it known what to give."""
+    for name, says in (("token_type_ids", None), ("speaker", "takes input_ids, attention_mask, speaker, and is no")):
+        model = changed(models["text-classification"], tmp_path / name)
+        graph = onnx.load(model.model_path)
+        graph.graph.input.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.INT64, ["batch", "length"]))
+        (model.folder / "model.onnx.data").unlink()
+        onnx.save(graph, model.model_path)
+        stated = read_header(model.model_path).signature.to_json()
+        (model.folder / "export.json").write_text(json.dumps({**model.facts, "signature": stated}))
+        if says is None:
+            assert converted(OnnxModel(model.folder), tmp_path / "made").metrics["parity"]["worst"] < 1e-5
+        else:
+            with pytest.raises(BadInput, match=says):
+                converted(OnnxModel(model.folder), tmp_path / "made")
 
 
 def test_what_is_converted_is_what_is_exported_but_encoder_decoders():

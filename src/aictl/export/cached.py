@@ -12,7 +12,8 @@ from aictl.export.loaded import Loaded
 from aictl.export.parity import Parity
 
 DECODED = 4  # tokens of each prompt that are run one by one on a filled cache
-_OUTPUT, _PAST = "logits", "past_key_values."
+PAST = "past_key_values."  # before the number of a layer
+_OUTPUT = "logits"
 _TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 
 
@@ -79,7 +80,7 @@ def step(
     """One step over ``ids`` (batch, length); returns the logits and what is past for the next."""
     given, names = fed(graph, ids, padding, past)
     logits, *present = graph.run(names, given)
-    return logits, dict(zip((name.replace("present.", _PAST) for name in names[1:]), present, strict=True))
+    return logits, dict(zip((name.replace("present.", PAST) for name in names[1:]), present, strict=True))
 
 
 def fed(
@@ -89,7 +90,7 @@ def fed(
     past: dict[str, np.ndarray] | None = None,
 ) -> tuple[dict[str, np.ndarray], list[str]]:
     """What goes into one step over ``ids`` (batch, length), and the names of what comes out, the logits first."""
-    nodes = [node for node in graph.get_inputs() if node.name.startswith(_PAST)]
+    nodes = [node for node in graph.get_inputs() if node.name.startswith(PAST)]
     if past is None:
         past = {n.name: np.zeros((len(ids), n.shape[1], 0, n.shape[3]), _TYPES[n.type]) for n in nodes}
     done = next(iter(past.values())).shape[2]
@@ -99,5 +100,5 @@ def fed(
     positions = np.maximum(mask.cumsum(1) - 1, 0)[:, done:]
     given = {"input_ids": ids.astype(np.int64), "attention_mask": mask, "position_ids": positions, **past}
     taken = {node.name for node in graph.get_inputs()}
-    names = [_OUTPUT, *(node.name.replace(_PAST, "present.") for node in nodes)]
+    names = [_OUTPUT, *(node.name.replace(PAST, "present.") for node in nodes)]
     return {name: value for name, value in given.items() if name in taken}, names

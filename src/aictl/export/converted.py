@@ -3,7 +3,7 @@ the situations in which `export onnx` holds the graph against PyTorch, and as fa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from transformers import AutoConfig
 
 from aictl.artifacts.capability import Capability, require_capability
 from aictl.artifacts.onnx import OnnxModel
-from aictl.core.errors import Damaged
+from aictl.core.errors import BadInput, Damaged, WrongKind
 from aictl.core.events import Events
 from aictl.export import cached, passes
 from aictl.export.loaded import Loaded
@@ -32,6 +32,9 @@ CAPABILITIES: tuple[Capability, ...] = (
     *("text-generation", "text-classification", "reranking", "embedding", "image-classification"),
     *("object-detection", "image-text"),
 )
+_WRITERS = frozenset({"input_ids", "attention_mask", "position_ids"})
+_TOKENS = frozenset({"input_ids", "attention_mask", "token_type_ids"})
+_PIXELS = frozenset({"pixel_values", "pixel_mask"})
 
 
 class Close(NamedTuple):
@@ -54,14 +57,23 @@ class Parent:
     judged."""
 
     def __init__(self, model: OnnxModel, *, command: str) -> None:
-        """Raises :class:`WrongKind` for a model for something that is not converted, :class:`Damaged` for one whose
-        files are not whole, :class:`MachineLacks` for numbers in which onnxruntime cannot reckon here."""
+        """Raises :class:`WrongKind` for a model for something that is not converted or with fused operators,
+        :class:`BadInput` for a graph with inputs that nobody prepares, :class:`Damaged` for files that are not whole,
+        :class:`MachineLacks` for numbers in which onnxruntime cannot reckon here."""
         require_capability(model.label, model.capability, *CAPABILITIES, command=command)
+        if model.facts["layout"] != "standard":
+            raise WrongKind(
+                f"{model.label} is of layout {model.facts['layout']}, with operators of onnxruntime's own, and aictl "
+                f"{command} takes the standard layout",
+                cure="give what aictl export onnx makes of the same model",
+            )
         model.check()
         self.model = model
         self.graphs: dict[str, Loaded] = {
             name: open_session(path, threads=1, device="cpu") for name, path in model.graphs.items()
         }
+        for name, graph in self.graphs.items():
+            self._require_known(name, [one.name for one in graph.get_inputs()])
 
     def compare(self, converted: Mapping[str, Loaded], parity: Parity, events: Events) -> int:
         """Hold the graphs of another form, by their names, against these. Returns on how many inputs."""
@@ -97,6 +109,17 @@ class Parent:
             "speedup": asdict(gained),
         }
 
+    def _require_known(self, name: str, taken: Sequence[str]) -> None:
+        writes = self.model.capability == "text-generation"
+        known = _WRITERS if writes else _PIXELS if "pixel_values" in taken else _TOKENS
+        strange = [one for one in taken if one not in known and not (writes and one.startswith(cached.PAST))]
+        if strange or (writes and not any(one.startswith(cached.PAST) for one in taken)):
+            raise BadInput(
+                f"{self.model.graphs[name]} takes {', '.join(taken)}, and is no graph for {self.model.capability} as "
+                "aictl export onnx writes it",
+                cure="give one that aictl export onnx made",
+            )
+
     def _prompts(self) -> list[list[int]]:
         tokenizer = ModelTokenizer(self.model.folder)
         return [tokenizer.encode(text)[: self.model.context_length] for text in TEXTS]
@@ -121,7 +144,14 @@ class Parent:
         config = _config(self.model.folder)
         if "pixel_values" in taken:
             return pictures(self.model.folder, taken, config)
-        return (pairs if self.model.capability == "reranking" else texts)(self.model.folder, taken, config)
+        prepare = pairs if self.model.capability == "reranking" else texts
+        found = prepare(self.model.folder, taken, config)
+        return found._replace(alone=[_only(one, taken) for one in found.alone], batch=_only(found.batch, taken))
+
+
+def _only(given: Inputs, taken: Sequence[str]) -> Inputs:
+    """What a graph takes of tokens; all are of the first type where nobody said otherwise."""
+    return {name: given.get(name, np.zeros_like(given["input_ids"])) for name in taken}
 
 
 def _outputs(graph: Loaded) -> list[str]:

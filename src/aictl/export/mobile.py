@@ -49,11 +49,6 @@ def export(model: OnnxModel, spec: MobileSpec, folder: Path, *, events: Events) 
             "one in fp32, and no faster",
             cure="export it in fp32, and make that smaller with aictl optimize quantize, in whole numbers of 8 bits",
         )
-    if model.facts["layout"] != "standard":
-        raise WrongKind(
-            f"{model.label} is of layout {model.facts['layout']}, whose cache onnxruntime-genai fills from ONNX alone",
-            cure=f"give the export in fp32 that it was made from, which aictl artifact lineage {model.label} names",
-        )
     parent = Parent(model, command="export mobile")
     before = model.weights_bytes
     if before > _MOST_BYTES:
