@@ -1,7 +1,7 @@
 """Graphs in OpenVINO: read from ONNX, written, and loaded to be run on the processor.
 
-``openvino.convert_model`` is not called: it sends what it converts, in a few words, to whoever counts them, and to read
-an ONNX file takes no more than the runtime itself.
+``openvino.convert_model`` is not called: it sends figures about what it converts to its makers, unless somebody opted
+out on this machine, and to read an ONNX file takes no more than the runtime itself.
 """
 
 from __future__ import annotations
