@@ -28,7 +28,8 @@ from aictl.export.parity import Parity
 from aictl.export.spec import MobileSpec
 
 _MOST_BYTES = 2**31 - 1  # of a flatbuffer, whose offsets are signed numbers of 32 bits
-_FOR_ONE_MACHINE = ["NchwcTransformer"]
+_FOR_ONE_MACHINE, _FOLDING = "NchwcTransformer", "ConstantFolding"
+_WORTH = 0.99  # of a file: one that is larger by less keeps its constants folded
 _PROVIDERS = ["CPUExecutionProvider"]
 _ERRORS_ONLY = 3
 
@@ -84,6 +85,7 @@ def export(model: OnnxModel, spec: MobileSpec, folder: Path, *, events: Events) 
     parity = Parity(Close("fp32", spec.tolerance), AGAINST)
     inputs = parent.compare(graphs, parity, events)
     agreed = parity.require(events)
+    times = parent.race(graphs, events)
     size = made.weights_bytes
     return MobileModel(
         folder,
@@ -91,21 +93,40 @@ def export(model: OnnxModel, spec: MobileSpec, folder: Path, *, events: Events) 
             "parity": {**agreed, "inputs": inputs},
             "parameters": model.brief().parameters,
             "size_bytes": size,
-            "parent": {"size_bytes": before},
+            "parent": {"size_bytes": before, **times["parent"]},
+            "converted": times["converted"],
+            "speedup": times["speedup"],
             "operators": operators,
         },
         summary=f"{precision}, {size / 1e6:.3g} MB, {operators} operators, within {agreed['worst']:.1g} of the graph "
-        f"of {before / 1e6:.3g} MB",
+        f"of {before / 1e6:.3g} MB, {times['speedup']['ratio']:.2g}x as fast on one thread",
     )
 
 
 def _write(source: Path, path: Path) -> None:
+    """Write a graph, with its constants worked out unless that makes it larger: a head that shares the table of the
+    tokens has it turned on its side, which folded is a second table (SmolLM2-135M: 652 MB in place of 539), and
+    unfolded becomes part of the multiplication (there 0.97 times as fast as the ONNX graph, 0.96 to 1.07)."""
+    _save(source, path, [_FOR_ONE_MACHINE])
+    other = path.with_suffix(".unfolded")
+    try:
+        _save(source, other, [_FOR_ONE_MACHINE, _FOLDING])
+    except WorkFailed:
+        other.unlink(missing_ok=True)
+        return
+    if other.stat().st_size < _WORTH * path.stat().st_size:
+        other.replace(path)
+    else:
+        other.unlink()
+
+
+def _save(source: Path, path: Path, left_out: list[str]) -> None:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
     options.optimized_model_filepath = str(path)
     options.add_session_config_entry("session.save_model_format", "ORT")
     try:
-        onnxruntime.InferenceSession(source, options, providers=_PROVIDERS, disabled_optimizers=_FOR_ONE_MACHINE)
+        onnxruntime.InferenceSession(source, options, providers=_PROVIDERS, disabled_optimizers=left_out)
         found = path.stat().st_size
     except Exception as error:  # onnxruntime's errors have no public base class of their own
         said = str(error).splitlines()[0]
