@@ -12,7 +12,7 @@ BIN := .venv/bin
 DEMO ?= demo
 
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
-INPUTS := pyproject.toml constraints.txt plugins/aictl-tensorrt/pyproject.toml plugins/aictl-tensorflow/pyproject.toml
+INPUTS := pyproject.toml constraints.txt $(wildcard plugins/aictl-*/pyproject.toml)
 
 # Of a file all tests run in one process, since they share what is costly to make; and in the order of their names, for
 # otherwise files with few tests come last, which are the slowest.
@@ -46,6 +46,7 @@ lint: .venv/test.stamp
 	$(BIN)/mypy
 	MYPYPATH=plugins/aictl-tensorrt/src $(BIN)/mypy -p aictl_tensorrt
 	MYPYPATH=plugins/aictl-tensorflow/src $(BIN)/mypy -p aictl_tensorflow
+	MYPYPATH=plugins/aictl-openvino/src $(BIN)/mypy -p aictl_openvino
 	$(BIN)/lint-imports
 
 ## make docs       the command reference, generated from the commands
@@ -76,7 +77,7 @@ clean:
 	@touch $@
 
 .venv/test.stamp: .venv/demo.stamp
-	$(PIP) -e '.[test,lint]' -e 'plugins/aictl-tensorrt[rtx]' hatchling editables tomlkit
+	$(PIP) -e '.[test,lint]' -e 'plugins/aictl-tensorrt[rtx]' -e plugins/aictl-openvino hatchling editables tomlkit
 	@touch $@
 
 # Where the peers cannot be had, the benchmark's table quotes pip's reason from this log.

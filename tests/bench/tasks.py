@@ -195,6 +195,11 @@ class Workspace:
         done = subprocess.run(command, cwd=self.place, env=environment, check=True, stdout=subprocess.PIPE)
         return dict(json.loads(done.stdout))
 
+    def path(self, name: str) -> Path:
+        """The folder of an artifact."""
+        found = subprocess.check_output([*self._program, "artifact", "path", name], cwd=self.place, text=True)
+        return Path(found.strip())
+
     _environment = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
 
 

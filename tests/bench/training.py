@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.bench.finetune import PEERS, peers
+from tests.bench import peers
 from tests.bench.training_runs import LENGTH, SEQUENCES, TOKENS, VOCABULARY
 
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks" / "training.md"
@@ -61,7 +61,7 @@ ROWS = (
 
 def run(who: str, threads: int, place: Path) -> dict[str, Any] | str:
     """What a run says of itself, or why it could not."""
-    path = os.pathsep.join([str(ROOT), str(ROOT / "src"), *([str(PEERS)] if who == "litgpt" else [])])
+    path = os.pathsep.join([str(ROOT), str(ROOT / "src"), *([str(peers.folder("train"))] if who == "litgpt" else [])])
     environment = {
         **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
         "PYTHONPATH": path,
@@ -77,7 +77,7 @@ def run(who: str, threads: int, place: Path) -> dict[str, Any] | str:
 
 
 def write(place: Path, machine: str) -> None:
-    missing = peers()
+    missing = peers.install("train")
     place = place / "training"
     place.mkdir(parents=True, exist_ok=True)
     tokens(place)

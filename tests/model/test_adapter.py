@@ -14,6 +14,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
 from aictl.artifacts.adapter import Adapter
 from aictl.artifacts.checkpoint import Checkpoint
+from aictl.core.artifact import InputRecord, Record
 from aictl.core.errors import BadInput, BadRequest
 from aictl.core.events import silent
 from aictl.model.add import add
@@ -98,3 +99,20 @@ def test_broken_adapters_are_refused(source, theirs, folder_model, made):
     (theirs / "adapter_model.bin").write_bytes(b"x")
     with pytest.raises(BadInput, match=r"adapter_model.safetensors is not beside"):
         bring(source, theirs, made, folder_model)
+
+
+def record(kind: str, id: str, *inputs: InputRecord) -> Record:
+    return Record(kind, id, "", "", 1, {}, inputs, {}, {}, "", "", 0.0)
+
+
+def test_one_that_was_made_here_goes_back_on_its_own_checkpoint_alone(source, theirs, folder_model, made):
+    """Another of the same shape has a place for every weight, and would say something else."""
+    base = InputRecord("checkpoint", "a" * 64, kind="checkpoint", name="base")
+    (theirs / "artifact.json").write_bytes(record("adapter", "c" * 64, base).to_json())
+    other = Checkpoint(folder_model, record=record("checkpoint", "b" * 64), name="other")
+    with pytest.raises(BadInput, match=r"made on checkpoint 'base' of id a{12}, and 'other' is b{12}") as raised:
+        add(source(theirs), AddSpec(), made, base=other, events=silent)
+    assert raised.value.cure is not None
+    assert f"--checkpoint {'a' * 12}" in raised.value.cure
+    own = Checkpoint(folder_model, record=record("checkpoint", "a" * 64), name="again")
+    assert add(source(theirs), AddSpec(), made, base=own, events=silent).metrics["rank"] == 4

@@ -232,6 +232,12 @@ def test_tokens_that_the_dataset_holds_are_taken(dataset, places, tmp_path):
         losses.append(made.metrics["held_out"]["loss_after"])
         assert any("encode" in repr(event) for event in told) == hidden
     assert losses[0] == losses[1]
+    (tmp_path / "hidden").rename(dataset.folder / "tokens")
+    told = []
+    folder, scratch = places("another")
+    smaller = SPEC.model_copy(update={"vocab_size": 290})
+    train(dataset, smaller, folder, scratch=scratch, events=Events(told.append))
+    assert [event for event in told if "was packed by another tokenizer" in repr(event)]
 
 
 def test_documents_that_share_a_sequence_are_read_for_themselves(dataset, places):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,13 +30,13 @@ class GraphForm(NamedTuple):
     """One graph of a model.
 
     ``name`` is its file's without ``.onnx``; ``entry`` the method of the network that it is traced from, and
-    ``outputs`` what of its result the graph gives; ``samples`` prepares inputs by the model's folder, the method and
-    the configuration.
+    ``outputs`` what of its result the graph gives; ``samples`` prepares inputs by the model's folder, what the
+    method has names for and the configuration.
     """
 
     name: str
     outputs: tuple[str, ...]
-    samples: Callable[[Path, Callable[..., Any], Any], Samples]
+    samples: Callable[[Path, Collection[str], Any], Samples]
     entry: str = "forward"
     finish: Callable[[Any, Sequence[str]], Tensors] = _named
 

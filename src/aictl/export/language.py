@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import torch
 
 from aictl.artifacts.adapter import Adapter
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.onnx import OnnxModel, copy_text_files, write_facts
 from aictl.core.events import Events
-from aictl.export.cached import compare, references
+from aictl.export.cached import compare
 from aictl.export.driving import write_genai_config
 from aictl.export.graph import trace
 from aictl.export.parity import Parity
@@ -38,11 +43,11 @@ def export(model: Checkpoint | Adapter, spec: OnnxSpec, folder: Path, *, events:
         module = load_merged(whole)
         parameters = sum(weight.numel() for weight in module.parameters())
         with peaks(module) as wide:
-            wanted = references(module, prompts)
+            wanted = _references(module, prompts)
         if spec.precision != "fp32":
             module = load_merged(whole, dtype=DTYPES[spec.precision])
             with peaks(module) as narrow:
-                rounded = references(module, prompts)
+                rounded = _references(module, prompts)
             require_finite(module, narrow, wide, spec.precision)
             for got, reference in zip(rounded, wanted, strict=True):
                 parity.saw("rounded", "logits", got, reference)
@@ -66,3 +71,12 @@ def export(model: Checkpoint | Adapter, spec: OnnxSpec, folder: Path, *, events:
         },
         summary=f"{parameters / 1e6:.3g}M parameters, {spec.precision}, logits within {agreed['worst']:.1g} of PyTorch",
     )
+
+
+def _references(module: Any, prompts: Sequence[Sequence[int]]) -> list[np.ndarray]:
+    """PyTorch's float32 logits (length, vocabulary) over each whole prompt, without cache or padding."""
+    with torch.inference_mode():
+        return [
+            module(input_ids=torch.tensor([list(prompt)]), use_cache=False).logits[0].float().numpy()
+            for prompt in prompts
+        ]

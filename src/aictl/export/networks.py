@@ -6,13 +6,13 @@ Each is loaded, tried in PyTorch, traced and compared, graph by graph, as :mod:`
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import numpy as np
-import onnxruntime
 import torch
 
 from aictl.artifacts.adapter import Adapter
@@ -24,13 +24,12 @@ from aictl.core.events import Events
 from aictl.export.forms import FORMS, Form, GraphForm, Traced
 from aictl.export.graph import FREE, Given, save, traced
 from aictl.export.parity import Parity
+from aictl.export.passes import Outputs, compare, saw
 from aictl.export.precision import DTYPES, peaks, proven, require_finite
 from aictl.export.samples import Inputs, Samples
 from aictl.export.spec import OnnxSpec
 from aictl.inference.checkpoints import write_merged
 from aictl.inference.session import open_session
-
-Outputs = dict[str, np.ndarray]  # by name
 
 
 class _Scores(NamedTuple):
@@ -73,7 +72,7 @@ def export(
         vectors = []
         for one in tried:
             path = proven(folder / f"{one.form.name}.onnx", spec.precision, Path(scratch))
-            vectors.append(_compare(open_session(path, device="cpu"), one, parity, events))
+            vectors.append(compare(open_session(path, device="cpu"), one.samples, one.wanted, parity, events))
     if scores is not None:
         _compare_scores(vectors, scores, parity)
     agreed = parity.require(events)
@@ -107,7 +106,7 @@ def _load(form: Form, source: Path, spec: OnnxSpec, parity: Parity) -> tuple[Any
             rounded = [[_run(network, one.form, row) for row in one.samples.alone] for one in tried]
         require_finite(network, narrow, wide, spec.precision)
         for one, rows in zip(tried, rounded, strict=True):
-            _saw(parity, "rounded", rows, one.wanted)
+            saw(parity, "rounded", rows, one.wanted)
     return network, tried, scores
 
 
@@ -120,7 +119,8 @@ def _loaded(form: Form, source: Path, **options: Any) -> Any:
 
 
 def _try(network: Any, form: GraphForm, source: Path) -> _Tried:
-    samples = form.samples(source, getattr(network, form.entry), network.config)
+    taken = inspect.signature(getattr(network, form.entry)).parameters
+    samples = form.samples(source, taken, network.config)
     return _Tried(form, samples, [_run(network, form, row) for row in samples.alone])
 
 
@@ -164,36 +164,6 @@ def _write_facts(
         graphs=None if single else signatures,
         **scoring,
     )
-
-
-def _compare(session: onnxruntime.InferenceSession, one: _Tried, parity: Parity, events: Events) -> np.ndarray:
-    """Hold what comes out of a graph for each input alone, and for all in one batch, against PyTorch's pass over each
-    alone. Returns its first output for the batch."""
-    names = list(one.form.outputs)
-    task = "compare with PyTorch"
-    events.started(task, total=len(one.wanted) + 1, unit="inputs")
-    rows = []
-    for count, inputs in enumerate(one.samples.alone, 1):
-        rows.append(dict(zip(names, session.run(names, inputs), strict=True)))
-        events.advanced(task, count)
-    _saw(parity, "alone", rows, one.wanted)
-    together = session.run(names, one.samples.batch)
-    count = len(together[0])
-    _saw(parity, "in_batch", [_row(names, together, row) for row in range(count)], one.wanted[:count])
-    events.finished(task)
-    return together[0]
-
-
-def _row(names: Sequence[str], outputs: Sequence[np.ndarray], row: int) -> Outputs:
-    return {name: one[row : row + 1] for name, one in zip(names, outputs, strict=True)}
-
-
-def _saw(parity: Parity, situation: str, rows: Sequence[Outputs], wanted: Sequence[Outputs]) -> None:
-    """Rows of a batch may be longer than they are alone: padding comes after what belongs to them."""
-    for got, reference in zip(rows, wanted, strict=True):
-        for name, values in reference.items():
-            inner = got[name][tuple(slice(extent) for extent in values.shape)]
-            parity.saw(situation, name, inner, values)
 
 
 def _compare_scores(vectors: Sequence[np.ndarray], scores: _Scores, parity: Parity) -> None:

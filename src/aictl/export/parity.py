@@ -1,23 +1,34 @@
-"""How far what comes out of a graph is from what PyTorch gives in float32, and whether that is near enough."""
+"""How far what comes out of a graph is from what it should be, such as what PyTorch gives in float32, and whether that
+is near enough."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from aictl.core.errors import GateMissed
 from aictl.core.events import Events
-from aictl.export.spec import OnnxSpec
 from aictl.export.tolerance import usual_tolerance
 
 
-class Parity:
-    """The worst absolute difference of each output in each situation."""
+class Closeness(Protocol):
+    """Settings that say how near is near enough: in numbers of which precision, and the largest difference where
+    somebody chose it."""
 
-    def __init__(self, spec: OnnxSpec) -> None:
+    @property
+    def precision(self) -> str: ...
+    @property
+    def tolerance(self) -> float | None: ...
+
+
+class Parity:
+    """The worst absolute difference of each output in each situation from what ``against`` gives."""
+
+    def __init__(self, spec: Closeness, against: str = "PyTorch") -> None:
         self._spec = spec
+        self.against = against
         self._worst: dict[str, dict[str, float]] = {}
         self._largest: dict[str, float] = {}
 
@@ -43,7 +54,7 @@ class Parity:
             events.measured(f"difference, {name.replace('_', ' ')}", value)
         if not worst <= allowed[output]:
             raise GateMissed(
-                f"what the exported graph gives differs from PyTorch's by up to {worst:.3g} ({output}, "
+                f"what the exported graph gives differs from {self.against}'s by up to {worst:.3g} ({output}, "
                 f"{case.replace('_', ' ')}), and {allowed[output]:.3g} is accepted",
                 cure="raise --tolerance if such a difference does not matter to you",
             )

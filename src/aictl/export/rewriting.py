@@ -114,7 +114,7 @@ def export(model: Checkpoint | Adapter, spec: OnnxSpec, folder: Path, *, events:
             write_merged(model, source)
         events.started("load the model")
         rewriter = TorchRewriter(source, device="cpu")
-        samples = texts(source, rewriter.module.forward, rewriter.module.config)
+        samples = texts(source, (), rewriter.module.config)
         with peaks(rewriter.module) as wide:
             wanted = [_write(rewriter, row) for row in samples.alone]
         network = rewriter.module

@@ -1,9 +1,8 @@
-"""Real inputs for a network, as its own files prepare them."""
+"""Real inputs for a network, as its own files prepare them, of those that it has a name for (``taken``)."""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,7 +38,7 @@ class Samples(NamedTuple):
     free: Mapping[str, tuple[str | None, ...]]
 
 
-def texts(folder: Path, taken: Callable[..., Any], config: Any) -> Samples:
+def texts(folder: Path, taken: Collection[str], config: Any) -> Samples:
     """Token ids of texts of unequal length, and their mask."""
     if config.model_type in FIXED_LENGTH:
         return _fixed_texts(folder, config)
@@ -47,15 +46,15 @@ def texts(folder: Path, taken: Callable[..., Any], config: Any) -> Samples:
     return _samples([[one.ids] for one in tokenizer.encode_batch(list(TEXTS))], ("input_ids",))
 
 
-def pairs(folder: Path, taken: Callable[..., Any], config: Any) -> Samples:
+def pairs(folder: Path, taken: Collection[str], config: Any) -> Samples:
     """Token ids of a question with a text, their mask, and which of the two each token is of where the network asks."""
     encoded = _tokenizer(folder).encode_batch([(QUESTION, text) for text in TEXTS])
-    has_types = int(getattr(config, "type_vocab_size", 0) or 0) > 1 and _takes(taken, "token_type_ids")
+    has_types = int(getattr(config, "type_vocab_size", 0) or 0) > 1 and "token_type_ids" in taken
     names = ("input_ids", "token_type_ids") if has_types else ("input_ids",)
     return _samples([[one.ids, one.type_ids][: len(names)] for one in encoded], names)
 
 
-def pictures(folder: Path, taken: Callable[..., Any], config: Any) -> Samples:
+def pictures(folder: Path, taken: Collection[str], config: Any) -> Samples:
     """Pictures as the model's own processor prepares them: noise of three sizes of grain, in colour. Where it keeps a
     picture's proportions, height and width are free, and a wide picture comes after them."""
     require("images")
@@ -71,7 +70,7 @@ def pictures(folder: Path, taken: Callable[..., Any], config: Any) -> Samples:
     def prepared(some: Sequence[Any]) -> Inputs:
         made = {name: np.asarray(value) for name, value in prepare(list(some), return_tensors="np").items()}
         made["pixel_values"] = np.ascontiguousarray(made["pixel_values"], np.float32)
-        return {name: value for name, value in made.items() if _takes(taken, name)}
+        return {name: value for name, value in made.items() if name in taken}
 
     square, wide = [drawn(grain, 256, 256) for grain in (4, 32, 256)], drawn(32, 384, 256)
     alone, batch = [prepared([one]) for one in square], prepared(square)
@@ -121,7 +120,3 @@ def _tokenizer(folder: Path, most: int | None = None) -> tokenizers.Tokenizer:
     known = max_tokens(folder)
     tokenizer.enable_truncation(known if most is None else min(known, most))
     return tokenizer
-
-
-def _takes(call: Callable[..., Any], name: str) -> bool:
-    return name in inspect.signature(call).parameters

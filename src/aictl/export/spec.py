@@ -43,3 +43,14 @@ class GgufSpec(Spec):
         help="largest absolute difference of a logit from PyTorch's in fp32 that is accepted; without it 0.001 for "
         "f32, and for the others 32 roundings of the largest logit: 1.6% of it for f16, 12.5% for bf16, 25% for q8_0",
     )
+
+
+class MobileSpec(Spec):
+    """How closely onnxruntime's own format must agree with the graph that it is made of."""
+
+    tolerance: float | None = option(
+        None,
+        gt=0,
+        help="largest absolute difference of anything that comes out from what the graph gives that is accepted; "
+        "without it 0.001",
+    )

@@ -100,7 +100,7 @@ def writing(replays: Sequence[Callable[[], Iterator[Any]]], *, read: int, writte
     return work
 
 
-def answering(run: Callable[..., Any], inputs: Sequence[Sequence[np.ndarray]], least_s: float = 0.05) -> Round:
+def answering(run: Callable[..., Any], inputs: Sequence[Sequence[Any]], least_s: float = 0.05) -> Round:
     """CPU seconds of one pass of a network, in the phase ``pass``, over inputs that are ready; all are run, over and
     over, until ``least_s`` are spent, since one pass may be shorter than what a clock can tell."""
 

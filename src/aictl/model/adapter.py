@@ -13,7 +13,8 @@ import transformers
 from aictl.artifacts.capability import ABILITIES
 from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.safetensors import parameter_count, read_header
-from aictl.core.errors import BadInput
+from aictl.core.artifact import Record
+from aictl.core.errors import BadInput, NotFound
 from aictl.core.events import Events
 from aictl.inference.quiet import quiet
 from aictl.model.intact import AGAIN, number_formats, one_line, read_json
@@ -28,8 +29,9 @@ def bring(source: Path, base: Checkpoint, folder: Path, events: Events) -> dict[
     """Copy the adapter of ``source`` into ``folder`` and return what is known of it.
 
     Raises :class:`BadInput` for weights that are cut short, for another kind of adapter than LoRA, and for one that
-    does not fit ``base``.
+    does not fit ``base`` or was made here on another checkpoint.
     """
+    _was_made_on(source, base)
     config = read_json(source / ADAPTER)
     if config.get("peft_type") != "LORA":
         raise BadInput(f"{source / ADAPTER}: peft_type is {config.get('peft_type')!r}, and LORA can be taken")
@@ -50,6 +52,22 @@ def bring(source: Path, base: Checkpoint, folder: Path, events: Events) -> dict[
         "rank": config.get("r"),
         "was_for": config.get("base_model_name_or_path"),
     }
+
+
+def _was_made_on(source: Path, base: Checkpoint) -> None:
+    """That an adapter with a record of its own names ``base`` in it, by what its weights hash to: one of the same
+    shape would take the adapter and say something else with it."""
+    try:
+        made_from = Record.read(source).inputs
+    except NotFound:
+        return
+    first = next((one for one in made_from if one.role == "checkpoint"), None)
+    if first and base.record and first.id != base.record.id:
+        raise BadInput(
+            f"{source} was made on checkpoint '{first.name or first.id[:12]}' of id {first.id[:12]}, and "
+            f"'{base.label}' is {base.record.id[:12]}",
+            cure=f"--checkpoint {first.id[:12]}, once that one is in this workspace",
+        )
 
 
 def _prove(folder: Path, source: Path, base: Checkpoint) -> None:

@@ -26,18 +26,21 @@ _ROUNDED: tuple[Capability, ...] = (
 )
 _TAUGHT: tuple[Capability, ...] = ("text-generation", "text-classification", "image-classification")
 _ANY_WEIGHTS = ("checkpoint", "adapter", "onnx")
-_ANY_MODEL = (*_ANY_WEIGHTS, "engine", "gguf")
+_ANY_MODEL = (*_ANY_WEIGHTS, "engine", "gguf", "mobile", "openvino")
 _ALL: tuple[Capability, ...] = (
     *("text-generation", "text-classification", "embedding", "reranking", "masked-language-modelling"),
     *("text-to-text", "image-classification", "object-detection", "image-text"),
 )
 _EXPORTED = tuple(one for one in _ALL if one != "masked-language-modelling")
+_CONVERTED = tuple(one for one in _EXPORTED if one != "text-to-text")
 USES = (
     Use("generate", _ANY_WEIGHTS, _LANGUAGE, '"What is the capital of France?"', "ask it once"),
     Use("serve", _ANY_WEIGHTS, _LANGUAGE, "", "answer over HTTP, as OpenAI's clients ask"),
     Use("finetune.lora", ("checkpoint",), _LANGUAGE, "CHATS --name NAME", "teach it conversations", needs_chat=True),
     Use("export.onnx", ("checkpoint", "adapter"), _EXPORTED, "--name NAME", "run it without torch"),
     Use("export.gguf", ("checkpoint", "adapter"), _LANGUAGE, "--name NAME", "run it in llama.cpp"),
+    Use("export.mobile", ("onnx",), _CONVERTED, "--name NAME", "run it on a phone"),
+    Use("export.openvino", ("onnx",), _CONVERTED, "--name NAME", "run it in OpenVINO"),
     Use("optimize.quantize", _ANY_WEIGHTS, _LANGUAGE, "--name NAME", "make it smaller and faster, if it stays good"),
     Use(
         "optimize.quantize",

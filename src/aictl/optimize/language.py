@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ from aictl.artifacts.checkpoint import Checkpoint
 from aictl.artifacts.dataset import Dataset
 from aictl.core.artifact import Artifact
 from aictl.core.errors import BadRequest
-from aictl.core.events import Events
+from aictl.core.events import Events, silent
 from aictl.inference.tokenizer import ModelTokenizer
+from aictl.judging.documents import draw
 from aictl.measure.stretches import in_plain, messages_of
 from aictl.optimize import fused
 from aictl.optimize.quality import Model
@@ -21,7 +23,7 @@ from aictl.optimize.rounding.calibration import Texts
 from aictl.optimize.rounding.rounder import Report
 from aictl.optimize.spec import QuantizeSpec, Rounding
 
-_LONGEST = 512  # tokens of a text that weights are rounded for
+_SHORTEST, _LONGEST = 16, 512  # tokens of a text that weights are rounded for: as a rule at least, and at most
 _NAMED = 10  # matrices in the record
 
 
@@ -80,14 +82,18 @@ def _way(spec: QuantizeSpec, dataset: Dataset) -> Rounding:
 
 
 def calibration_texts(weights: Checkpoint | Adapter, dataset: Dataset, tokens: int) -> Iterator[list[int]]:
-    """Token ids of the split train, of each text its beginning, until there are so many."""
+    """Token ids of texts of the split train that are drawn at random, of each its beginning, until there are so many:
+    the first may all be from one source."""
     if not dataset.splits.get("train"):
         return
     base = weights.base if isinstance(weights, Adapter) else weights
     tokenizer = ModelTokenizer(base.folder)
     longest, found = min(_LONGEST, base.context_length), 0
-    for document in dataset.documents("train"):
-        ids = tokenizer.encode(_read(tokenizer, document))[:longest]
+    drawn = draw(dataset, "train", lambda _: True, most=max(1, tokens // _SHORTEST), seed=0, events=silent)
+    texts = [_read(tokenizer, one.document) for one in drawn.documents()]
+    random.Random(0).shuffle(texts)  # they come in the dataset's order, and the last may not be needed
+    for text in texts:
+        ids = tokenizer.encode(text)[:longest]
         if ids:
             yield ids
             found += len(ids)
@@ -95,7 +101,7 @@ def calibration_texts(weights: Checkpoint | Adapter, dataset: Dataset, tokens: i
             return
 
 
-def _read(tokenizer: ModelTokenizer, document: dict[str, Any]) -> str:
+def _read(tokenizer: ModelTokenizer, document: Mapping[str, Any]) -> str:
     """A text; or a conversation as the model has it before it, in plain words where it knows no chats."""
     if "text" in document:
         return str(document["text"])

@@ -38,6 +38,7 @@ KEPT_OUT = (
     "tensorflow",
     "keras",
     "tf2onnx",
+    "openvino",
     "numpy",
     "datasets",
     "copier",

@@ -154,6 +154,12 @@ def _encode(dataset: Dataset, tokenizer: TokenizerFolder, scratch: Path, events:
     """The tokens of the train and the validation split, as the dataset has them if the same tokenizer packed it."""
     folder = dataset.folder / TOKENS
     if not is_packed(folder, tokenizer):
+        if folder.exists():
+            # The documents alone decide over a dataset's id, so how they were packed may not decide over a model.
+            events.noted(
+                f"'{dataset.label}' was packed by another tokenizer, and is encoded anew: --tokenizer names that one",
+                level="warning",
+            )
         folder = scratch / TOKENS
         texts = {"train": lambda: _texts(dataset, "train"), "validation": lambda: _texts(dataset, "validation")}
         pack(texts, Encoder(tokenizer, events), folder, events=events, documents=dataset.splits)

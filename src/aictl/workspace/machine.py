@@ -26,6 +26,7 @@ _EXPLAINING = {
     "copier": "copier",
     "tensorrt": "tensorrt",
     "tensorrt_rtx": "tensorrt-rtx",
+    "openvino": "openvino",
 }
 
 

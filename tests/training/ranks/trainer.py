@@ -72,7 +72,7 @@ def train(rank: int, scratch: Path, wanted: Wanted) -> None:
             os.kill(os.getpid(), wanted.signal)
             time.sleep(0.01)  # for the signal to come
 
-    parallel = ParallelSpec(**{"process_timeout_s": 60, **wanted.parallel})
+    parallel = ParallelSpec(**{"process_timeout_s": 180, **wanted.parallel})
     compute = Compute(torch.device("cpu"), wanted.precision, tokens_at_once=wanted.at_once)
     world = join(parallel, compute, Events(sink))
     tokens = counting_tokens()

@@ -45,5 +45,6 @@ command = Command(
         HELD_OUT,
     ],
     makes=(Front,),
+    revision=2,
     extra="optimize",
 )

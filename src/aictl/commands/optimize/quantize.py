@@ -47,5 +47,5 @@ command = Command(
     ],
     makes=(OnnxModel,),
     extra="optimize",
-    revision=4,
+    revision=5,
 )

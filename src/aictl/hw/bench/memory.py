@@ -82,7 +82,7 @@ def measure(
             rows.append(row)
             events.advanced(task, len(rows))
     for working_set in curve:
-        rows += _cached(device, working_set, budget_s)
+        rows += cached(device, working_set, budget_s)
         events.advanced(task, len(rows))
     events.finished(task)
     return rows, notes
@@ -185,7 +185,7 @@ def stream(device: Device, size: int, threads: int, budget_s: float) -> Iterator
             yield _row(kernel, sample, budget_s, elements=elements * threads, threads=threads, main_memory=True)
 
 
-def _cached(device: Device, working_set: int, budget_s: float) -> Iterator[dict[str, Any]]:
+def cached(device: Device, working_set: int, budget_s: float) -> Iterator[dict[str, Any]]:
     """Reading, and scaling from one half into the other, over and over."""
     threads = device.threads
     elements = working_set // ELEMENT

@@ -81,8 +81,9 @@ def _run(config: LaunchConfig, words: Sequence[str], spec: ParallelSpec) -> int:
         ) from failed
     except RendezvousError as error:
         at = f" at {spec.rdzv}" if spec.rdzv else ""
+        why = f": {error}" if str(error) else ""  # a time that ran out has no more to say
         raise TryLater(
-            f"fewer than {config.min_nodes} machines met{at} within {spec.process_timeout_s:g} s: {error}",
+            f"fewer than {config.min_nodes} machines met{at} within {spec.process_timeout_s:g} s{why}",
             cure="is the same command given on each, and the address reachable? --process-timeout-s waits longer",
         ) from error
     return 0

@@ -1,0 +1,1 @@
+"""The commands of this plugin, as they stand in aictl's command tree."""
