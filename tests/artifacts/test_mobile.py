@@ -6,9 +6,10 @@ import json
 
 import pytest
 
-from aictl.artifacts.mobile import FACTS, OPERATORS, MobileModel
+from aictl.artifacts.mobile import OPERATORS, MobileModel
 from aictl.core.errors import Damaged
 
+FACTS = MobileModel.facts_file
 CONTENT = b"\x14\0\0\0ORTM" + bytes(56)
 STATED = {"precision": "int8", "version": "1.32.0", "capability": "image-text"}
 STATED |= {"graphs": {name: {"size_bytes": 64} for name in ("text", "image")}}
@@ -31,7 +32,7 @@ def test_one_that_is_whole(model):
 
 @pytest.mark.parametrize(
     ("content", "says"),
-    [(CONTENT[:-1], "has 63 bytes, and mobile.json says 64"), (bytes(64), "own format"), (b"", "own format")],
+    [(CONTENT[:-1], "has 63 bytes, and mobile.json says 64"), (bytes(64), "own format"), (b"", "has 0 bytes")],
 )
 def test_a_graph_that_is_not_whole(model, content, says):
     (model.folder / "image.ort").write_bytes(content)

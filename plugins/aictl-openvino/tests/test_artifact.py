@@ -8,18 +8,21 @@ from pathlib import Path
 import pytest
 
 from aictl.core.errors import Damaged
-from aictl_openvino.artifact import FACTS, OpenVinoModel, file_of
+from aictl_openvino.artifact import OpenVinoModel
 
+FACTS = OpenVinoModel.facts_file
 DESCRIBED = '<net><layers><layer type="Const"><data offset="{offset}" size="{size}"/></layer></layers></net>'
-STATED = {"precision": "fp16", "version": "2026.4.1", "capability": "image-text", "graphs": {"text": {}, "image": {}}}
+WHOLE = DESCRIBED.format(offset=16, size=48)
+STATED = {"precision": "fp16", "version": "2026.4.1", "capability": "image-text"}
+STATED |= {"graphs": {name: {"size_bytes": len(WHOLE) + 64} for name in ("text", "image")}}
 
 
 @pytest.fixture
 def model(tmp_path: Path) -> OpenVinoModel:
     (tmp_path / FACTS).write_text(json.dumps(STATED))
     for name in STATED["graphs"]:
-        path = tmp_path / file_of(name)
-        path.write_text(DESCRIBED.format(offset=16, size=48))
+        path = tmp_path / OpenVinoModel.files_of(name)[0]
+        path.write_text(WHOLE)
         path.with_suffix(".bin").write_bytes(bytes(64))
     return OpenVinoModel(tmp_path)
 
@@ -29,7 +32,7 @@ def test_one_that_is_whole(model: OpenVinoModel) -> None:
     assert model.weights_bytes == sum(one.stat().st_size for one in model.folder.glob("openvino_*"))
     assert model.brief()[:4] == ("image-text", None, None, "fp16")
     assert [path.name for path in model.graphs.values()] == ["openvino_text_model.xml", "openvino_image_model.xml"]
-    assert file_of("model") == "openvino_model.xml"
+    assert OpenVinoModel.files_of("model") == ("openvino_model.xml", "openvino_model.bin")
 
 
 BOMB = '<!DOCTYPE net [<!ENTITY a "aaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]><net><layer>&b;</layer></net>'
@@ -41,15 +44,16 @@ BOMB = '<!DOCTYPE net [<!ENTITY a "aaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]><net><l
         (DESCRIBED.format(offset=32, size=48), "has 64 bytes, and the weights that .* names end at 80"),
         (DESCRIBED.format(offset=16, size=-1), "weights at 16 of -1 bytes"),
         (DESCRIBED.format(offset=16, size="many"), "invalid literal"),
-        (DESCRIBED.format(offset=16, size=48)[:60], "does not describe a graph"),
+        (WHOLE.replace("Const", "Constant"), "have 152 bytes, and openvino.json says 149"),
+        (WHOLE[:60], "does not describe a graph"),
         ("<net></net>", "it has no layers"),
         (BOMB, "declares a document type"),
         ("", "no element found"),
     ],
-    ids=["short", "negative", "word", "torn", "nothing", "bomb", "empty"],
+    ids=["short", "negative", "word", "longer", "torn", "nothing", "bomb", "empty"],
 )
 def test_a_description_that_is_not_of_these_weights(model: OpenVinoModel, described: str, says: str) -> None:
-    (model.folder / file_of("image")).write_text(described)
+    (model.folder / OpenVinoModel.files_of("image")[0]).write_text(described)
     with pytest.raises(Damaged, match=says):
         model.check()
 

@@ -3,6 +3,8 @@ the situations in which `export onnx` holds the graph against PyTorch, and as fa
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -14,7 +16,9 @@ import numpy as np
 from transformers import AutoConfig
 
 from aictl.artifacts.capability import Capability, require_capability
-from aictl.artifacts.onnx import OnnxModel
+from aictl.artifacts.converted import Converted, size_of
+from aictl.artifacts.onnx import OnnxModel, copy_network_files
+from aictl.artifacts.onnx_header import read_header
 from aictl.core.errors import BadInput, Damaged, WrongKind
 from aictl.core.events import Events
 from aictl.export import cached, passes
@@ -69,11 +73,43 @@ class Parent:
             )
         model.check()
         self.model = model
+        self.signatures = {name: read_header(path).signature for name, path in model.graphs.items()}
         self.graphs: dict[str, Loaded] = {
             name: open_session(path, threads=1, device="cpu") for name, path in model.graphs.items()
         }
         for name, graph in self.graphs.items():
             self._require_known(name, [one.name for one in graph.get_inputs()])
+
+    def describe(self, kind: type[Converted], folder: Path, *, precision: str, version: str) -> None:
+        """Put beside the graphs in ``folder`` what is needed to run them, and the file of facts."""
+        copy_network_files(self.model.folder, folder)
+        if self.model.capability == "text-generation":
+            shutil.copyfile(self.model.folder / "genai_config.json", folder / "genai_config.json")
+        graphs = {
+            name: {"size_bytes": size_of(folder, kind.files_of(name)), **signature.to_json()}
+            for name, signature in self.signatures.items()
+        }
+        facts = {"precision": precision, "version": version, "capability": self.model.capability, "graphs": graphs}
+        facts |= {name: self.model.facts[name] for name in ("scoring",) if name in self.model.facts}
+        (folder / kind.facts_file).write_text(json.dumps(facts, indent=1) + "\n", "utf-8")
+
+    def judge(self, made: Converted, graphs: Mapping[str, Loaded], close: Close, events: Events) -> dict[str, Any]:
+        """What ``graphs``, of which ``made`` holds the files, are beside these: as metrics.
+
+        Raises :class:`GateMissed` if what comes out differs by more than ``close`` allows.
+        """
+        parity = Parity(close, AGAINST)
+        inputs = self.compare(graphs, parity, events)
+        agreed = parity.require(events)
+        times = self.race(graphs, events)
+        return {
+            "parity": {**agreed, "inputs": inputs},
+            "parameters": self.model.brief().parameters,
+            "size_bytes": made.weights_bytes,
+            "parent": {"size_bytes": self.model.weights_bytes, **times["parent"]},
+            "converted": times["converted"],
+            "speedup": times["speedup"],
+        }
 
     def compare(self, converted: Mapping[str, Loaded], parity: Parity, events: Events) -> int:
         """Hold the graphs of another form, by their names, against these. Returns on how many inputs."""

@@ -9,22 +9,18 @@ needs no optimiser, and the operators that are left are all that it needs.
 
 from __future__ import annotations
 
-import json
 import logging
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import onnxruntime
 
-from aictl.artifacts.mobile import FACTS, OPERATORS, MobileModel
-from aictl.artifacts.onnx import OnnxModel, copy_network_files
-from aictl.artifacts.onnx_header import read_header
+from aictl.artifacts.mobile import OPERATORS, MobileModel
+from aictl.artifacts.onnx import OnnxModel
 from aictl.core.errors import BadRequest, Damaged, MachineLacks, WorkFailed, WrongKind
 from aictl.core.events import Events
-from aictl.export.converted import AGAINST, Close, Parent
-from aictl.export.parity import Parity
+from aictl.export.converted import Close, Parent
 from aictl.export.spec import MobileSpec
 
 _MOST_BYTES = 2**31 - 1  # of a flatbuffer, whose offsets are signed numbers of 32 bits
@@ -59,47 +55,23 @@ def export(model: OnnxModel, spec: MobileSpec, folder: Path, *, events: Events) 
         )
     task = "write onnxruntime's own format"
     events.started(task)
-    written = {name: folder / f"{name}.ort" for name in model.graphs}
-    for name, path in model.graphs.items():
-        _write(path, written[name])
-    operators = _write_operators(list(written.values()), folder / OPERATORS)
-    copy_network_files(model.folder, folder)
-    if model.capability == "text-generation":
-        shutil.copyfile(model.folder / "genai_config.json", folder / "genai_config.json")
-    facts = {
-        "precision": precision,
-        "version": onnxruntime.__version__,
-        "capability": model.capability,
-        "graphs": {
-            name: {"size_bytes": written[name].stat().st_size, **read_header(path).signature.to_json()}
-            for name, path in model.graphs.items()
-        },
-        **{name: model.facts[name] for name in ("scoring",) if name in model.facts},
-    }
-    (folder / FACTS).write_text(json.dumps(facts, indent=1) + "\n", "utf-8")
+    written = [folder / name for graph in model.graphs for name in MobileModel.files_of(graph)]
+    for source, path in zip(model.graphs.values(), written, strict=True):
+        _write(source, path)
+    operators = _write_operators(written, folder / OPERATORS)
+    parent.describe(MobileModel, folder, precision=precision, version=onnxruntime.__version__)
     made = MobileModel(folder)
     made.check()
     graphs = {name: _opened(path) for name, path in made.graphs.items()}
     events.finished(task)
     # Weights are the same whatever their precision, and so is what reckons with them.
-    parity = Parity(Close("fp32", spec.tolerance), AGAINST)
-    inputs = parent.compare(graphs, parity, events)
-    agreed = parity.require(events)
-    times = parent.race(graphs, events)
-    size = made.weights_bytes
+    metrics = parent.judge(made, graphs, Close("fp32", spec.tolerance), events)
     return MobileModel(
         folder,
-        metrics={
-            "parity": {**agreed, "inputs": inputs},
-            "parameters": model.brief().parameters,
-            "size_bytes": size,
-            "parent": {"size_bytes": before, **times["parent"]},
-            "converted": times["converted"],
-            "speedup": times["speedup"],
-            "operators": operators,
-        },
-        summary=f"{precision}, {size / 1e6:.3g} MB, {operators} operators, within {agreed['worst']:.1g} of the graph "
-        f"of {before / 1e6:.3g} MB, {times['speedup']['ratio']:.2g}x as fast on one thread",
+        metrics={**metrics, "operators": operators},
+        summary=f"{precision}, {metrics['size_bytes'] / 1e6:.3g} MB, {operators} operators, within "
+        f"{metrics['parity']['worst']:.1g} of the graph of {before / 1e6:.3g} MB, "
+        f"{metrics['speedup']['ratio']:.2g}x as fast on one thread",
     )
 
 

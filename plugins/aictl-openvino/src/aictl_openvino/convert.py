@@ -5,17 +5,13 @@ model.onnx ─▶ openvino_model.xml, .bin ─ read back ─▶ the same on real
 
 from __future__ import annotations
 
-import json
-import shutil
 from pathlib import Path
 
-from aictl.artifacts.onnx import OnnxModel, copy_network_files
-from aictl.artifacts.onnx_header import read_header
+from aictl.artifacts.onnx import OnnxModel
 from aictl.core.errors import BadRequest, WrongKind
 from aictl.core.events import Events
-from aictl.export.converted import AGAINST, Close, Parent
-from aictl.export.parity import Parity
-from aictl_openvino.artifact import FACTS, OpenVinoModel, file_of
+from aictl.export.converted import Close, Parent
+from aictl_openvino.artifact import OpenVinoModel
 from aictl_openvino.graph import Graph, version, write
 from aictl_openvino.spec import OpenVinoSpec
 
@@ -40,39 +36,18 @@ def convert(model: OnnxModel, spec: OpenVinoSpec, folder: Path, *, events: Event
     parent = Parent(model, command="export openvino")
     task = "write it for OpenVINO"
     events.started(task)
-    signatures = {name: read_header(path).signature for name, path in model.graphs.items()}
     for name, path in model.graphs.items():
-        write(path, signatures[name], folder / file_of(name), fp16=precision == "fp16")
-    copy_network_files(model.folder, folder)
-    if model.capability == "text-generation":
-        shutil.copyfile(model.folder / "genai_config.json", folder / "genai_config.json")
-    facts = {
-        "precision": precision,
-        "version": version(),
-        "capability": model.capability,
-        "graphs": {name: one.to_json() for name, one in signatures.items()},
-        **{name: model.facts[name] for name in ("scoring",) if name in model.facts},
-    }
-    (folder / FACTS).write_text(json.dumps(facts, indent=1) + "\n", "utf-8")
+        written = folder / OpenVinoModel.files_of(name)[0]
+        write(path, parent.signatures[name], written, fp16=precision == "fp16")
+    parent.describe(OpenVinoModel, folder, precision=precision, version=version())
     made = OpenVinoModel(folder)
     made.check()
     graphs = {name: Graph(path) for name, path in made.graphs.items()}
     events.finished(task)
-    parity = Parity(Close(precision, spec.tolerance), AGAINST)
-    inputs = parent.compare(graphs, parity, events)
-    agreed = parity.require(events)
-    times = parent.race(graphs, events)
-    size, before = made.weights_bytes, model.weights_bytes
+    metrics = parent.judge(made, graphs, Close(precision, spec.tolerance), events)
     return OpenVinoModel(
         folder,
-        metrics={
-            "parity": {**agreed, "inputs": inputs},
-            "parameters": model.brief().parameters,
-            "size_bytes": size,
-            "parent": {"size_bytes": before, **times["parent"]},
-            "converted": times["converted"],
-            "speedup": times["speedup"],
-        },
-        summary=f"{precision}, {size / 1e6:.3g} MB, within {agreed['worst']:.1g} of onnxruntime, "
-        f"{times['speedup']['ratio']:.2g}x as fast on one thread",
+        metrics=metrics,
+        summary=f"{precision}, {metrics['size_bytes'] / 1e6:.3g} MB, within {metrics['parity']['worst']:.1g} of "
+        f"onnxruntime, {metrics['speedup']['ratio']:.2g}x as fast on one thread",
     )
