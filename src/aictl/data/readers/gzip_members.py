@@ -15,11 +15,12 @@ MAX_SOUGHT_BYTES = 512 * 2**20  # in all: what is damaged everywhere is given up
 _MAGIC = b"\x1f\x8b\x08"
 _BLOCK_BYTES = 2**18
 _PEEK_BYTES = 2**10
+_APART = b"\r\n\r\n"  # in the place of what is lost
 
 
 class Members(io.RawIOBase):
     """What is in all members, put together, where each begins with ``begin``. Two line ends stand for what is lost of
-    a damaged one, so that what follows begins a line; ``damaged`` counts these members.
+    a damaged one, so that what follows begins a line; ``damaged`` counts these members, behind which others follow.
 
     Raises :class:`EOFError` where the last member is cut short, and ``zlib.error`` where no other follows a damaged
     one.
@@ -45,9 +46,12 @@ class Members(io.RawIOBase):
             if not self._left:
                 self._left = self._packed.read(_BLOCK_BYTES)
                 if not self._left:
-                    if self._unpacker:
+                    if not self._unpacker:
+                        return 0
+                    # A torn member can unpack those behind it as if they were its own, to the end of the file.
+                    if not self._go_on():
                         raise EOFError
-                    return 0
+                    return _put(_APART, view)
                 self._keep(self._left)
             if not self._unpacker:
                 # Some pad a file with zeros.
@@ -60,25 +64,24 @@ class Members(io.RawIOBase):
             try:
                 data = self._unpacker.decompress(self._left, len(view))
             except zlib.error:
-                self._go_on()
-                data = b"\r\n\r\n"
+                if not self._go_on():
+                    raise zlib.error("a member of it is damaged, and no other follows") from None
+                data = _APART
             else:
                 self._left = self._unpacker.unconsumed_tail
                 if self._unpacker.eof:
                     self._left = self._unpacker.unused_data
                     self._unpacker = None
             if data:
-                view[: len(data)] = data
-                return len(data)
+                return _put(data, view)
 
     def _keep(self, block: bytes) -> None:
         self._kept_bytes += len(block)
         if self._unpacker and self._kept_bytes <= MAX_KEPT_BYTES:
             self._member.append(block)
 
-    def _go_on(self) -> None:
-        """Find the next member. Raises ``zlib.error``."""
-        self.damaged += 1
+    def _go_on(self) -> bool:
+        """Whether there is another member behind the beginning of this one, which is damaged; then that is next."""
         data, place = b"".join(self._member), 0
         while self._sought_bytes < MAX_SOUGHT_BYTES:
             found = data.find(_MAGIC, place + 1)
@@ -95,11 +98,17 @@ class Members(io.RawIOBase):
             if self._is_member(data[place : place + _PEEK_BYTES]):
                 self._sought_bytes += len(data) - place
                 self._unpacker, self._left = None, data[place:]
-                return
-        raise zlib.error("a member of it is damaged, and no other follows")
+                self.damaged += 1
+                return True
+        return False
 
     def _is_member(self, data: bytes) -> bool:
         try:
             return zlib.decompressobj(31).decompress(data, len(self._begin_with)) == self._begin_with
         except zlib.error:
             return False
+
+
+def _put(data: bytes, view: memoryview) -> int:
+    view[: len(data)] = data
+    return len(data)
