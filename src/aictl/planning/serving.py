@@ -22,7 +22,9 @@ CACHE_SHARE = 0.9  # of the rest that a server may fill, as vLLM's default
 PASS_TOKENS = 8192  # prompts share passes of about so many tokens
 ATTENTION_SHARE = 0.5  # of peak, of a prompt's scores
 MOST_REQUESTS = 2048  # a server admits no more at once
-ONE_SHOT_BYTES = 512 * 2**10  # up to here an all-reduce is a single exchange, beyond a ring: vLLM's custom_all_reduce
+# Up to here an all-reduce is a single exchange, beyond a ring: vLLM's csrc/custom_all_reduce.cuh, which has so much for
+# four ranks and half of it for eight.
+ONE_SHOT_BYTES = 512 * 2**10
 DecodeAttention = Literal["grouped", "repeated"]
 WEIGHT_BYTES = {"fp32": 4.0, "bf16": 2.0, "fp16": 2.0, "fp8": 1.0, "int8": 1.0, "int4": 0.5625}  # int4: scales of 32
 

@@ -22,7 +22,7 @@ def test_when_one_is_killed_the_other_stops_names_it_and_the_run_goes_on_later(t
 
 
 def test_one_that_hangs_is_lost_after_the_time_limit(trainers):
-    limit = {"process_timeout_s": 8}
+    limit = {"process_timeout_s": 4}
     first, second = trainers.start("run", 2, parallel=limit, dies_at=5, who=1, signal=int(signal.SIGSTOP))
     ((code, said),) = trainers.ended("run", [first])
     assert code == 75
